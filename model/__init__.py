@@ -1,0 +1,1 @@
+"""The transformer, its weights, its tokenizers and the decoding engine: plain PyTorch, no HTTP."""

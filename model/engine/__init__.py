@@ -1,0 +1,1 @@
+"""Continuous batching for encoder-decoder transformers: requests join and leave at any step."""

@@ -1,0 +1,82 @@
+"""How one request wants its output generated: names and meanings as in Hugging Face's `generate`."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from model.errors import InvalidParamsError
+
+MAX_BEAMS = 8
+
+
+class FinishReason(StrEnum):
+    """Why a request's output ended."""
+
+    STOP = "stop"  # the model said end of sentence
+    LENGTH = "length"  # max_new_tokens was reached
+    ABORTED = "aborted"  # the caller no longer wants it
+    DEADLINE = "deadline"  # its deadline passed
+
+
+class Priority(StrEnum):
+    """Who goes first when requests wait."""
+
+    INTERACTIVE = "interactive"
+    BULK = "bulk"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationParams:
+    """The knobs of one request.
+
+    Greedy by default; beam search when `num_beams` > 1; sampling when any of `temperature`,
+    `top_k`, `top_p` or `seed` is given. A finished beam is ranked by
+    sum of log-probabilities / (number of generated tokens ** length_penalty).
+    """
+
+    max_new_tokens: int = 256
+    num_beams: int = 1
+    num_return: int = 1
+    length_penalty: float = 1.0
+    early_stopping: bool | Literal["never"] = False
+    repetition_penalty: float = 1.0  # 1.0 = none
+    no_repeat_ngram_size: int = 0  # 0 = none
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    target_prefix_ids: tuple[int, ...] = ()  # forced beginning of the output
+    return_scores: bool = False  # greedy and sampling: log-probabilities are worth a pass over the logits
+
+    def __post_init__(self) -> None:
+        _check("max_new_tokens", self.max_new_tokens, low=1)
+        _check("num_beams", self.num_beams, low=1, high=MAX_BEAMS)
+        _check("repetition_penalty", self.repetition_penalty, low=1.0, high=2.0)
+        _check("no_repeat_ngram_size", self.no_repeat_ngram_size, low=0, high=10)
+        _check("length_penalty", self.length_penalty, low=-10.0, high=10.0)
+        if self.temperature is not None and not 0.0 < self.temperature <= 10.0:
+            raise InvalidParamsError("temperature", f"{self.temperature} is not above 0 and at most 10")
+        if self.top_k is not None:
+            _check("top_k", self.top_k, low=1)
+        if self.top_p is not None and not 0.0 < self.top_p <= 1.0:
+            raise InvalidParamsError("top_p", f"{self.top_p} is not above 0 and at most 1")
+        if self.do_sample and self.num_beams > 1:
+            raise InvalidParamsError(
+                "num_beams", f"{self.num_beams} beams cannot be combined with sampling; use 1"
+            )
+        _check("num_return", self.num_return, low=1, high=MAX_BEAMS if self.do_sample else self.num_beams)
+
+    @property
+    def do_sample(self) -> bool:
+        return any(v is not None for v in (self.temperature, self.top_k, self.top_p, self.seed))
+
+    @property
+    def num_rows(self) -> int:
+        """Decoder rows the request occupies: its beams, or its independent samples."""
+        return self.num_return if self.do_sample else self.num_beams
+
+
+def _check(field: str, value: float, *, low: float, high: float | None = None) -> None:
+    if value < low or (high is not None and value > high) or value != value:  # noqa: PLR0124 - NaN
+        limits = f"at least {low}" if high is None else f"between {low} and {high}"
+        raise InvalidParamsError(field, f"{value} is not {limits}")

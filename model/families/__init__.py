@@ -1,0 +1,1 @@
+"""What sets one family of checkpoints apart, as data."""

@@ -1,0 +1,11 @@
+"""The network: attention, layers, stacks, and the encoder-decoder made of them.
+
+One legend for all shapes in this package:
+
+    batch     sequences computed together
+    queries   positions that ask (the new target tokens, or all of a sequence)
+    keys      positions that are asked (the source, or the target so far)
+    heads     attention heads; heads * d_head = d_model
+    d_model   width of the residual stream
+    vocab     token ids the model can write
+"""

@@ -1,0 +1,133 @@
+"""The encoder-decoder transformer: source ids in, logits over target ids out."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model.config import TransformerConfig
+from model.transformer.attention import KVStore, causal_bias, padding_bias
+from model.transformer.stacks import Decoder, Encoder
+
+
+class Seq2SeqTransformer(nn.Module):
+    """Every family of checkpoints, told apart only by its `TransformerConfig`."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.decoder_embedding = (
+            None
+            if config.shared_embeddings
+            else nn.Embedding(config.target_vocab_size, config.d_model)
+        )
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+        self.output = (
+            None
+            if config.tied_output
+            else nn.Linear(config.d_model, config.target_vocab_size, bias=False)
+        )
+        self.output_bias = (
+            nn.Parameter(torch.zeros(config.target_vocab_size)) if config.output_bias else None
+        )
+
+    @property
+    def target_embedding(self) -> nn.Embedding:
+        """The table the decoder reads from."""
+        return self.embedding if self.decoder_embedding is None else self.decoder_embedding
+
+    @property
+    def output_weight(self) -> Tensor:
+        """The output projection, (vocab, d_model): the target embedding itself when tied."""
+        return self.target_embedding.weight if self.output is None else self.output.weight
+
+    @property
+    def num_parameters(self) -> int:
+        """Trained numbers, each counted once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def encode(self, encoder_ids: Tensor, *, bias: Tensor | None = None) -> Tensor:
+        """Reads the source.
+
+        Args:
+            encoder_ids: (batch, keys) int64.
+            bias: hides padding, (batch, 1, 1, keys); None when there is none.
+
+        Returns:
+            The memory, (batch, keys, d_model).
+        """
+        positions = torch.arange(encoder_ids.shape[1], device=encoder_ids.device)[None]
+        return self.encoder(self.embedding(encoder_ids), positions, bias=bias)
+
+    def memory_kv(self, memory: Tensor) -> list[Tensor]:
+        """Each decoder layer's keys and values of the source, (batch, keys, 2 * d_model) apiece."""
+        return [layer.cross_attention.kv(memory) for layer in self.decoder.layers]
+
+    def decode(
+        self,
+        decoder_ids: Tensor,
+        positions: Tensor,
+        memory_kv: Sequence[Tensor],
+        *,
+        self_bias: Tensor | None,
+        cross_bias: Tensor | None,
+        stores: Sequence[KVStore] | None = None,
+    ) -> Tensor:
+        """Runs the decoder over new target positions.
+
+        Args:
+            decoder_ids: (batch, queries) int64.
+            positions: (batch or 1, queries) int64, counted from 0.
+            memory_kv: from `memory_kv`.
+            self_bias: hides target positions; see `DecoderLayer.forward`.
+            cross_bias: hides source padding, (batch, 1, 1, keys).
+            stores: a KV store per layer; None when decoder_ids is the whole target.
+
+        Returns:
+            Hidden states, (batch, queries, d_model); see `logits`.
+        """
+        return self.decoder(
+            self.target_embedding(decoder_ids),
+            positions,
+            memory_kv,
+            self_bias=self_bias,
+            cross_bias=cross_bias,
+            stores=stores,
+        )
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """hidden: (..., d_model); returns (..., vocab)."""
+        return F.linear(hidden, self.output_weight, self.output_bias)
+
+    def decode_hidden(
+        self, encoder_ids: Tensor, decoder_ids: Tensor, *, encoder_mask: Tensor | None = None
+    ) -> Tensor:
+        """The hidden states of a whole target, every position seeing only those before it.
+
+        Args:
+            encoder_ids: (batch, keys) int64.
+            decoder_ids: (batch, queries) int64, padded on the right if at all.
+            encoder_mask: (batch, keys) bool, True where there is a token; None when all are.
+
+        Returns:
+            (batch, queries, d_model).
+        """
+        dtype, length = self.embedding.weight.dtype, decoder_ids.shape[1]
+        bias = None if encoder_mask is None else padding_bias(encoder_mask, dtype)
+        memory = self.encode(encoder_ids, bias=bias)
+        return self.decode(
+            decoder_ids,
+            torch.arange(length, device=decoder_ids.device)[None],
+            self.memory_kv(memory),
+            self_bias=causal_bias(length, dtype=dtype, device=decoder_ids.device),
+            cross_bias=bias,
+        )
+
+    def forward(
+        self, encoder_ids: Tensor, decoder_ids: Tensor, *, encoder_mask: Tensor | None = None
+    ) -> Tensor:
+        """Logits for the token after each target position, (batch, queries, vocab)."""
+        return self.logits(self.decode_hidden(encoder_ids, decoder_ids, encoder_mask=encoder_mask))

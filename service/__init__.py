@@ -1,0 +1,1 @@
+"""The HTTP service: API, Ray Serve deployment, metrics and command line."""
