@@ -11,6 +11,8 @@ which is equation 1 of "Attention Is All You Need" (Vaswani et al., 2017). Multi
 """
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -33,6 +35,32 @@ class KVStore(Protocol):
             (batch, keys, 2 * d_model), views of the store where possible.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fan:
+    """Which hypotheses look at which source, where several share one (beams of a request).
+
+    rows_of: (sources, width) int64, the hypotheses of each source; short lists repeat their last.
+    place_of: (hypotheses,) int64, where in the flattened `rows_of` each hypothesis stands.
+    """
+
+    rows_of: Tensor
+    place_of: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The source, as the decoder's cross-attention reads it.
+
+    keys_values: for each decoder layer (sources, keys, 2 * d_model).
+    bias: hides padding, (sources, 1, 1, keys); None when there is none.
+    fan: None when hypothesis i looks at source i.
+    """
+
+    keys_values: Sequence[Tensor]
+    bias: Tensor | None = None
+    fan: Fan | None = None
 
 
 def attention_weights(query: Tensor, key: Tensor, *, bias: Tensor | None = None) -> Tensor:
@@ -93,11 +121,11 @@ def multi_head(query: Tensor, keys_values: Tensor, *, num_heads: int, bias: Tens
         bias: as in `attention_weights`.
 
     Returns:
-        (batch, queries, d_model).
+        (batch, queries, d_model), computed in the precision of keys_values.
     """
     key, value = keys_values.chunk(2, dim=-1)
-    heads = (split_heads(x, num_heads) for x in (query, key, value))
-    return merge_heads(attend(*heads, bias=bias))
+    heads = (split_heads(x, num_heads) for x in (query.to(key.dtype), key, value))
+    return merge_heads(attend(*heads, bias=bias)).to(query.dtype)
 
 
 class SelfAttention(nn.Module):
@@ -128,9 +156,29 @@ class CrossAttention(nn.Module):
         self.kv = nn.Linear(d_model, 2 * d_model)
         self.out = nn.Linear(d_model, d_model)
 
-    def forward(self, x: Tensor, keys_values: Tensor, *, bias: Tensor | None) -> Tensor:
-        """x: (batch, queries, d_model); keys_values: `self.kv(memory)`, (batch, keys, 2 * d_model)."""
-        return self.out(multi_head(self.q(x), keys_values, num_heads=self.num_heads, bias=bias))
+    def forward(
+        self, x: Tensor, keys_values: Tensor, *, bias: Tensor | None, fan: Fan | None = None
+    ) -> Tensor:
+        """One target position, or all of them, asks the source.
+
+        With a fan, the hypotheses of one source become queries side by side, so its keys and values
+        are read once for all of them.
+
+        Args:
+            x: (batch, queries, d_model); queries is 1 with a fan.
+            keys_values: this layer's of `Memory`.
+            bias: of `Memory`.
+            fan: of `Memory`.
+
+        Returns:
+            (batch, queries, d_model).
+        """
+        query = self.q(x)
+        if fan is None:
+            return self.out(multi_head(query, keys_values, num_heads=self.num_heads, bias=bias))
+        side_by_side = query[:, 0][fan.rows_of]
+        answers = multi_head(side_by_side, keys_values, num_heads=self.num_heads, bias=bias)
+        return self.out(answers.flatten(0, 1)[fan.place_of][:, None])
 
 
 def padding_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:

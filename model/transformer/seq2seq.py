@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.config import TransformerConfig
-from model.transformer.attention import KVStore, causal_bias, padding_bias
+from model.transformer.attention import KVStore, Memory, causal_bias, padding_bias
 from model.transformer.stacks import Decoder, Encoder
 
 
@@ -70,10 +70,9 @@ class Seq2SeqTransformer(nn.Module):
         self,
         decoder_ids: Tensor,
         positions: Tensor,
-        memory_kv: Sequence[Tensor],
+        memory: Memory,
         *,
         self_bias: Tensor | None,
-        cross_bias: Tensor | None,
         stores: Sequence[KVStore] | None = None,
     ) -> Tensor:
         """Runs the decoder over new target positions.
@@ -81,22 +80,15 @@ class Seq2SeqTransformer(nn.Module):
         Args:
             decoder_ids: (batch, queries) int64.
             positions: (batch or 1, queries) int64, counted from 0.
-            memory_kv: from `memory_kv`.
+            memory: the source.
             self_bias: hides target positions; see `DecoderLayer.forward`.
-            cross_bias: hides source padding, (batch, 1, 1, keys).
             stores: a KV store per layer; None when decoder_ids is the whole target.
 
         Returns:
             Hidden states, (batch, queries, d_model); see `logits`.
         """
-        return self.decoder(
-            self.target_embedding(decoder_ids),
-            positions,
-            memory_kv,
-            self_bias=self_bias,
-            cross_bias=cross_bias,
-            stores=stores,
-        )
+        embedded = self.target_embedding(decoder_ids)
+        return self.decoder(embedded, positions, memory, self_bias=self_bias, stores=stores)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """hidden: (..., d_model); returns (..., vocab)."""
@@ -117,13 +109,12 @@ class Seq2SeqTransformer(nn.Module):
         """
         dtype, length = self.embedding.weight.dtype, decoder_ids.shape[1]
         bias = None if encoder_mask is None else padding_bias(encoder_mask, dtype)
-        memory = self.encode(encoder_ids, bias=bias)
+        keys_values = self.memory_kv(self.encode(encoder_ids, bias=bias))
         return self.decode(
             decoder_ids,
             torch.arange(length, device=decoder_ids.device)[None],
-            self.memory_kv(memory),
+            Memory(keys_values, bias),
             self_bias=causal_bias(length, dtype=dtype, device=decoder_ids.device),
-            cross_bias=bias,
         )
 
     def forward(

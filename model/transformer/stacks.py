@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from model.config import Stack, TransformerConfig
-from model.transformer.attention import CrossAttention, KVStore, SelfAttention
+from model.transformer.attention import CrossAttention, Fan, KVStore, Memory, SelfAttention
 from model.transformer.layers import RESIDUALS, FeedForward
 from model.transformer.positions import PositionEmbedding
 
@@ -49,6 +49,7 @@ class DecoderLayer(Layer):
         *,
         self_bias: Tensor | None,
         cross_bias: Tensor | None,
+        fan: Fan | None = None,
         store: KVStore | None = None,
     ) -> Tensor:
         """One layer for the new target positions.
@@ -58,6 +59,7 @@ class DecoderLayer(Layer):
             memory_kv: (batch, keys, 2 * d_model), this layer's `cross_attention.kv(memory)`.
             self_bias: hides target positions, broadcastable to (batch, heads, queries, so far).
             cross_bias: hides source padding, (batch, 1, 1, keys).
+            fan: which hypotheses share a source; see `Memory`.
             store: where earlier target positions are kept; None when x holds them all.
 
         Returns:
@@ -71,7 +73,7 @@ class DecoderLayer(Layer):
         x = self.residual(
             x,
             self.cross_attention_norm,
-            lambda x: self.dropout(self.cross_attention(x, memory_kv, bias=cross_bias)),
+            lambda x: self.dropout(self.cross_attention(x, memory_kv, bias=cross_bias, fan=fan)),
         )
         return self.residual(x, self.ffn_norm, lambda x: self.dropout(self.ffn(x)))
 
@@ -128,20 +130,20 @@ class Decoder(EncoderDecoderStack):
         self,
         embedded: Tensor,
         positions: Tensor,
-        memory_kv: Sequence[Tensor],
+        memory: Memory,
         *,
         self_bias: Tensor | None,
-        cross_bias: Tensor | None,
         stores: Sequence[KVStore] | None = None,
     ) -> Tensor:
-        """As `DecoderLayer.forward`, with one memory_kv and one store per layer."""
+        """As `DecoderLayer.forward`, with one store per layer."""
         x = self.embed(embedded, positions)
         for i, layer in enumerate(self.layers):
             x = layer(
                 x,
-                memory_kv[i],
+                memory.keys_values[i],
                 self_bias=self_bias,
-                cross_bias=cross_bias,
+                cross_bias=memory.bias,
+                fan=memory.fan,
                 store=None if stores is None else stores[i],
             )
         return self.final_norm(x)

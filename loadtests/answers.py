@@ -1,0 +1,79 @@
+"""What makes an answer right: a fast wrong one is a failure, whatever its status."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+
+class WrongAnswerError(Exception):
+    """An answer that arrived and is not what was asked for."""
+
+
+class Consistency:
+    """Remembers each text's translation: the same text must get the same one under any load."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], str] = {}
+
+    def check(self, text: str, target_lang: str, translation: str) -> None:
+        """Compares with what the first answer for that text was.
+
+        Raises:
+            WrongAnswerError: It was another one.
+        """
+        first = self._seen.setdefault((text, target_lang), translation)
+        if first != translation:
+            raise WrongAnswerError(f"{text!r} became {first!r} and later {translation!r}")
+
+
+def translations(body: Any, *, texts: Sequence[str]) -> list[str]:
+    """The translated texts of a response object, one for each text asked for.
+
+    Raises:
+        WrongAnswerError: Something is missing, empty, cut, or too much.
+    """
+    items = body.get("translations") if isinstance(body, dict) else None
+    if not isinstance(items, list) or len(items) != len(texts):
+        raise WrongAnswerError(
+            f"{len(texts)} translations were asked for: {json.dumps(body)[:200]}"
+        )
+    for source, item in zip(texts, items, strict=True):
+        if not item["text"].strip():
+            raise WrongAnswerError(f"{source!r} became an empty text")
+        if item["truncated"]:
+            raise WrongAnswerError(f"the translation of {source!r} was cut")
+    if body["usage"]["output_tokens"] <= 0 or body["usage"]["input_characters"] <= 0:
+        raise WrongAnswerError(f"usage counts nothing: {body['usage']}")
+    return [item["text"] for item in items]
+
+
+def sse_events(lines: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """(name, object) of each server-sent event as it arrives; comments are skipped."""
+    name = ""
+    for line in lines:
+        field, _, value = line.partition(": ")
+        if field == "event":
+            name = value
+        elif field == "data":
+            yield name, json.loads(value)
+
+
+def streamed_text(events: Iterable[tuple[str, Any]], *, text: str) -> str:
+    """The translation of a streamed single text, checked against the pieces that came before it.
+
+    Raises:
+        WrongAnswerError: The stream ended early or with an error, or its pieces, joined, are not
+            the text that the last event has.
+    """
+    pieces: list[str] = []
+    for name, body in events:
+        if name in {"token", "segment"}:
+            pieces.append(body["text"])
+        elif name == "error":
+            raise WrongAnswerError(f"the stream ended with: {body['error']}")
+        elif name == "done":
+            (whole,) = translations(body, texts=[text])
+            if "".join(pieces) != whole:
+                raise WrongAnswerError(f"the pieces {pieces} are not {whole!r}")
+            return whole
+    raise WrongAnswerError("the stream ended without `done`")

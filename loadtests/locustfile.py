@@ -1,0 +1,127 @@
+"""People and programs that want translations: single sentences, lists, and streams.
+
+Run by `make loadtest` against a service that is already running; see README.md.
+"""
+
+import time
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import requests
+from locust import HttpUser, between, events, task
+from locust.env import Environment
+
+from loadtests.answers import (
+    Consistency,
+    WrongAnswerError,
+    sse_events,
+    streamed_text,
+    translations,
+)
+from loadtests.corpus import one_sentence, paragraph, several_sentences
+
+TARGET_LANGUAGES = ("de", "fr", "es")
+_CONSISTENCY = Consistency()
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator]
+def refuse_without_service(environment: Environment, **_: Any) -> None:
+    """Stops at once, with one sentence, if nothing that is ready listens at the host."""
+    problem = _why_not_ready(environment.host) if environment.host else None
+    if problem is not None:
+        print(f"No load test: {problem}. Start the service with `make serve`, or set HOST.")
+        raise SystemExit(2)
+
+
+def _why_not_ready(host: str) -> str | None:
+    try:
+        response = requests.get(f"{host}/ready", timeout=5)
+    except requests.RequestException:
+        return f"nothing answers at {host}"
+    return None if response.ok else f"the service at {host} is not ready ({response.status_code})"
+
+
+class Reader(HttpUser):  # type: ignore[misc]
+    """Somebody who reads a text in a foreign language, sentence by sentence."""
+
+    wait_time = between(0.1, 0.5)
+
+    def on_start(self) -> None:
+        self._random = Random()
+
+    @task(5)
+    def translate_one(self) -> None:
+        """A single sentence, as most requests are."""
+        self._translate([one_sentence(self._random)], name="one sentence")
+
+    @task(2)
+    def translate_list(self) -> None:
+        """A list of sentences in one request."""
+        self._translate(several_sentences(self._random), name="list of 2 to 8")
+
+    @task(1)
+    def translate_paragraph(self) -> None:
+        """Several sentences in one text, which the service splits."""
+        self._translate([paragraph(self._random)], name="paragraph of 5")
+
+    @task(2)
+    def translate_streamed(self) -> None:
+        """A sentence whose translation is read while it is written."""
+        text, target = one_sentence(self._random), self._random.choice(TARGET_LANGUAGES)
+        body = {"text": text, "target_lang": target, "source_lang": "en", "stream": True}
+        start = time.perf_counter()
+        with self.client.post(
+            "/v1/translate", json=body, name="stream: headers", stream=True, catch_response=True
+        ) as response:
+            if not response.ok:
+                response.failure(f"{response.status_code}: {response.text[:200]}")
+                return
+            lines = self._timed(response.iter_lines(decode_unicode=True), since=start)
+            error: WrongAnswerError | None = None
+            try:
+                translation = streamed_text(sse_events(lines), text=text)
+                _CONSISTENCY.check(text, target, translation)
+            except WrongAnswerError as wrong:
+                error = wrong
+            self._record("stream: whole", since=start, error=error)
+
+    def _translate(self, texts: list[str], *, name: str) -> None:
+        target = self._random.choice(TARGET_LANGUAGES)
+        body = {
+            "text": texts if len(texts) > 1 else texts[0],
+            "target_lang": target,
+            "source_lang": "en",
+        }
+        with self.client.post(
+            "/v1/translate", json=body, name=name, catch_response=True
+        ) as response:
+            if not response.ok:
+                response.failure(f"{response.status_code}: {response.text[:200]}")
+                return
+            try:
+                for text, translation in zip(
+                    texts, translations(response.json(), texts=texts), strict=True
+                ):
+                    _CONSISTENCY.check(text, target, translation)
+            except WrongAnswerError as wrong:
+                response.failure(str(wrong))
+
+    def _timed(self, lines: Iterator[str], *, since: float) -> Iterator[str]:
+        """The lines as they are; the first event is recorded as an entry of its own."""
+        is_first = True
+        for line in lines:
+            if is_first and line.startswith("data: "):
+                self._record("stream: time to first token", since=since)
+                is_first = False
+            yield line
+
+    def _record(self, name: str, *, since: float, error: Exception | None = None) -> None:
+        self.environment.events.request.fire(
+            request_type="SSE",
+            name=name,
+            response_time=(time.perf_counter() - since) * 1000,
+            response_length=0,
+            exception=error,
+            context={},
+        )

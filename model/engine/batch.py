@@ -1,0 +1,28 @@
+"""What one engine step will do, decided by the scheduler and carried out by the model runner."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from model.engine.request import Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One step: move, encode, decode.
+
+    Attributes:
+        row_moves: Self-attention cache rows to move before anything else, (from, to).
+        slot_moves: The same for cross-attention memories.
+        encode: Requests admitted in this step, to be encoded into their slots.
+        decode: Every running request, the new ones included.
+    """
+
+    row_moves: Sequence[tuple[int, int]] = ()
+    slot_moves: Sequence[tuple[int, int]] = ()
+    encode: Sequence[Request] = ()
+    decode: Sequence[Request] = ()
+
+    @property
+    def num_rows(self) -> int:
+        """Hypotheses that advance by one token."""
+        return sum(len(request.rows) for request in self.decode)

@@ -1,0 +1,115 @@
+"""From logits to the candidates each search is given: greedy, sampled, or the best of every beam."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from model.engine.config import TokenRules
+from model.engine.logits import HIDDEN, apply_token_rules, has_token_rules
+from model.engine.request import Request
+from model.engine.sampler import Sampler
+from model.engine.search import Candidate
+
+Candidates = list[list[Candidate]]  # for each live hypothesis of a request
+
+
+class Chooser:
+    """Turns the logits of a whole step into candidates, with as few passes over them as possible."""
+
+    def __init__(self, rules: TokenRules) -> None:
+        self._suppressed = list(rules.suppressed_ids)
+
+    @torch.inference_mode()
+    def choose(
+        self, logits: Tensor, requests: Sequence[Request], samplers: Mapping[str, Sampler]
+    ) -> list[Candidates]:
+        """The candidates of each request.
+
+        Args:
+            logits: (rows, vocab) of the step; changed in place.
+            requests: those whose next token depends on them.
+            samplers: by request id, of those that sample.
+        """
+        if all(_is_plain(request) for request in requests):
+            self._suppress(logits)
+            best = logits.argmax(dim=-1).tolist()
+            return [[[Candidate(best[row], 0.0)] for row in request.rows] for request in requests]
+        logits = logits.float()
+        normalizers = logits.logsumexp(dim=-1, keepdim=True)
+        self._suppress(logits)
+        ranked = self._rank_beams(logits, normalizers, requests)
+        return [
+            ranked[request.request_id]
+            if request.params.num_beams > 1
+            else self._choose_one(logits, normalizers, request, samplers.get(request.request_id))
+            for request in requests
+        ]
+
+    def _suppress(self, logits: Tensor) -> None:
+        if self._suppressed:
+            logits[:, self._suppressed] = HIDDEN
+
+    def _rank_beams(
+        self, logits: Tensor, normalizers: Tensor, requests: Sequence[Request]
+    ) -> dict[str, Candidates]:
+        """The best continuations of every beam of every beam search, in one pass.
+
+        The rules of a request edit log-probabilities here, logits elsewhere: as in `generate`.
+        """
+        searches = [request for request in requests if request.params.num_beams > 1]
+        if not searches:
+            return {}
+        rows = [row for request in searches for row in request.rows]
+        scores = logits[rows] - normalizers[rows]
+        position = 0
+        for request in searches:
+            if has_token_rules(request.params):
+                for index, sequence in enumerate(request.search.sequences):
+                    apply_token_rules(scores[position + index], sequence, request.params)
+            position += len(request.rows)
+        most = max(request.search.num_candidates for request in searches)
+        values, token_ids = scores.topk(min(most, scores.shape[-1]), dim=-1)
+        beams = [
+            [Candidate(token_id, value) for token_id, value in zip(*best, strict=True)]
+            for best in zip(token_ids.tolist(), values.tolist(), strict=True)
+        ]
+        taken = iter(beams)
+        return {
+            request.request_id: [next(taken)[: request.search.num_candidates] for _ in request.rows]
+            for request in searches
+        }
+
+    def _choose_one(
+        self, logits: Tensor, normalizers: Tensor, request: Request, sampler: Sampler | None
+    ) -> Candidates:
+        """One token for each hypothesis of a greedy or sampling request.
+
+        Its log-probability is the network's own: rules and temperature change what is chosen, not how
+        sure the network was.
+        """
+        candidates: Candidates = []
+        for row, sequence in zip(request.rows, request.search.sequences, strict=True):
+            scores = logits[row]
+            if has_token_rules(request.params):
+                scores = scores.clone()
+                apply_token_rules(scores, sequence, request.params)
+            if sampler is None:
+                token_id = int(scores.argmax())
+            else:
+                sample = request.search.live_indices[len(candidates)]
+                token_id = sampler.choose(scores, sample=sample)
+            log_prob = float(logits[row, token_id] - normalizers[row, 0])
+            candidates.append([Candidate(token_id, log_prob)])
+        return candidates
+
+
+def _is_plain(request: Request) -> bool:
+    """True for greedy decoding with no rule and no score: an argmax is all it takes."""
+    params = request.params
+    return (
+        params.num_beams == 1
+        and not params.do_sample
+        and not params.return_scores
+        and not has_token_rules(params)
+    )

@@ -1,0 +1,66 @@
+"""How an engine is sized, and the token rules of the checkpoint it runs."""
+
+from dataclasses import dataclass
+
+from model.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRules:
+    """What generation must know of a vocabulary; the field's names in `generation_config.json`.
+
+    Attributes:
+        eos_ids: Any of these ends an output.
+        suppressed_ids: Never generated (`bad_words_ids` of one token, `suppress_tokens`).
+        forced_bos_id: The first generated token, whatever the logits say.
+        forced_eos_id: The last allowed token, if an output is still unfinished by then.
+    """
+
+    eos_ids: frozenset[int]
+    suppressed_ids: tuple[int, ...] = ()
+    forced_bos_id: int | None = None
+    forced_eos_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineConfig:
+    """How much an engine may hold and do at once.
+
+    Attributes:
+        max_source_tokens: The longest encoder input.
+        max_target_tokens: The longest decoder sequence, its prefix included.
+        max_rows: Hypotheses decoded together; a request takes one per beam.
+        max_waiting: Requests that may queue before `QueueFullError`.
+        max_encode_tokens: Source tokens encoded in one step, so that a burst of arrivals does not
+            stall those who are decoding; one longer request still goes alone.
+        kv_cache_bytes: Budget of all keys and values; the number of rows follows from it.
+    """
+
+    max_source_tokens: int
+    max_target_tokens: int
+    max_rows: int = 128
+    max_waiting: int = 1024
+    max_encode_tokens: int = 2048
+    kv_cache_bytes: int = 1 << 30
+
+    def __post_init__(self) -> None:
+        for name in ("max_source_tokens", "max_target_tokens", "max_rows", "max_encode_tokens"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}: {getattr(self, name)} is below 1")
+
+    def num_rows(self, *, bytes_per_token: int) -> int:
+        """Rows that fit the budget, each with a memory of its own.
+
+        Args:
+            bytes_per_token: Keys and values of one token in all decoder layers.
+
+        Raises:
+            ConfigError: Not even one row fits.
+        """
+        bytes_per_row = bytes_per_token * (self.max_source_tokens + self.max_target_tokens)
+        fitting = self.kv_cache_bytes // bytes_per_row
+        if fitting < 1:
+            raise ConfigError(
+                f"kv_cache_bytes: {self.kv_cache_bytes} is below the {bytes_per_row} bytes of one row"
+            )
+        return min(self.max_rows, fitting)

@@ -1,0 +1,252 @@
+"""The engine: requests in, tokens out, one step at a time.
+
+    engine.add_request("a", prompt, params)
+    while engine.has_work:
+        for output in engine.step():
+            ...
+
+It belongs to one thread, does no input or output, and knows neither text nor families.
+"""
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from model.engine.beam_search import BeamSearch
+from model.engine.chooser import Chooser
+from model.engine.config import EngineConfig, TokenRules
+from model.engine.logits import forced_token
+from model.engine.model_runner import ModelRunner
+from model.engine.params import FinishReason, GenerationParams, Priority
+from model.engine.request import Request, RequestOutput, RequestStatus
+from model.engine.sampler import Sampler
+from model.engine.scheduler import Scheduler
+from model.engine.search import Candidate, Frame, IndependentSearch, Search
+from model.engine.stats import EngineStats
+from model.errors import InputTooLongError, InvalidParamsError
+from model.tokenizer.prompt import Prompt
+from model.transformer.seq2seq import Seq2SeqTransformer
+
+
+class Engine:
+    """Continuous batching over one network."""
+
+    def __init__(
+        self,
+        network: Seq2SeqTransformer,
+        rules: TokenRules,
+        config: EngineConfig,
+        *,
+        cache_dtype: torch.dtype | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.config = config
+        self._rules = rules
+        self._clock = clock
+        self._runner = ModelRunner(
+            network, config, cache_dtype=cache_dtype or network.embedding.weight.dtype
+        )
+        self._scheduler = Scheduler(config, num_rows=self._runner.num_rows)
+        self._chooser = Chooser(rules)
+        self._requests: dict[str, Request] = {}
+        self._samplers: dict[str, Sampler] = {}
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a step would do anything."""
+        return bool(self._requests)
+
+    def add_request(
+        self,
+        request_id: str,
+        prompt: Prompt,
+        params: GenerationParams,
+        *,
+        priority: Priority = Priority.INTERACTIVE,
+        deadline_s: float | None = None,
+    ) -> None:
+        """Queues a request; it joins the batch at the next step that has room.
+
+        Args:
+            request_id: Unique among unfinished requests.
+            prompt: Source and decoder prefix.
+            params: How to generate.
+            priority: Who goes first.
+            deadline_s: On the engine's clock; the request ends with DEADLINE when it passes.
+
+        Raises:
+            InputTooLongError: The source exceeds `max_source_tokens`.
+            InvalidParamsError: The output could exceed `max_target_tokens`, or needs more rows than
+                there are.
+            QueueFullError: Too many requests wait.
+        """
+        if request_id in self._requests:
+            raise ValueError(f"request_id {request_id!r} is in use")
+        self._check(prompt, params)
+        request = Request(
+            request_id=request_id,
+            prompt=prompt,
+            params=params,
+            search=self._make_search(prompt, params),
+            priority=priority,
+            deadline_s=deadline_s,
+            arrival_s=self._clock(),
+        )
+        self._scheduler.add(request)
+        self._requests[request_id] = request
+        if params.do_sample:
+            self._samplers[request_id] = Sampler(params)
+
+    def abort(self, request_id: str) -> None:
+        """Forgets a request and frees its rows at once; an unknown one is no error."""
+        request = self._requests.pop(request_id, None)
+        if request is not None:
+            self._forget(request)
+
+    def step(self) -> list[RequestOutput]:
+        """Encodes who was admitted, advances everybody by one token."""
+        outputs = self._expire()
+        batch = self._scheduler.schedule()
+        logits = self._runner.run(batch)
+        for request in batch.decode:
+            request.num_computed += 1
+        deciding = [
+            request
+            for request in batch.decode
+            if request.num_computed == len(request.search.sequences[0])
+        ]
+        if logits is not None:
+            outputs.extend(self._advance(request, found) for request, found in self._decide(deciding, logits))
+        return outputs
+
+    def stats(self) -> EngineStats:
+        """Who waits, who runs, and how full the cache is."""
+        scheduler = self._scheduler
+        return EngineStats(
+            num_waiting=scheduler.num_waiting,
+            num_running=scheduler.num_running,
+            num_rows=scheduler.num_rows_taken,
+            max_rows=scheduler.max_rows,
+        )
+
+    def is_running(self, request_id: str) -> bool:
+        """Whether a request has left the queue."""
+        request = self._requests.get(request_id)
+        return request is not None and request.status is RequestStatus.RUNNING
+
+    def check_invariants(self) -> None:
+        """Raises when a row or a memory is lost, or held by nobody or by two."""
+        self._scheduler.check_invariants()
+        known = set(self._requests)
+        if {request.request_id for request in self._scheduler.requests()} != known:
+            raise RuntimeError("the scheduler and the engine disagree on which requests exist")
+        if not set(self._samplers) <= known:
+            raise RuntimeError("a finished request still has random numbers")
+
+    def _check(self, prompt: Prompt, params: GenerationParams) -> None:
+        num_tokens, limit = len(prompt.encoder_ids), self.config.max_source_tokens
+        if num_tokens > limit:
+            raise InputTooLongError(num_tokens=num_tokens, limit_tokens=limit)
+        num_prefix = len(prompt.decoder_prefix_ids) + len(params.target_prefix_ids)
+        room = self.config.max_target_tokens - num_prefix
+        if params.max_new_tokens > room:
+            raise InvalidParamsError(
+                "max_new_tokens", f"{params.max_new_tokens} is above the {room} this model can write"
+            )
+        if params.num_rows > self._scheduler.max_rows:
+            raise InvalidParamsError(
+                "num_beams", f"{params.num_rows} is above the {self._scheduler.max_rows} rows of the cache"
+            )
+
+    def _make_search(self, prompt: Prompt, params: GenerationParams) -> Search:
+        hidden = prompt.decoder_prefix_ids
+        if params.target_prefix_ids and len(hidden) == 1 and self._rules.forced_bos_id is not None:
+            hidden = (*hidden, self._rules.forced_bos_id)
+        frame = Frame(
+            prefix_ids=(*hidden, *params.target_prefix_ids),
+            num_hidden=len(hidden),
+            max_new_tokens=params.max_new_tokens,
+            eos_ids=self._rules.eos_ids,
+            forces_end=self._rules.forced_eos_id is not None,
+        )
+        if params.num_beams == 1:
+            return IndependentSearch(frame, num_hypotheses=params.num_rows)
+        return BeamSearch(
+            frame,
+            num_beams=params.num_beams,
+            num_return=params.num_return,
+            length_penalty=params.length_penalty,
+            early_stopping=params.early_stopping,
+        )
+
+    def _decide(
+        self, requests: list[Request], logits: torch.Tensor
+    ) -> list[tuple[Request, list[list[Candidate]]]]:
+        """Each request with the candidates of its hypotheses: forced ones, or chosen by the logits."""
+        forced: dict[str, int] = {}
+        for request in requests:
+            token_id = forced_token(request.search, self._rules)
+            if token_id is not None:
+                forced[request.request_id] = token_id
+        free = [request for request in requests if request.request_id not in forced]
+        chosen = iter(self._chooser.choose(logits, free, self._samplers) if free else [])
+        return [
+            (request, [[Candidate(forced[request.request_id], 0.0)] for _ in request.rows])
+            if request.request_id in forced
+            else (request, next(chosen))
+            for request in requests
+        ]
+
+    def _advance(self, request: Request, candidates: list[list[Candidate]]) -> RequestOutput:
+        parents = request.search.advance(candidates)
+        new_token_ids: tuple[int, ...] = ()
+        if request.params.num_rows == 1 and candidates[0][0].token_id not in self._rules.eos_ids:
+            new_token_ids = (candidates[0][0].token_id,)
+        if not parents:
+            return self._finish(request, new_token_ids)
+        self._reassign_rows(request, parents)
+        return RequestOutput(request_id=request.request_id, new_token_ids=new_token_ids)
+
+    def _reassign_rows(self, request: Request, parents: list[int]) -> None:
+        """Each hypothesis inherits its parent's row; where several have one parent, all but one copy it."""
+        if parents == list(range(len(request.rows))):
+            return
+        rows: list[int] = []
+        copies: list[tuple[int, int]] = []
+        claimed = {parent: request.rows[parent] for parent in parents}
+        spare = [row for row in request.rows if row not in claimed.values()]
+        for parent in parents:
+            row = claimed.pop(parent, None)
+            if row is None:
+                row = spare.pop()
+                copies.append((request.rows[parent], row))
+            rows.append(row)
+        self._runner.copy_rows(copies, num_keys=request.num_computed)
+        self._scheduler.resize_rows(request, keep=rows)
+
+    def _finish(self, request: Request, new_token_ids: tuple[int, ...]) -> RequestOutput:
+        hypotheses = request.search.finished()
+        del self._requests[request.request_id]
+        self._forget(request)
+        return RequestOutput(
+            request_id=request.request_id,
+            new_token_ids=new_token_ids,
+            finish_reason=hypotheses[0].finish_reason,
+            hypotheses=hypotheses,
+        )
+
+    def _expire(self) -> list[RequestOutput]:
+        now = self._clock()
+        late = [r for r in self._requests.values() if r.deadline_s is not None and r.deadline_s <= now]
+        for request in late:
+            del self._requests[request.request_id]
+            self._forget(request)
+        return [
+            RequestOutput(request_id=request.request_id, finish_reason=FinishReason.DEADLINE)
+            for request in late
+        ]
+
+    def _forget(self, request: Request) -> None:
+        self._scheduler.finish(request)
+        self._samplers.pop(request.request_id, None)

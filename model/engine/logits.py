@@ -1,0 +1,71 @@
+"""Rules that change the scores of single tokens before one is chosen; as in Hugging Face's `generate`.
+
+Each rule looks at the tokens of one hypothesis so far (decoder prefix included) and edits its row of
+scores in place. Most requests use none, so most steps skip all of this.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from model.engine.config import TokenRules
+from model.engine.params import GenerationParams
+from model.engine.search import Search
+
+HIDDEN = float("-inf")
+
+
+def penalize_repetition(scores: Tensor, sequence: Sequence[int], *, penalty: float) -> None:
+    """Divides positive and multiplies negative scores of tokens already used (Keskar et al., 2019).
+
+    Args:
+        scores: (vocab,), logits or log-probabilities.
+        sequence: the tokens so far.
+        penalty: above 1 discourages.
+    """
+    used = torch.tensor(sorted(set(sequence)), device=scores.device)
+    values = scores[used]
+    scores[used] = torch.where(values < 0, values * penalty, values / penalty)
+
+
+def banned_by_ngrams(sequence: Sequence[int], *, ngram_size: int) -> list[int]:
+    """Tokens that would repeat an n-gram of the sequence.
+
+    sequence = [5, 6, 7, 5, 6], ngram_size = 3: 7 would make (5, 6, 7) a second time -> [7]
+    """
+    if len(sequence) + 1 < ngram_size:
+        return []
+    tail = tuple(sequence[len(sequence) - ngram_size + 1 :])
+    starts = range(len(sequence) - ngram_size + 1)
+    return [
+        sequence[start + ngram_size - 1]
+        for start in starts
+        if tuple(sequence[start : start + ngram_size - 1]) == tail
+    ]
+
+
+def apply_token_rules(scores: Tensor, sequence: Sequence[int], params: GenerationParams) -> None:
+    """The rules of one request on one hypothesis; scores: (vocab,), changed in place."""
+    if params.repetition_penalty != 1.0:
+        penalize_repetition(scores, sequence, penalty=params.repetition_penalty)
+    if params.no_repeat_ngram_size:
+        banned = banned_by_ngrams(sequence, ngram_size=params.no_repeat_ngram_size)
+        if banned:
+            scores[banned] = HIDDEN
+
+
+def has_token_rules(params: GenerationParams) -> bool:
+    """Whether `apply_token_rules` would change anything."""
+    return params.repetition_penalty != 1.0 or params.no_repeat_ngram_size > 0
+
+
+def forced_token(search: Search, rules: TokenRules) -> int | None:
+    """The token that must come next whatever the scores say, if any; the same for all hypotheses."""
+    frame, sequence = search.frame, search.sequences[0]
+    num_generated = frame.num_generated(sequence)
+    if rules.forced_bos_id is not None and len(sequence) == 1:
+        return rules.forced_bos_id
+    if rules.forced_eos_id is not None and num_generated == frame.max_new_tokens - 1:
+        return rules.forced_eos_id
+    return None

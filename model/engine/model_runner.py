@@ -1,0 +1,156 @@
+"""Carries out a batch: lists of tokens become tensors, go through the network, and come back as candidates.
+
+This is the only place where requests meet tensors. One transfer to the device and one back per step.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from model.engine.batch import Batch
+from model.engine.config import EngineConfig
+from model.engine.kv_cache import Copies, KVCache
+from model.engine.request import Request
+from model.transformer.attention import HIDDEN, Fan, Memory, padding_bias
+from model.transformer.seq2seq import Seq2SeqTransformer
+
+# Sources of one encoder call differ in length by at most this ratio: padding costs as much as tokens.
+MAX_PADDING_RATIO = 1.3
+
+
+class ModelRunner:
+    """One network, its caches, and the tensors that steps reuse."""
+
+    def __init__(
+        self, network: Seq2SeqTransformer, config: EngineConfig, *, cache_dtype: torch.dtype
+    ) -> None:
+        parameter = network.embedding.weight
+        bytes_per_token = KVCache.bytes_per_token(network.config, cache_dtype)
+        self.num_rows = config.num_rows(bytes_per_token=bytes_per_token)
+        self._network = network
+        self._device, self._dtype = parameter.device, parameter.dtype
+        self._cache = KVCache(
+            network.config,
+            num_rows=self.num_rows,
+            max_source_tokens=config.max_source_tokens,
+            max_target_tokens=config.max_target_tokens,
+            dtype=cache_dtype,
+            device=self._device,
+        )
+        longest = max(config.max_target_tokens, config.max_source_tokens, self.num_rows)
+        self._arange = torch.arange(longest, device=self._device)
+        self._row_starts = self._arange[: self.num_rows] * config.max_target_tokens
+        self._memory = Memory([])
+        self._memory_of: list[tuple[str, int | None, tuple[int, ...]]] = []
+
+    @torch.inference_mode()
+    def run(self, batch: Batch) -> Tensor | None:
+        """Does what the batch says.
+
+        Returns:
+            Logits of every row, (rows, vocab), or None when nobody's next token depends on them.
+        """
+        if batch.row_moves:
+            longest = max(request.num_computed for request in batch.decode)
+            self._cache.copy_rows(batch.row_moves, num_keys=longest)
+        if batch.slot_moves:
+            longest = max(request.num_source_tokens for request in batch.decode)
+            self._cache.copy_memories(batch.slot_moves, num_keys=longest)
+        if batch.encode:
+            self._encode(batch.encode)
+        return self._decode(batch) if batch.decode else None
+
+    @torch.inference_mode()
+    def copy_rows(self, copies: Copies, *, num_keys: int) -> None:
+        """Gives hypotheses that branched off a cache of their own."""
+        self._cache.copy_rows(copies, num_keys=num_keys)
+
+    def _encode(self, requests: Sequence[Request]) -> None:
+        for group in _similar_lengths(requests):
+            lengths = [request.num_source_tokens for request in group]
+            longest = lengths[-1]
+            ids = torch.zeros((len(group), longest), dtype=torch.int64)
+            for row, request in zip(ids, group, strict=True):
+                row[: request.num_source_tokens] = torch.tensor(request.prompt.encoder_ids)
+            bias = None
+            if lengths[0] != longest:
+                mask = torch.arange(longest) < torch.tensor(lengths)[:, None]
+                bias = padding_bias(mask.to(self._device), self._dtype)
+            memory = self._network.encode(ids.to(self._device), bias=bias)
+            slots = torch.tensor([request.slot for request in group], device=self._device)
+            self._cache.write_memories(slots, self._network.memory_kv(memory))
+
+    def _decode(self, batch: Batch) -> Tensor | None:
+        num_rows = batch.num_rows
+        token_ids, positions = [0] * num_rows, [0] * num_rows
+        for request in batch.decode:
+            position = request.num_computed
+            for row, sequence in zip(request.rows, request.search.sequences, strict=True):
+                token_ids[row], positions[row] = sequence[position], position
+        inputs = torch.tensor([token_ids, positions]).to(self._device, non_blocking=True)
+        longest = max(positions) + 1
+        hidden = self._network.decode(
+            inputs[0][:, None],
+            inputs[1][:, None],
+            self._memories(batch.decode),
+            self_bias=None if min(positions) + 1 == longest else self._future(inputs[1], longest),
+            stores=self._cache.step_stores(
+                self._row_starts[:num_rows] + inputs[1], num_rows=num_rows, num_keys=longest
+            ),
+        )
+        if not any(request.wants_logits for request in batch.decode):
+            return None
+        return self._network.logits(hidden[:, 0])
+
+    def _future(self, positions: Tensor, num_keys: int) -> Tensor:
+        """Hides the keys after each row's own position, (rows, 1, 1, num_keys)."""
+        is_future = self._arange[:num_keys] > positions[:, None]
+        bias = torch.zeros(is_future.shape, dtype=self._cache.dtype, device=self._device)
+        return bias.masked_fill_(is_future, HIDDEN)[:, None, None, :]
+
+    def _memories(self, requests: Sequence[Request]) -> Memory:
+        """The sources of the running requests; made anew only when who runs, or where, changed."""
+        memory_of = [(request.request_id, request.slot, tuple(request.rows)) for request in requests]
+        if memory_of != self._memory_of:
+            self._memory, self._memory_of = self._make_memory(requests), memory_of
+        return self._memory
+
+    def _make_memory(self, requests: Sequence[Request]) -> Memory:
+        by_slot = sorted(requests, key=lambda request: request.slot or 0)
+        lengths = [request.num_source_tokens for request in by_slot]
+        longest = max(lengths)
+        bias = None
+        if min(lengths) != longest:
+            limits = torch.tensor(lengths, device=self._device)
+            bias = padding_bias(self._arange[:longest] < limits[:, None], self._cache.dtype)
+        return Memory(
+            self._cache.memories(num_slots=len(by_slot), num_keys=longest),
+            bias,
+            self._fan([request.rows for request in by_slot]),
+        )
+
+    def _fan(self, rows_of: list[list[int]]) -> Fan | None:
+        if rows_of == [[slot] for slot in range(len(rows_of))]:
+            return None
+        width = max(len(rows) for rows in rows_of)
+        place_of = [0] * sum(len(rows) for rows in rows_of)
+        for slot, rows in enumerate(rows_of):
+            for beam, row in enumerate(rows):
+                place_of[row] = slot * width + beam
+        padded = [rows + [rows[-1]] * (width - len(rows)) for rows in rows_of]
+        return Fan(
+            torch.tensor(padded, device=self._device), torch.tensor(place_of, device=self._device)
+        )
+
+
+def _similar_lengths(requests: Sequence[Request]) -> list[list[Request]]:
+    """The requests in groups of rising length, little padding in each."""
+    groups: list[list[Request]] = []
+    for request in sorted(requests, key=lambda request: request.num_source_tokens):
+        shortest = groups[-1][0].num_source_tokens if groups else 0
+        if groups and request.num_source_tokens <= shortest * MAX_PADDING_RATIO:
+            groups[-1].append(request)
+        else:
+            groups.append([request])
+    return groups

@@ -1,0 +1,64 @@
+"""One user input on its way through the engine."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from model.engine.params import FinishReason, GenerationParams, Priority
+from model.engine.search import Hypothesis, Search
+from model.tokenizer.prompt import Prompt
+
+
+class RequestStatus(StrEnum):
+    """Where a request is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Request:
+    """What was asked, and how far it has come.
+
+    Attributes:
+        deadline_s: On the engine's clock; None waits for ever.
+        rows: The decoder row of each live hypothesis of `search`, in the same order.
+        slot: The row of the cross-attention memory; None until it is admitted.
+        num_computed: Target tokens whose keys and values are cached, the same for all rows. While it
+            is behind the end of the sequences, the next token is known and no logits are needed.
+    """
+
+    request_id: str
+    prompt: Prompt
+    params: GenerationParams
+    search: Search
+    priority: Priority = Priority.INTERACTIVE
+    deadline_s: float | None = None
+    arrival_s: float = 0.0
+    status: RequestStatus = RequestStatus.WAITING
+    rows: list[int] = field(default_factory=list)
+    slot: int | None = None
+    num_computed: int = 0
+
+    @property
+    def num_source_tokens(self) -> int:
+        return len(self.prompt.encoder_ids)
+
+    @property
+    def wants_logits(self) -> bool:
+        """True when this step's logits decide the next token."""
+        return self.num_computed + 1 == len(self.search.sequences[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestOutput:
+    """What one step brought one request.
+
+    `new_token_ids` are final (greedy and single samples; beams can still change their mind, so they
+    come with the end). `hypotheses`, best first, and `finish_reason` are set in the last output.
+    """
+
+    request_id: str
+    new_token_ids: tuple[int, ...] = ()
+    finish_reason: FinishReason | None = None
+    hypotheses: tuple[Hypothesis, ...] = ()

@@ -1,0 +1,59 @@
+"""Random choice of one token, reproducible from a seed and independent of the rest of the batch."""
+
+import random
+
+import torch
+from torch import Tensor
+
+from model.engine.params import GenerationParams
+
+
+class Sampler:
+    """The random numbers of one request: one stream for each of its samples.
+
+    The numbers come from Python's generator, not torch's, so that a seed means the same on a CPU and
+    a GPU, and whoever else is in the batch.
+    """
+
+    def __init__(self, params: GenerationParams) -> None:
+        self._params = params
+        seed = random.SystemRandom().getrandbits(63) if params.seed is None else params.seed
+        self._streams = [random.Random(f"{seed}/{i}") for i in range(params.num_return)]  # noqa: S311
+
+    def choose(self, logits: Tensor, *, sample: int) -> int:
+        """One token, by inversion of the cumulative distribution.
+
+        Args:
+            logits: (vocab,), float32.
+            sample: which of the request's samples asks.
+        """
+        probabilities, token_ids = candidates(logits, self._params)
+        cumulative = probabilities.cumsum(0)
+        threshold = self._streams[sample].random() * cumulative[-1]
+        index = torch.searchsorted(cumulative, threshold, right=True)
+        return int(token_ids[index.clamp(max=len(token_ids) - 1)])
+
+
+def candidates(logits: Tensor, params: GenerationParams) -> tuple[Tensor, Tensor]:
+    """The tokens that may be drawn, most probable first.
+
+    Temperature, then top-k (Fan et al., 2018), then top-p (Holtzman et al., 2020): the fewest tokens
+    whose probabilities sum to at least `top_p`.
+
+    Args:
+        logits: (vocab,), float32.
+        params: of the request.
+
+    Returns:
+        Probabilities and token ids, both (candidates,).
+    """
+    if params.temperature is not None:
+        logits = logits / params.temperature
+    num_candidates = logits.shape[-1] if params.top_k is None else min(params.top_k, logits.shape[-1])
+    values, token_ids = logits.topk(num_candidates)
+    probabilities = values.softmax(0)
+    if params.top_p is not None and params.top_p < 1.0:
+        before = probabilities.cumsum(0) - probabilities
+        keep = before < params.top_p
+        probabilities, token_ids = probabilities[keep], token_ids[keep]
+    return probabilities, token_ids

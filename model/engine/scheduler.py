@@ -1,0 +1,142 @@
+"""Who decodes next: continuous batching decided on plain integers.
+
+Each step encodes the newly admitted requests, then decodes everybody by one token. A request joins as
+soon as there are rows for all its hypotheses, and leaves, rows freed, the moment it ends.
+"""
+
+from collections import deque
+
+from model.engine.batch import Batch
+from model.engine.config import EngineConfig
+from model.engine.params import Priority
+from model.engine.request import Request, RequestStatus
+from model.engine.slot_pool import SlotPool
+from model.errors import QueueFullError
+
+
+class Scheduler:
+    """Admits waiting requests, interactive ones first, each class in order of arrival.
+
+    A bulk request at the head of its queue is never overtaken for ever: interactive requests go first
+    only while `_BULK_TURN` of them at most have been admitted since the last bulk one.
+    """
+
+    _BULK_TURN = 8
+
+    def __init__(self, config: EngineConfig, *, num_rows: int) -> None:
+        self._config = config
+        self._rows = SlotPool(num_rows)
+        self._slots = SlotPool(num_rows)
+        self._waiting: dict[Priority, deque[Request]] = {
+            priority: deque() for priority in (Priority.INTERACTIVE, Priority.BULK)
+        }
+        self._running: dict[str, Request] = {}
+        self._admitted_since_bulk = 0
+
+    @property
+    def num_waiting(self) -> int:
+        return sum(len(queue) for queue in self._waiting.values())
+
+    @property
+    def num_running(self) -> int:
+        return len(self._running)
+
+    @property
+    def num_rows_taken(self) -> int:
+        return self._rows.num_taken
+
+    @property
+    def max_rows(self) -> int:
+        return self._rows.capacity
+
+    def requests(self) -> list[Request]:
+        """All unfinished requests, running ones first."""
+        return [*self._running.values(), *(r for queue in self._waiting.values() for r in queue)]
+
+    def add(self, request: Request) -> None:
+        """Queues a request.
+
+        Raises:
+            QueueFullError: `max_waiting` requests wait already.
+        """
+        if self.num_waiting >= self._config.max_waiting:
+            raise QueueFullError(num_waiting=self.num_waiting, limit=self._config.max_waiting)
+        self._waiting[request.priority].append(request)
+
+    def finish(self, request: Request) -> None:
+        """Takes a request out, wherever it is; its rows are free at once."""
+        if request.status is RequestStatus.RUNNING:
+            del self._running[request.request_id]
+            self.resize_rows(request, keep=[])
+            if request.slot is not None:
+                self._slots.free(request.slot)
+                request.slot = None
+        elif request.status is RequestStatus.WAITING:
+            self._waiting[request.priority].remove(request)
+        request.status = RequestStatus.FINISHED
+
+    def resize_rows(self, request: Request, *, keep: list[int]) -> None:
+        """Frees the rows of a running request that are not among those to keep, in their new order."""
+        for row in set(request.rows) - set(keep):
+            self._rows.free(row)
+        request.rows = keep
+
+    def schedule(self) -> Batch:
+        """Admits what fits, makes rows dense again, and says what to compute."""
+        admitted = self._admit()
+        row_moves, slot_moves = self._rows.compact(), self._slots.compact()
+        if row_moves or slot_moves:
+            for request in self._running.values():
+                request.rows = [row_moves.get(row, row) for row in request.rows]
+                if request.slot is not None:
+                    request.slot = slot_moves.get(request.slot, request.slot)
+        return Batch(
+            row_moves=list(row_moves.items()),
+            slot_moves=list(slot_moves.items()),
+            encode=admitted,
+            decode=list(self._running.values()),
+        )
+
+    def check_invariants(self) -> None:
+        """Raises when a row or memory is lost, held twice, or not held by its request."""
+        self._rows.check_invariants()
+        self._slots.check_invariants()
+        rows = sorted(row for request in self._running.values() for row in request.rows)
+        slots = sorted(r.slot for r in self._running.values() if r.slot is not None)
+        if len(set(rows)) != len(rows) or len(rows) != self._rows.num_taken:
+            raise RuntimeError(f"running requests hold rows {rows}, {self._rows.num_taken} are taken")
+        if len(set(slots)) != len(slots) or len(slots) != self._slots.num_taken:
+            raise RuntimeError(
+                f"running requests hold memories {slots}, {self._slots.num_taken} are taken"
+            )
+
+    def _admit(self) -> list[Request]:
+        admitted: list[Request] = []
+        num_tokens = 0
+        while queue := self._next_queue():
+            request = queue[0]
+            num_tokens += request.num_source_tokens
+            if admitted and num_tokens > self._config.max_encode_tokens:
+                break
+            rows = self._rows.allocate(request.params.num_rows)
+            if rows is None:
+                break  # it waits at the head: a later, smaller one must not overtake it for ever
+            slots = self._slots.allocate(1)
+            assert slots is not None  # every request has at least one row of its own
+            queue.popleft()
+            request.rows, request.slot = rows, slots[0]
+            request.status = RequestStatus.RUNNING
+            self._running[request.request_id] = request
+            self._count_turn(request.priority)
+            admitted.append(request)
+        return admitted
+
+    def _next_queue(self) -> deque[Request] | None:
+        interactive, bulk = self._waiting[Priority.INTERACTIVE], self._waiting[Priority.BULK]
+        if interactive and (not bulk or self._admitted_since_bulk < self._BULK_TURN):
+            return interactive
+        return bulk or None
+
+    def _count_turn(self, priority: Priority) -> None:
+        is_bulk = priority is Priority.BULK
+        self._admitted_since_bulk = 0 if is_bulk else self._admitted_since_bulk + 1

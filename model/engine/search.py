@@ -1,0 +1,169 @@
+"""How hypotheses grow from one step to the next: plain Python, no tensors.
+
+A search is given, for each live hypothesis, its best continuations, and answers which hypotheses live
+on. It never sees logits, so it can be tested with numbers written by hand.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from model.engine.params import FinishReason
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One possible next token of a hypothesis, and its log-probability."""
+
+    token_id: int
+    log_prob: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hypothesis:
+    """One finished output.
+
+    Attributes:
+        token_ids: What was generated, forced prefix included, without start token and end of sentence.
+        num_generated: Tokens that were chosen: forced first and last ones and the end of sentence count,
+            a forced prefix does not.
+        log_prob: The sum over the generated tokens; a forced token adds 0.
+        rank: What candidates are ordered by, the length-penalised log-probability.
+        finish_reason: STOP or LENGTH.
+    """
+
+    token_ids: tuple[int, ...]
+    num_generated: int
+    log_prob: float
+    rank: float
+    finish_reason: FinishReason
+
+    @property
+    def score(self) -> float:
+        """The mean log-probability of a generated token."""
+        return self.log_prob / self.num_generated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What all searches of a request share.
+
+    Attributes:
+        prefix_ids: Decoder start, language tokens and forced prefix, in front of what is generated.
+        num_hidden: How many of them are no part of the output.
+        max_new_tokens: Generated tokens at most.
+        eos_ids: Any of them ends an output.
+        forces_end: The last allowed token is an end of sentence that nobody chose.
+    """
+
+    prefix_ids: tuple[int, ...]
+    num_hidden: int
+    max_new_tokens: int
+    eos_ids: frozenset[int]
+    forces_end: bool = False
+
+    def num_generated(self, sequence: Sequence[int]) -> int:
+        return len(sequence) - len(self.prefix_ids)
+
+    def finish(self, sequence: Sequence[int], *, log_prob: float, length_penalty: float) -> Hypothesis:
+        """The finished form of a sequence that ends in its last token."""
+        num_generated = self.num_generated(sequence)
+        stopped = sequence[-1] in self.eos_ids
+        was_cut = num_generated == self.max_new_tokens and (self.forces_end or not stopped)
+        return Hypothesis(
+            token_ids=tuple(sequence[self.num_hidden : len(sequence) - stopped]),
+            num_generated=num_generated,
+            log_prob=log_prob,
+            rank=log_prob / num_generated**length_penalty,
+            finish_reason=FinishReason.LENGTH if was_cut else FinishReason.STOP,
+        )
+
+
+class Search(Protocol):
+    """Grows the hypotheses of one request."""
+
+    frame: Frame
+
+    @property
+    def sequences(self) -> Sequence[Sequence[int]]:
+        """The live hypotheses, decoder prefix included; all of one length."""
+        ...
+
+    @property
+    def num_candidates(self) -> int:
+        """How many continuations of each live hypothesis `advance` wants."""
+        ...
+
+    @property
+    def live_indices(self) -> Sequence[int]:
+        """Which of the hypotheses asked for at the start each live one is."""
+        ...
+
+    def advance(self, candidates: Sequence[Sequence[Candidate]]) -> list[int]:
+        """One step.
+
+        Args:
+            candidates: For each live hypothesis its continuations, best first.
+
+        Returns:
+            For each hypothesis that lives on, the index of the one it continues. Empty: the search
+            is over.
+        """
+        ...
+
+    def finished(self) -> tuple[Hypothesis, ...]:
+        """The finished hypotheses, best first."""
+        ...
+
+
+class IndependentSearch:
+    """Greedy decoding and sampling: each hypothesis takes the one token it is given."""
+
+    num_candidates = 1
+
+    def __init__(self, frame: Frame, *, num_hypotheses: int = 1) -> None:
+        self.frame = frame
+        self._live = [_Sample(index, list(frame.prefix_ids)) for index in range(num_hypotheses)]
+        self._finished: list[tuple[int, Hypothesis]] = []
+
+    @property
+    def sequences(self) -> Sequence[Sequence[int]]:
+        return [sample.sequence for sample in self._live]
+
+    @property
+    def live_indices(self) -> list[int]:
+        """Which of the samples asked for are still growing; each has its own random numbers."""
+        return [sample.index for sample in self._live]
+
+    def advance(self, candidates: Sequence[Sequence[Candidate]]) -> list[int]:
+        survivors = []
+        for position, (sample, (choice,)) in enumerate(zip(self._live, candidates, strict=True)):
+            sample.sequence.append(choice.token_id)
+            sample.log_prob += choice.log_prob
+            if self._ends(sample.sequence):
+                hypothesis = self.frame.finish(
+                    sample.sequence, log_prob=sample.log_prob, length_penalty=1.0
+                )
+                self._finished.append((sample.index, hypothesis))
+            else:
+                survivors.append(position)
+        self._live = [self._live[position] for position in survivors]
+        return survivors
+
+    def finished(self) -> tuple[Hypothesis, ...]:
+        """Best first; samples whose scores were not computed keep the order of their seeds."""
+        in_order = sorted(self._finished, key=lambda item: item[0])
+        return tuple(sorted((h for _, h in in_order), key=lambda h: -h.rank))
+
+    def _ends(self, sequence: Sequence[int]) -> bool:
+        frame = self.frame
+        return (
+            sequence[-1] in frame.eos_ids or frame.num_generated(sequence) == frame.max_new_tokens
+        )
+
+
+@dataclass(slots=True)
+class _Sample:
+    index: int
+    sequence: list[int]
+    log_prob: float = 0.0

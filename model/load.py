@@ -1,0 +1,156 @@
+"""From a checkpoint folder to a model ready to serve: the one place where all parts of `model` meet."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from model.config import TransformerConfig
+from model.engine.config import TokenRules
+from model.errors import CheckpointError, ConfigError
+from model.families.family import Family, HfConfig
+from model.families.registry import family_of
+from model.tokenizer.prompt import Prompt, Task
+from model.tokenizer.tokenizer import Tokenizer
+from model.transformer.seq2seq import Seq2SeqTransformer
+from model.weights.checkpoint import Checkpoint, read_json
+from model.weights.loading import load_network
+
+DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
+BUNDLED = Path(__file__).parent / "bundled"
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """Everything about one checkpoint that serving it needs.
+
+    `generation` holds the checkpoint's own defaults for `GenerationParams`, by field name.
+    """
+
+    family: Family
+    hf_config: HfConfig
+    config: TransformerConfig
+    network: Seq2SeqTransformer
+    tokenizer: Tokenizer
+    rules: TokenRules
+    generation: dict[str, Any]
+    dtype: torch.dtype
+    device: torch.device
+
+    def prompt(self, text: str, task: Task) -> Prompt:
+        """What the engine reads of a text; raises UnsupportedTaskError."""
+        return self.family.prompt(self.tokenizer, self.hf_config, text, task)
+
+    @property
+    def cache_dtype(self) -> torch.dtype:
+        """The precision of cached keys and values.
+
+        A CPU attends in float32: with one query per row, its bfloat16 kernels took up to five times as
+        long as its float32 ones, and the tables are small beside the weights.
+        """
+        return torch.float32 if self.device.type == "cpu" else self.dtype
+
+
+def load_model(path: Path, *, dtype: DtypeName = "auto", device: str = "auto") -> LoadedModel:
+    """Loads a checkpoint in Hugging Face's format from a folder.
+
+    Args:
+        path: Holds config.json, safetensors and tokenizer files.
+        dtype: Of the weights; auto is bfloat16 where the device computes in it, else float32.
+        device: `cpu`, `cuda`, `cuda:1`; auto is a GPU if there is one.
+
+    Raises:
+        CheckpointError: The folder lacks something, or holds something unfit; says what.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: no such folder")
+    hf_config = read_json(folder / "config.json")
+    family = family_of(hf_config)
+    config = family.architecture(hf_config)
+    torch_device = resolve_device(device)
+    torch_dtype = resolve_dtype(dtype, torch_device)
+    return LoadedModel(
+        family=family,
+        hf_config=hf_config,
+        config=config,
+        network=load_network(
+            config,
+            Checkpoint(folder),
+            family.weights(config),
+            dtype=torch_dtype,
+            device=torch_device,
+        ),
+        tokenizer=family.load_tokenizer(folder),
+        rules=_token_rules(hf_config, _generation_config(folder, hf_config)),
+        generation=_generation_defaults(_generation_config(folder, hf_config)),
+        dtype=torch_dtype,
+        device=torch_device,
+    )
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device of that name; raises ConfigError if this machine has none."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ConfigError(f"device: {name!r} is not cpu, cuda or cuda:N") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device: {name!r} was asked for, but this machine has no CUDA device")
+    return device
+
+
+def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
+    """The dtype of that name; auto picks by what the device computes fast."""
+    if name in _DTYPES:
+        return _DTYPES[name]
+    if name != "auto":
+        raise ConfigError(f"dtype: {name!r} is not one of auto, {', '.join(_DTYPES)}")
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()  # noqa: SLF001
+    return torch.bfloat16 if fast else torch.float32
+
+
+def _generation_config(folder: Path, hf_config: HfConfig) -> HfConfig:
+    """generation_config.json over config.json, where old checkpoints keep the same keys."""
+    path = folder / "generation_config.json"
+    own = read_json(path) if path.is_file() else {}
+    return {**hf_config, **{key: value for key, value in own.items() if value is not None}}
+
+
+def _token_rules(hf_config: HfConfig, generation: HfConfig) -> TokenRules:
+    eos = generation.get("eos_token_id")
+    if eos is None:
+        raise CheckpointError("config.json: 'eos_token_id' is missing")
+    bad_words = generation.get("bad_words_ids") or []
+    suppressed = {ids[0] for ids in bad_words if len(ids) == 1}
+    suppressed.update(generation.get("suppress_tokens") or [])
+    if "decoder_start_token_id" not in hf_config and "decoder_start_token_id" not in generation:
+        raise CheckpointError("config.json: 'decoder_start_token_id' is missing")
+    return TokenRules(
+        eos_ids=frozenset([eos] if isinstance(eos, int) else eos),
+        suppressed_ids=tuple(sorted(suppressed)),
+        forced_bos_id=generation.get("forced_bos_token_id"),
+        forced_eos_id=generation.get("forced_eos_token_id"),
+    )
+
+
+def _generation_defaults(generation: HfConfig) -> dict[str, Any]:
+    names = (
+        "num_beams",
+        "length_penalty",
+        "early_stopping",
+        "repetition_penalty",
+        "no_repeat_ngram_size",
+        "max_new_tokens",
+    )
+    defaults = {name: generation[name] for name in names if generation.get(name) is not None}
+    if "max_new_tokens" not in defaults and generation.get("max_length"):
+        defaults["max_new_tokens"] = generation["max_length"] - 1  # the start token counts there
+    return defaults

@@ -1,0 +1,72 @@
+"""How the weights move: Muon for matrices, AdamW for the rest, and one learning-rate schedule."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerSettings:
+    """Peak learning rates and their warm-up."""
+
+    matrix_lr: float = 2e-3
+    other_lr: float = 2e-3  # embeddings, norms, biases
+    weight_decay: float = 0.01
+    warmup_steps: int = 200
+    max_gradient_norm: float = 1.0
+
+
+def build_optimizers(network: nn.Module, settings: OptimizerSettings) -> list[Optimizer]:
+    """One optimizer for the matrices inside layers, one for everything else.
+
+    Muon makes each matrix's update orthogonal: a network reaches the same loss in far fewer
+    steps than with AdamW. Embeddings are tables, not maps, and stay with AdamW.
+    """
+    matrices = [p for name, p in network.named_parameters() if p.ndim == 2 and "layers" in name]
+    chosen = {id(p) for p in matrices}
+    others = [p for p in network.parameters() if id(p) not in chosen]
+    return [
+        torch.optim.Muon(
+            matrices,
+            lr=settings.matrix_lr,
+            weight_decay=settings.weight_decay,
+            adjust_lr_fn="match_rms_adamw",
+        ),
+        torch.optim.AdamW(
+            others, lr=settings.other_lr, betas=(0.9, 0.98), weight_decay=0.0, fused=True
+        ),
+    ]
+
+
+def lr_factor(step: int, *, progress: float, warmup_steps: int) -> float:
+    """What part of its peak the learning rate has: a short rise, then a straight line to 0.
+
+    Args:
+        step: Steps made so far.
+        progress: The part of the whole training that is over, 0 to 1, in steps or in time.
+        warmup_steps: The steps in which it rises.
+    """
+    return min(1.0, (step + 1) / warmup_steps) * (1.0 - progress)
+
+
+class Schedule:
+    """Sets the learning rate of several optimizers together."""
+
+    def __init__(self, optimizers: list[Optimizer], *, warmup_steps: int) -> None:
+        self._warmup_steps = warmup_steps
+        self._groups = [(group, group["lr"]) for group in _groups(optimizers)]
+
+    def set(self, step: int, *, progress: float) -> float:
+        """Apply `lr_factor` to each peak and return it."""
+        factor = lr_factor(step, progress=progress, warmup_steps=self._warmup_steps)
+        for group, peak in self._groups:
+            group["lr"] = peak * factor
+        return factor
+
+
+def _groups(optimizers: list[Optimizer]) -> Iterator[dict[str, float]]:
+    for optimizer in optimizers:
+        yield from optimizer.param_groups

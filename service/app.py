@@ -1,0 +1,55 @@
+"""What Ray Serve runs: `import_path: service.app:build_app` in a serve config, and `dragoman serve`."""
+
+import os
+from typing import Any
+
+import ray
+from ray import serve
+from ray.serve import Application
+
+from service.catalogue import load_catalogue
+from service.deployments import MAX_ONGOING_REQUESTS, ModelServer
+from service.settings import Settings
+
+
+def build_app(args: Settings) -> Application:
+    """The application that a serve config's `args` (settings by name) and the environment describe.
+
+    A serve config overrides the deployment's options under `deployments`, where the resources of
+    a replica belong on a cluster: here they are those of the machine that builds the application.
+    """
+    deployment = serve.deployment(
+        name="ModelServer",
+        num_replicas=args.num_replicas,
+        ray_actor_options=replica_resources(args),
+        max_ongoing_requests=MAX_ONGOING_REQUESTS,
+        max_surge_percent=100,  # a new replica answers before the old one leaves
+        max_constructor_retry_count=3,
+        health_check_period_s=5,
+        health_check_timeout_s=20,
+        graceful_shutdown_wait_loop_s=0.2,
+        graceful_shutdown_timeout_s=args.max_timeout_ms / 1_000,
+        logging_config={"enable_access_log": False, "log_level": "WARNING"},  # ours says it all
+    )(serve.ingress()(ModelServer))
+    app: Application = deployment.bind(load_catalogue(args.catalogue), args)
+    return app
+
+
+def replica_resources(settings: Settings) -> dict[str, Any]:
+    """CPUs and GPUs of one replica; Ray sets the replica's `OMP_NUM_THREADS` to its CPUs."""
+    num_gpus = 0.0
+    if settings.device != "cpu":
+        num_gpus = ray.cluster_resources().get("GPU", 0.0) / settings.num_replicas
+    return {"num_cpus": threads_per_replica(settings), "num_gpus": min(1.0, num_gpus)}
+
+
+def threads_per_replica(settings: Settings) -> int:
+    """The cores that this process may use, shared out, unless the settings say how many."""
+    return settings.num_threads or max(1, num_cores() // settings.num_replicas)
+
+
+def num_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

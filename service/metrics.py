@@ -1,0 +1,284 @@
+"""Every metric of the service, with its unit, and the listener that a Prometheus scrapes.
+
+Several engine processes of one node count together. Each has `PROMETHEUS_MULTIPROC_DIR` in its
+environment, naming a folder that they share, *before* this module (and `prometheus_client`) is
+imported; then any of them answers for the whole node. Without that variable a process answers for
+itself. No label holds an address, a key or a text.
+"""
+
+import atexit
+import os
+import socketserver
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.values import ValueClass
+
+from model.engine.params import FinishReason
+
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+REGISTRY = CollectorRegistry()
+
+_REQUEST_BUCKETS_S = (
+    *(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75),
+    *(1.0, 1.5, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0),
+)
+_STEP_BUCKETS_S = (
+    0.0005,
+    0.001,
+    0.002,
+    0.004,
+    0.008,
+    0.016,
+    0.032,
+    0.064,
+    0.128,
+    0.256,
+    0.512,
+    1.0,
+)
+_ROWS_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+def _counter(name: str, meaning: str, *labels: str) -> Counter:
+    return Counter(f"dragoman_{name}", meaning, labels, registry=REGISTRY)
+
+
+def _histogram(name: str, meaning: str, *labels: str, buckets: tuple[float, ...]) -> Histogram:
+    return Histogram(f"dragoman_{name}", meaning, labels, registry=REGISTRY, buckets=buckets)
+
+
+def _sum_of_live(name: str, meaning: str, *labels: str) -> Gauge:
+    return Gauge(
+        f"dragoman_{name}", meaning, labels, registry=REGISTRY, multiprocess_mode="livesum"
+    )
+
+
+# HTTP
+REQUESTS = _counter("requests", "Answered HTTP requests.", "route", "status")
+REQUEST_DURATION = _histogram(
+    "request_duration_seconds",
+    "From the first byte of a request to the last of its answer.",
+    "route",
+    buckets=_REQUEST_BUCKETS_S,
+)
+REJECTED = _counter("rejected", "Requests that were too much: full queue, too large.", "reason")
+INPUT_CHARACTERS = _counter("input_characters", "Characters of answered texts.", "model")
+OUTPUT_CHARACTERS = _counter("output_characters", "Characters of answers.", "model")
+
+# Engine, by segment
+TIME_TO_FIRST_TOKEN = _histogram(
+    "time_to_first_token_seconds",
+    "From a segment's submission to its first token.",
+    "model",
+    buckets=_REQUEST_BUCKETS_S,
+)
+QUEUE_DURATION = _histogram(
+    "queue_duration_seconds",
+    "From a segment's submission to its encoding.",
+    "model",
+    buckets=_REQUEST_BUCKETS_S,
+)
+INFERENCE_DURATION = _histogram(
+    "inference_duration_seconds",
+    "From a segment's encoding to its last token.",
+    "model",
+    buckets=_REQUEST_BUCKETS_S,
+)
+INPUT_TOKENS = _counter("input_tokens", "Encoder tokens of finished segments.", "model")
+OUTPUT_TOKENS = _counter("output_tokens", "Generated tokens of finished segments.", "model")
+FINISHED = _counter("segments_finished", "Segments that ended, by reason.", "model", "reason")
+ABORTED = _counter("aborted", "Segments whose client no longer wanted them.", "model")
+
+# Engine, by step
+STEP_DURATION = _histogram(
+    "step_duration_seconds", "One engine step.", "model", buckets=_STEP_BUCKETS_S
+)
+STEP_BATCH_ROWS = _histogram(
+    "step_batch_rows", "Decoder rows of one engine step.", "model", buckets=_ROWS_BUCKETS
+)
+STEP_TOKENS = _counter("step_tokens", "Tokens that engine steps produced.", "model")
+RUNNING = _sum_of_live("requests_running", "Segments being decoded.", "model")
+WAITING = _sum_of_live("requests_waiting", "Segments in the queue.", "model")
+CACHE_USED = Gauge(
+    "dragoman_kv_cache_used_ratio",
+    "Used part of the self-attention cache, 0 to 1; of the fullest process.",
+    ("model",),
+    registry=REGISTRY,
+    multiprocess_mode="livemax",
+)
+
+
+class EngineMetrics:
+    """What one model's engine reports: once a step and once a segment, never once a token."""
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._step_duration = STEP_DURATION.labels(model)
+        self._step_rows = STEP_BATCH_ROWS.labels(model)
+        self._step_tokens = STEP_TOKENS.labels(model)
+        self._running = RUNNING.labels(model)
+        self._waiting = WAITING.labels(model)
+        self._cache_used = CACHE_USED.labels(model)
+
+    def step(
+        self,
+        *,
+        duration_s: float,
+        num_rows: int,
+        num_tokens: int,
+        num_running: int,
+        num_waiting: int,
+        cache_used_ratio: float,
+    ) -> None:
+        """One engine step is over; call it too when the engine falls idle, with no rows."""
+        if num_rows:
+            self._step_duration.observe(duration_s)
+            self._step_rows.observe(num_rows)
+            self._step_tokens.inc(num_tokens)
+        self._running.set(num_running)
+        self._waiting.set(num_waiting)
+        self._cache_used.set(cache_used_ratio)
+
+    def finished(
+        self,
+        *,
+        queue_s: float,
+        inference_s: float,
+        time_to_first_token_s: float | None,
+        input_tokens: int,
+        output_tokens: int,
+        finish_reason: FinishReason,
+    ) -> None:
+        """One segment is over; no time to its first token where it never had one."""
+        FINISHED.labels(self._model, finish_reason.value).inc()
+        if finish_reason is FinishReason.ABORTED:
+            ABORTED.labels(self._model).inc()
+        QUEUE_DURATION.labels(self._model).observe(queue_s)
+        INFERENCE_DURATION.labels(self._model).observe(inference_s)
+        if time_to_first_token_s is not None:
+            TIME_TO_FIRST_TOKEN.labels(self._model).observe(time_to_first_token_s)
+        INPUT_TOKENS.labels(self._model).inc(input_tokens)
+        OUTPUT_TOKENS.labels(self._model).inc(output_tokens)
+
+
+def observe_request(route: str, status: int, duration_s: float) -> None:
+    """One HTTP request was answered."""
+    REQUESTS.labels(route, str(status)).inc()
+    REQUEST_DURATION.labels(route).observe(duration_s)
+
+
+def observe_characters(model: str, *, num_input: int, num_output: int) -> None:
+    """One request's texts were answered."""
+    INPUT_CHARACTERS.labels(model).inc(num_input)
+    OUTPUT_CHARACTERS.labels(model).inc(num_output)
+
+
+def is_shared() -> bool:
+    """This process counts together with the others of its node."""
+    return bool(getattr(ValueClass, "_multiprocess", False)) and FOLDER_VARIABLE in os.environ
+
+
+def prepare_folder(folder: Path) -> None:
+    """An empty folder to count in; called once, before the first process that counts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.glob("*.db"):
+        file.unlink(missing_ok=True)
+
+
+def render() -> bytes:
+    """All metrics of this node in Prometheus' text format."""
+    if not is_shared():
+        return generate_latest(REGISTRY)
+    folder = Path(os.environ[FOLDER_VARIABLE])
+    _forget_dead_processes(folder)
+    node = CollectorRegistry()
+    MultiProcessCollector(node, str(folder))  # type: ignore[no-untyped-call]
+    return generate_latest(node)
+
+
+def _forget_dead_processes(folder: Path) -> None:
+    """Remove the gauges of processes that were killed; their counters and histograms stay."""
+    for pid in {file.stem.rpartition("_")[2] for file in folder.glob("gauge_live*.db")}:
+        if pid.isdecimal() and not _is_running(int(pid)):
+            mark_process_dead(int(pid), str(folder))  # type: ignore[no-untyped-call]
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class MetricsListener:
+    """Answers `GET /metrics` on a port that all processes of a node share.
+
+    The kernel hands each connection to one of them (SO_REUSEPORT), and each answers for all.
+    """
+
+    def __init__(self, *, host: str, port: int) -> None:
+        self._server = _Server((host, port), _Handler)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name="metrics", daemon=True
+        )
+
+    @property
+    def port(self) -> int:
+        """The port in use, also where 0 asked for a free one."""
+        return int(self._server.server_address[1])
+
+    def start(self) -> None:
+        """Begin to answer; the process' gauges are withdrawn when it ends."""
+        self._thread.start()
+        if is_shared():
+            atexit.register(mark_process_dead, os.getpid())
+
+    def stop(self) -> None:
+        """Give the port back."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    allow_reuse_port = True
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A scraper that hangs up is no event."""
+
+    server_bind = socketserver.TCPServer.server_bind  # HTTPServer's looks up the host's name
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout = 10  # seconds; a silent client holds a thread no longer
+
+    def do_GET(self) -> None:
+        if self.path.partition("?")[0] != "/metrics":
+            self.send_error(404)
+            return
+        body = render()
+        self.send_response(200)
+        self.send_header("Content-Type", CONTENT_TYPE)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        """Scrapes are not logged."""

@@ -1,0 +1,149 @@
+"""The native routes under `/v1`."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from service.backend import Backend, ModelInfo
+from service.directory import Directory
+from service.generation import Spent
+from service.items import Emit
+from service.languages import Detector, name_of
+from service.middleware import AnswerTo, milliseconds, request_id_of
+from service.requests import texts_of
+from service.schemas import (
+    DetectedLanguage,
+    DetectRequest,
+    DetectResponse,
+    ErrorResponse,
+    LanguageOutput,
+    LanguagesResponse,
+    ModelOutput,
+    ModelsResponse,
+    SummarizeRequest,
+    SummarizeResponse,
+    TranslateRequest,
+    TranslateResponse,
+)
+from service.settings import Settings
+from service.streaming import EventStream, stream_events, wanted_format
+from service.summarization import Summarizer
+from service.translation import Translator
+
+Run = Callable[[Emit | None], Awaitable[tuple[BaseModel, Spent]]]
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ErrorResponse, "description": "The request cannot be answered as it is."},
+    "5XX": {"model": ErrorResponse, "description": "The service could not answer, or not in time."},
+    422: {"model": ErrorResponse, "description": "A field is invalid, or not served."},
+}
+
+
+def native_routes(
+    backend: Backend,
+    settings: Settings,
+    *,
+    directory: Directory,
+    detector: Detector,
+    answer_to: AnswerTo,
+) -> APIRouter:
+    """Translate, summarize, detect."""
+    router = APIRouter(prefix="/v1", responses=_ERRORS, tags=["native"])
+    translator = Translator(backend, settings, directory=directory, detector=detector)
+    summarizer = Summarizer(backend, settings, directory=directory)
+
+    async def respond(request: Request, run: Run, *, stream: bool) -> Response:
+        """The answer in one piece, or streamed if the client wants that."""
+        media_type = wanted_format(request.headers, asked=stream)
+        if media_type is None:
+            return await _in_one_piece(run)
+
+        async def work(emit: Emit) -> BaseModel:
+            response, _ = await run(emit)
+            return response
+
+        request_id = request_id_of(request.scope)
+        events = stream_events(
+            work,
+            error_body=lambda error: answer_to(error, request_id).body,
+            ping_interval_s=settings.ping_interval_s,
+        )
+        return EventStream(events, media_type=media_type)
+
+    @router.post("/translate", response_model=TranslateResponse)
+    async def translate(body: TranslateRequest, request: Request) -> Response:
+        """Translate one text or a list, from any mix of source languages."""
+        plan = translator.plan(body, request_id=request_id_of(request.scope))
+        return await respond(request, lambda emit: translator.run(plan, emit), stream=body.stream)
+
+    @router.post("/summarize", response_model=SummarizeResponse)
+    async def summarize(body: SummarizeRequest, request: Request) -> Response:
+        """Summarize one text or a list."""
+        plan = summarizer.plan(body, request_id=request_id_of(request.scope))
+        return await respond(request, lambda emit: summarizer.run(plan, emit), stream=body.stream)
+
+    @router.post("/detect")
+    async def detect(body: DetectRequest) -> DetectResponse:
+        """Name the language of each text, among those served."""
+        found = [detector.detect(text) for text in texts_of(body.text, settings=settings)]
+        return DetectResponse(
+            detections=[
+                DetectedLanguage(language=d.language, confidence=round(d.confidence, 4))
+                for d in found
+            ]
+        )
+
+    return router
+
+
+def listing_routes(directory: Directory) -> APIRouter:
+    """What is served: models and languages."""
+    router = APIRouter(prefix="/v1", tags=["native"])
+
+    @router.get("/models")
+    async def models() -> ModelsResponse:
+        """List the served models, in the catalogue's order."""
+        return ModelsResponse(models=[_model_output(model) for model in directory.models])
+
+    @router.get("/languages")
+    async def languages() -> LanguagesResponse:
+        """List the served languages, each with what it can be translated to."""
+        return LanguagesResponse(
+            languages=[
+                LanguageOutput(code=c, name=name_of(c), targets=list(directory.targets(c)))
+                for c in directory.languages
+            ]
+        )
+
+    return router
+
+
+async def _in_one_piece(run: Run) -> Response:
+    response, spent = await run(None)
+    return Response(
+        response.model_dump_json(exclude_unset=True),
+        media_type="application/json",
+        headers={
+            "x-queue-time": milliseconds(spent.queue_s),
+            "x-inference-time": milliseconds(spent.inference_s),
+        },
+    )
+
+
+def _model_output(model: ModelInfo) -> ModelOutput:
+    return ModelOutput(
+        name=model.name,
+        task=model.task,
+        pairs=list(model.pairs),
+        styles=list(model.styles),
+        max_input_tokens=model.max_input_tokens,
+        max_new_tokens=model.max_new_tokens,
+        default_num_beams=model.default_num_beams,
+        family=model.family,
+        num_parameters=model.num_parameters,
+        dtype=model.dtype,
+        device=model.device,
+    )

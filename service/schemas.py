@@ -1,0 +1,227 @@
+"""The wire models of the native API: what a client sends, and what it gets.
+
+Limits that an operator may change are settings and checked in `service.requests`; those here are
+part of the contract.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Format = Literal["text", "html", "xml"]
+Split = Literal["sentences", "newlines", "none"]
+Overflow = Literal["split", "truncate", "error"]
+Part = Literal["scores", "alignment", "segments", "alternatives"]
+Code = Annotated[str, Field(min_length=1, max_length=35)]
+Texts = str | list[str]
+
+
+class _Request(BaseModel):
+    """Strict: a number in quotes is refused, and so is a field that does not exist."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Response(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GlossaryEntry(_Request):
+    """A term and its fixed translation; None leaves the term as it is."""
+
+    source: str
+    target: str | None
+
+
+class GenerationRequest(_Request):
+    """What a translation and a summary have in common."""
+
+    text: Texts = Field(description="One text, or a list of them.")
+    model: str | None = Field(None, max_length=200, description="None: the first that fits.")
+    format: Format = "text"
+    on_overflow: Overflow = Field(
+        "split", description="What to do with a segment longer than the model reads."
+    )
+    num_beams: int | None = Field(None, ge=1, le=8)
+    num_return: int = Field(1, ge=1, le=8, description="Outputs of each segment, best first.")
+    max_new_tokens: int | None = Field(None, ge=1, description="For each segment.")
+    length_penalty: float | None = Field(None, ge=-10, le=10, allow_inf_nan=False)
+    repetition_penalty: float | None = Field(None, ge=1, le=2, allow_inf_nan=False)
+    no_repeat_ngram_size: int | None = Field(None, ge=0, le=10)
+    temperature: float | None = Field(None, gt=0, le=10, allow_inf_nan=False)
+    top_k: int | None = Field(None, ge=1, le=1_000_000)
+    top_p: float | None = Field(None, gt=0, le=1, allow_inf_nan=False)
+    seed: int | None = Field(None, ge=0, lt=1 << 63)
+    target_prefix: str | None = Field(
+        None, max_length=2_048, description="Forced beginning of each item's output."
+    )
+    glossary: list[GlossaryEntry] | None = Field(None, max_length=1_000)
+    return_: list[Part] = Field(default_factory=list, alias="return", max_length=4)
+    priority: Literal["interactive", "bulk"] = "interactive"
+    timeout_ms: int | None = Field(None, ge=1, description="For the request as a whole.")
+    stream: bool = False
+
+
+class TranslateRequest(GenerationRequest):
+    """`POST /v1/translate`."""
+
+    target_lang: Code
+    source_lang: Code | None = Field(None, description="None: detected, for each item.")
+    split: Split = "sentences"
+
+
+class SummarizeRequest(GenerationRequest):
+    """`POST /v1/summarize`; with `split`, each sentence or line is summarized for itself."""
+
+    style: str | None = Field(None, max_length=64, description="None: the model's first.")
+    split: Split = "none"
+
+
+class DetectRequest(_Request):
+    """`POST /v1/detect`."""
+
+    text: Texts
+
+
+class Alternative(_Response):
+    """Another output for the same item."""
+
+    text: str
+    score: float | None = None
+
+
+class SegmentOutput(_Response):
+    """What one segment of an item became."""
+
+    source: str
+    text: str
+    truncated: bool
+    score: float | None = None
+
+
+class ItemOutput(_Response):
+    """One text's answer; `score`, `alternatives` and `segments` only where asked for.
+
+    `score` is the mean log-probability per output token, null where nothing was generated.
+    """
+
+    text: str
+    truncated: bool
+    score: float | None = None
+    alternatives: list[Alternative] = []
+    segments: list[SegmentOutput] = []
+
+
+class TranslationOutput(ItemOutput):
+    """One translated text."""
+
+    source_lang: str
+    detected: bool
+
+
+class Usage(_Response):
+    """What a request cost."""
+
+    input_characters: int
+    input_tokens: int
+    output_tokens: int
+
+
+class TranslateResponse(_Response):
+    """The answer of `/v1/translate`; `model` is the one that the first item was given to."""
+
+    model: str
+    translations: list[TranslationOutput]
+    usage: Usage
+
+
+class SummarizeResponse(_Response):
+    """The answer of `/v1/summarize`."""
+
+    model: str
+    summaries: list[ItemOutput]
+    usage: Usage
+
+
+class DetectedLanguage(_Response):
+    """The language of one text; null for a text without letters."""
+
+    language: str | None
+    confidence: float = Field(ge=0, le=1)
+
+
+class DetectResponse(_Response):
+    """The answer of `/v1/detect`."""
+
+    detections: list[DetectedLanguage]
+
+
+class ModelOutput(_Response):
+    """One served model."""
+
+    name: str
+    task: Literal["translation", "summarization"]
+    pairs: list[tuple[str, str]]
+    styles: list[str]
+    max_input_tokens: int
+    max_new_tokens: int
+    default_num_beams: int
+    family: str
+    num_parameters: int
+    dtype: str
+    device: str
+
+
+class ModelsResponse(_Response):
+    """The answer of `/v1/models`."""
+
+    models: list[ModelOutput]
+
+
+class LanguageOutput(_Response):
+    """A language that can be read, or written, and what it can be translated to."""
+
+    code: str
+    name: str
+    targets: list[str]
+
+
+class LanguagesResponse(_Response):
+    """The answer of `/v1/languages`."""
+
+    languages: list[LanguageOutput]
+
+
+class Limits(_Response):
+    """What one request may ask for."""
+
+    max_text_characters: int
+    max_items: int
+    max_body_bytes: int
+    default_timeout_ms: int
+    max_timeout_ms: int
+
+
+class InfoResponse(_Response):
+    """The answer of `/info`."""
+
+    name: str
+    version: str
+    models: list[str]
+    limits: Limits
+
+
+class StatusResponse(_Response):
+    """The answer of `/health` and `/ready` when all is well."""
+
+    status: Literal["ok", "ready"]
+
+
+class ErrorResponse(_Response):
+    """The one error object of every route."""
+
+    error: str = Field(description="One sentence: the field, the value, the limit.")
+    message: str = Field(description="The same sentence.")
+    error_type: str
+    code: str = Field(description="A stable name for programs; the same as `error_type`.")
+    request_id: str

@@ -1,0 +1,132 @@
+"""`/v1/translate`: each item's language, model and segments; all segments at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from model.engine.params import GenerationParams
+from model.tokenizer.prompt import Translation
+from service.backend import Backend, ModelInfo
+from service.directory import Directory
+from service.documents import Document, split
+from service.generation import Generation, Spent, admit, all_or_nothing
+from service.items import Emit, Item, answer, fit
+from service.languages import Detector
+from service.metrics import observe_characters
+from service.requests import Options, options_of, params_for
+from service.schemas import TranslateRequest, TranslateResponse, TranslationOutput
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """Where one text comes from: its language, how that is known, and who translates it."""
+
+    lang: str
+    detected: bool
+    model: ModelInfo
+    is_answer: bool = False  # already in the target language, or without letters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslationPlan:
+    """A request that was found good, before any model is asked."""
+
+    options: Options
+    target_lang: str
+    sources: tuple[_Source, ...]
+    params: tuple[GenerationParams, ...]  # of each source's model
+
+    @property
+    def model(self) -> str:
+        """The model that the first item is given to."""
+        return self.sources[0].model.name
+
+
+class Translator:
+    """Answers translation requests from the models behind `backend`."""
+
+    def __init__(
+        self, backend: Backend, settings: Settings, *, directory: Directory, detector: Detector
+    ) -> None:
+        self._backend = backend
+        self._settings = settings
+        self._directory = directory
+        self._detector = detector
+
+    def plan(self, body: TranslateRequest, *, request_id: str) -> TranslationPlan:
+        """Everything about the request that can be decided, or refused, without a model.
+
+        A text that is found to be in the target language already is answered as it is. A
+        `source_lang` that equals `target_lang` is refused: no model translates such a pair.
+
+        Raises:
+            ApiError, ModelError: the request cannot be answered; see `problems.PROBLEMS`.
+        """
+        options = options_of(body, request_id=request_id, settings=self._settings)
+        models = self._directory.translators(body.model)
+        target = self._directory.language("target_lang", body.target_lang)
+        if body.source_lang is None:
+            sources = [self._detected(text, target, models) for text in options.texts]
+        else:
+            lang = self._directory.language("source_lang", body.source_lang)
+            model = self._directory.for_pair(lang, target, among=models, detected=False)
+            sources = [_Source(lang=lang, detected=False, model=model)] * len(options.texts)
+        params = tuple(params_for(source.model, options) for source in sources)
+        admit(self._backend, max_waiting=self._settings.max_waiting)
+        return TranslationPlan(
+            options=options, target_lang=target, sources=tuple(sources), params=params
+        )
+
+    async def run(
+        self, plan: TranslationPlan, emit: Emit | None
+    ) -> tuple[TranslateResponse, Spent]:
+        """The whole answer, its pieces passed to `emit` on the way, and what it cost."""
+        generation = Generation(
+            self._backend,
+            plan.options,
+            max_in_flight=self._settings.max_segments_in_flight,
+        )
+        items = [_translate(plan, i, generation, emit=emit) for i in range(len(plan.sources))]
+        translations = await generation.within_time(all_or_nothing(items))
+        response = TranslateResponse(
+            model=plan.model, translations=translations, usage=generation.usage
+        )
+        observe_characters(
+            plan.model,
+            num_input=plan.options.num_characters,
+            num_output=sum(len(item.text) for item in translations),
+        )
+        return response, generation.spent
+
+    def _detected(self, text: str, target: str, models: Sequence[ModelInfo]) -> _Source:
+        """The source of a text whose language nobody named."""
+        detection = self._detector.detect(text)
+        lang = detection.language
+        unsure = [lang for model in models for lang, to in model.pairs if to == target]
+        if lang is None or (detection.confidence == 0.0 and lang not in {target, *unsure}):
+            lang = unsure[0] if unsure else lang or target
+        if lang == target:
+            model = next((m for m in models if any(to == target for _, to in m.pairs)), models[0])
+            return _Source(lang=lang, detected=True, model=model, is_answer=True)
+        model = self._directory.for_pair(lang, target, among=models, detected=True)
+        return _Source(lang=lang, detected=True, model=model)
+
+
+async def _translate(
+    plan: TranslationPlan, index: int, generation: Generation, *, emit: Emit | None
+) -> TranslationOutput:
+    """One item, from its text to its answer."""
+    options, source, text = plan.options, plan.sources[index], plan.options.texts[index]
+    task = Translation(plan.target_lang, source.lang)
+    if source.is_answer:
+        document = Document(text, ())
+    else:
+        document = split(text, mode=options.split, language=source.lang)
+    if options.on_overflow == "split":
+        document = await fit(document, partial(generation.fits, source.model, task=task))
+    item = Item(
+        index=index, model=source.model, task=task, document=document, params=plan.params[index]
+    )
+    fields = await answer(item, generation, options=options, emit=emit)
+    return TranslationOutput(source_lang=source.lang, detected=source.detected, **fields)

@@ -1,0 +1,29 @@
+"""The environment and Hypothesis profiles that every test runs under."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# Set here, before anything imports torch, Ray or a tokenizer: they read these once.
+os.environ.setdefault("OMP_NUM_THREADS", "2")  # more threads than cores spin instead of working
+os.environ["TOKENIZERS_PARALLELISM"] = "false"  # no warning about forks
+os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reaches for a hub fails at once
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_AUTH_MODE"] = "disabled"  # or Ray writes a token into the home directory
+
+# A developer's own settings would change what the tests see; the one name kept is the tests' own.
+for name in [name for name in os.environ if name.startswith("DRAGOMAN_")]:
+    if name != "DRAGOMAN_CRD_SCHEMAS":
+        del os.environ[name]
+
+# No deadline: the first example pays for torch's warm-up, and a busy machine is no bug.
+settings.register_profile(
+    "default",
+    deadline=None,
+    max_examples=50,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+# In CI the same examples every time, so that a red run is the change's own.
+settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")

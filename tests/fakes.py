@@ -1,0 +1,146 @@
+"""Stand-ins that implement the service's protocols, deterministic and quick."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from model.engine.params import FinishReason
+from model.errors import InputTooLongError, QueueFullError
+from model.tokenizer.prompt import Task, Translation
+from service.backend import (
+    Event,
+    FinishedEvent,
+    GenerateRequest,
+    ModelInfo,
+    Output,
+    TokenEvent,
+)
+
+TRANSLATOR = ModelInfo(
+    name="fake/translate",
+    task="translation",
+    pairs=(("en", "de"), ("de", "en"), ("en", "fr"), ("fr", "en"), ("en", "es"), ("es", "en")),
+    max_input_tokens=64,
+    max_new_tokens=64,
+    default_num_beams=1,
+    family="fake",
+    num_parameters=7,
+    dtype="float32",
+    device="cpu",
+)
+SUMMARIZER = replace(
+    TRANSLATOR,
+    name="fake/summarize",
+    task="summarization",
+    pairs=(),
+    styles=("headline", "tldr"),
+)
+
+
+def shout(text: str, task: Task) -> str:
+    """The fake's idea of a translation: the text in capitals; of a summary: its first words."""
+    if isinstance(task, Translation):
+        return text.upper()
+    return " ".join(text.split()[:3])
+
+
+def same(text: str, task: Task) -> str:  # noqa: ARG001 - the type of an answer
+    """A translation that changes nothing."""
+    return text
+
+
+@dataclass
+class FakeBackend:
+    """Answers by `answer`; a token is a character read, a word (with its blank) written.
+
+    It can be told to be slow or full or to fail, and remembers what it was asked and what was
+    aborted.
+    """
+
+    served: Sequence[ModelInfo] = (TRANSLATOR,)
+    answer: Callable[[str, Task], str] = shout
+    gate: asyncio.Event | None = None  # nothing is answered before it is set
+    pause_s: float = 0.0  # between two tokens
+    error: Exception | None = None  # raised for a text that holds `error_at`
+    error_at: str = ""
+    places: int = 1_000
+    alive: bool = True
+    ready: bool = True
+    finish_reason: FinishReason = FinishReason.STOP
+    requests: list[GenerateRequest] = field(default_factory=list)
+    aborted: list[str] = field(default_factory=list)
+    num_running: int = 0
+    most_running: int = 0
+
+    def models(self) -> Sequence[ModelInfo]:
+        return self.served
+
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
+        self.requests.append(request)
+        if self.num_running >= self.places:
+            raise QueueFullError(num_waiting=self.num_running, limit=self.places)
+        self.num_running += 1
+        self.most_running = max(self.most_running, self.num_running)
+        is_finished = False
+        try:
+            async for event in self._events(request):
+                is_finished = isinstance(event, FinishedEvent)
+                yield event
+        except (GeneratorExit, asyncio.CancelledError):
+            if not is_finished:
+                self.aborted.append(request.request_id)
+            raise
+        finally:
+            self.num_running -= 1
+
+    async def count_tokens(self, model: str, text: str, task: Task) -> int:  # noqa: ARG002
+        await asyncio.sleep(0)
+        return len(text)
+
+    def num_free_places(self) -> int:
+        return self.places - self.num_running
+
+    def is_alive(self) -> bool:
+        return self.alive
+
+    def is_ready(self) -> bool:
+        return self.ready
+
+    async def _events(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
+        if self.gate is not None:
+            await self.gate.wait()
+        model = next(m for m in self.served if m.name == request.model)
+        text, truncated = request.text, len(request.text) > model.max_input_tokens
+        if truncated and request.on_overflow == "error":
+            raise InputTooLongError(num_tokens=len(text), limit_tokens=model.max_input_tokens)
+        text = text[: model.max_input_tokens]
+        whole = (request.target_prefix or "") + self.answer(text, request.task)
+        tokens = [word + blank for word, blank in _words(whole)]
+        for token in tokens:
+            await asyncio.sleep(self.pause_s)
+            if self.error is not None and self.error_at in text:
+                raise self.error
+            if request.stream:
+                yield TokenEvent(token)
+        yield FinishedEvent(
+            outputs=tuple(_outputs(whole, len(tokens), request)),
+            finish_reason=self.finish_reason,
+            input_tokens=len(text),
+            output_tokens=len(tokens),
+            truncated=truncated,
+            queue_s=0.001,
+            inference_s=0.002,
+        )
+
+
+def _words(text: str) -> list[tuple[str, str]]:
+    return [(word, " " if i < text.count(" ") else "") for i, word in enumerate(text.split(" "))]
+
+
+def _outputs(text: str, num_tokens: int, request: GenerateRequest) -> list[Output]:
+    """As many outputs as asked for, each worse and marked by its rank."""
+    score = -1.0 if request.return_scores else 0.0
+    return [
+        Output(text + "'" * rank, tuple(range(num_tokens)), score * (rank + 1))
+        for rank in range(request.overrides.get("num_return", 1))
+    ]

@@ -1,0 +1,73 @@
+"""Wrong answers count as failures, right ones do not."""
+
+from typing import Any
+
+import pytest
+
+from loadtests.answers import (
+    Consistency,
+    WrongAnswerError,
+    sse_events,
+    streamed_text,
+    translations,
+)
+
+
+def _body(*texts: str, truncated: bool = False, output_tokens: int = 3) -> dict[str, Any]:
+    return {
+        "model": "tiny",
+        "translations": [{"text": text, "truncated": truncated} for text in texts],
+        "usage": {"input_characters": 9, "input_tokens": 3, "output_tokens": output_tokens},
+    }
+
+
+def test_a_right_answer_gives_its_texts() -> None:
+    assert translations(_body("eins", "zwei"), texts=["one", "two"]) == ["eins", "zwei"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(_body("eins"), id="too few"),
+        pytest.param(_body("eins", " "), id="empty"),
+        pytest.param(_body("eins", "zwei", truncated=True), id="cut"),
+        pytest.param(_body("eins", "zwei", output_tokens=0), id="no usage"),
+        pytest.param({"error": "no"}, id="an error object"),
+    ],
+)
+def test_a_wrong_answer_is_refused(body: dict[str, Any]) -> None:
+    with pytest.raises(WrongAnswerError):
+        translations(body, texts=["one", "two"])
+
+
+def test_events_are_read_and_comments_skipped() -> None:
+    lines = [": ping", "", "event: token", 'data: {"index": 0, "text": "a: b"}', ""]
+    assert list(sse_events(lines)) == [("token", {"index": 0, "text": "a: b"})]
+
+
+def test_a_stream_whose_pieces_make_the_text_is_right() -> None:
+    events = [("token", {"text": "Guten"}), ("token", {"text": " Tag."})]
+    whole = streamed_text([*events, ("done", _body("Guten Tag."))], text="Hello.")
+    assert whole == "Guten Tag."
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param([("token", {"text": "Guten"})], id="no end"),
+        pytest.param([("token", {"text": "Gute"}), ("done", _body("Guten"))], id="lost piece"),
+        pytest.param([("error", {"error": "overloaded"})], id="error"),
+    ],
+)
+def test_a_broken_stream_is_refused(events: list[tuple[str, Any]]) -> None:
+    with pytest.raises(WrongAnswerError):
+        streamed_text(events, text="Hello.")
+
+
+def test_the_same_text_must_get_the_same_translation() -> None:
+    consistency = Consistency()
+    consistency.check("one", "de", "eins")
+    consistency.check("one", "fr", "un")
+    consistency.check("one", "de", "eins")
+    with pytest.raises(WrongAnswerError, match="eins"):
+        consistency.check("one", "de", "ein")

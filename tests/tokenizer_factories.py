@@ -1,0 +1,102 @@
+"""Small tokenizers of the kinds that checkpoints bring, trained on made-up sentences."""
+
+import io
+import json
+import random
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import sentencepiece
+import tokenizers
+
+ENGLISH = (
+    "the a my your of in to and is was were will be not translate translation translator read "
+    "reading reader write writes written book books open opens opened close window door small "
+    "smaller quick quickly brown fox jumps over lazy dog seventeen machine machines learn learning "
+    "learned model models word words sentence internationalisation unbelievable well-known don't"
+).split()
+GERMAN = (
+    "der die das ein eine mein dein von in zu und ist war wird sein nicht übersetzen Übersetzung "
+    "lesen Leser schreiben geschrieben Buch Bücher öffnen geöffnet schließen Fenster Tür klein "
+    "kleiner schnell schneller braun Fuchs springt über faulen Hund siebzehn Maschine Maschinen "
+    "lernen gelernt Modell Modelle Wort Wörter Satz Straße Straßenbahnhaltestelle größer weiß"
+).split()
+TAGS = (">>de<<", ">>fr<<", ">>cmn_Hans<<")
+
+ODD_TEXTS = (
+    *("", " ", "   ", "\t", "\n", "a\tb", "  lead", "trail  ", "a  b", "a \t\r\n b", "\u00a0x\u3000"),
+    *("▁", " ▁ ", "a▁", "▁a", "▁▁ a▁▁b ▁ ", "the▁book", "\u2028x\u2029", "x\u0085y", "a\u200bb"),
+    *("e\u0301", "A\u030a", "Å", "q\u0323\u0307", "\u1e9b\u0323", "ﬁ", "①②½…", "ＡＢＣ", "ſ", "¨", "a ¨ b"),
+    *("ﷺ", "\u0301", "a\u0301\u0301\u0323", "ｶﾞ", "か\u3099", "\u1112\u1161\u11ab", "한국어", "日本語テキスト。"),
+    *("مرحبا بالعالم", "שלום", "हिन्दी", "ไทย", "👩\u200d👩\u200d👧\u200d👦 👍🏽", "\U0001d4d0", "🇩🇪", "❤\ufe0f"),
+    *("\x00", "a\x00b", "\x01 ", "\x01\x02", " \x01 a", "\x7f", "\ufeffx", "x\ufffdy", "soft\u00adhyphen"),
+    *(">>de<<", ">>de<< the book", "</s>", "<s> a", "<unk>", "<pad>", "don't", "‘’“”«»", "1234567890"),
+    *("!!!!!!", "......", "-" * 50, "a" * 100, "aaaa aaaa " * 50, "the" * 40, "\U0010ffff", "\ue000"),
+)
+
+
+def make_sentences(words: Iterable[str] = ENGLISH, *, count: int = 2000, seed: int = 0) -> list[str]:
+    """Lines of words in random order, with capitals, numbers and punctuation."""
+    rng = random.Random(seed)  # noqa: S311
+    pool = list(words)
+    lines = []
+    for _ in range(count):
+        line = " ".join(rng.choices(pool, k=rng.randint(1, 15)))
+        if rng.random() < 0.3:
+            line += f" {rng.randint(0, 2100)}"
+        lines.append(line.capitalize() + rng.choice([".", "!", "?", "...", ",", " - ok", ""]))
+    return lines
+
+
+def train_spm(sentences: Iterable[str], **options: Any) -> bytes:
+    """A `.spm` file; `options` as for `spm_train`."""
+    model = io.BytesIO()
+    settings = {"vocab_size": 300, "character_coverage": 1.0, "num_threads": 1, "minloglevel": 2}
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(sentences),
+        model_writer=model,
+        hard_vocab_limit=False,
+        **{**settings, **options},
+    )
+    return model.getvalue()
+
+
+def spm_pieces(spm: bytes) -> list[str]:
+    """The pieces of a `.spm` file, in the order of their ids there."""
+    processor = sentencepiece.SentencePieceProcessor(model_proto=spm)
+    return [processor.id_to_piece(id_) for id_ in range(processor.get_piece_size())]
+
+
+def write_marian_tokenizer(
+    folder: Path,
+    *,
+    source: bytes,
+    target: bytes,
+    tags: Iterable[str] = TAGS,
+    config: Mapping[str, Any] | None = None,
+) -> Path:
+    """The files of a Marian checkpoint's tokenizer, with one vocabulary for both sides."""
+    pieces = [*spm_pieces(source), *spm_pieces(target)]
+    tokens = ["</s>", "<unk>", *(p for p in pieces if p not in ("<s>", "</s>", "<unk>")), *tags, "<pad>"]
+    vocab = {token: id_ for id_, token in enumerate(dict.fromkeys(tokens))}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "source.spm").write_bytes(source)
+    (folder / "target.spm").write_bytes(target)
+    (folder / "vocab.json").write_text(json.dumps(vocab), encoding="utf-8")
+    (folder / "tokenizer_config.json").write_text(json.dumps(config or {}), encoding="utf-8")
+    return folder
+
+
+def write_bart_tokenizer(folder: Path, *, sentences: Iterable[str], vocab_size: int = 500) -> Path:
+    """`vocab.json` and `merges.txt` of a BART checkpoint."""
+    folder.mkdir(parents=True, exist_ok=True)
+    bpe = tokenizers.ByteLevelBPETokenizer()
+    bpe.train_from_iterator(
+        sentences,
+        vocab_size=vocab_size,
+        show_progress=False,
+        special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"],
+    )
+    bpe.save_model(str(folder))
+    return folder
