@@ -1,13 +1,22 @@
-"""The libraries that the benchmark times beside our engine, behind one protocol."""
+"""Our engine and the libraries it is timed beside, behind one protocol."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
 from loadtests.checkpoint import Shape
+from model.engine.config import EngineConfig
+from model.engine.engine import Engine
+from model.engine.params import GenerationParams
+from model.load import DtypeName, load_model
+from model.tokenizer.prompt import Prompt
+
+_MAX_TOKENS = 256  # of a source, and of an output: both far above what the benchmark asks for
+_CACHE_BYTES = 16 << 30  # the engine takes what max_rows needs of it, and touches what it uses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +45,40 @@ class Contender(Protocol):
         ...
 
 
+class Dragoman:
+    """Our engine, in this thread, with as many rows as the largest batch needs."""
+
+    def __init__(self, checkpoint: Path, *, dtype: DtypeName, max_rows: int) -> None:
+        self.name = f"Dragoman {dtype}"
+        loaded = load_model(checkpoint, dtype=dtype, device="cpu")
+        self._start_id: int = loaded.hf_config["decoder_start_token_id"]
+        self._engine = Engine(
+            loaded.network,
+            loaded.rules,
+            EngineConfig(
+                max_source_tokens=_MAX_TOKENS,
+                max_target_tokens=_MAX_TOKENS,
+                max_rows=max_rows,
+                kv_cache_bytes=_CACHE_BYTES,
+            ),
+            cache_dtype=loaded.cache_dtype,
+        )
+
+    def generate(self, workload: Workload) -> list[list[int]]:
+        params = GenerationParams(
+            max_new_tokens=workload.num_new_tokens, num_beams=workload.num_beams
+        )
+        for index, source in enumerate(workload.sources):
+            prompt = Prompt(encoder_ids=source, decoder_prefix_ids=(self._start_id,))
+            self._engine.add_request(str(index), prompt, params)
+        outputs: dict[int, list[int]] = {}
+        while self._engine.has_work:
+            for output in self._engine.step():
+                if output.hypotheses:
+                    outputs[int(output.request_id)] = list(output.hypotheses[0].token_ids)
+        return [outputs[index] for index in range(len(workload.sources))]
+
+
 class Transformers:
     """Hugging Face's `generate`, as it comes."""
 
@@ -44,8 +87,8 @@ class Transformers:
 
         self.name = f"transformers {dtype}"
         self._pad_id = shape.pad_id
-        self._network = MarianMTModel.from_pretrained(checkpoint, dtype=getattr(torch, dtype))
-        self._network.eval()
+        network: Any = MarianMTModel.from_pretrained(checkpoint, dtype=getattr(torch, dtype))
+        self._network = network.eval()
 
     def generate(self, workload: Workload) -> list[list[int]]:
         ids, mask = _padded(workload.sources, pad_id=self._pad_id)
@@ -92,8 +135,6 @@ class CTranslate2:
 
 
 def _vocabulary(checkpoint: Path) -> list[str]:
-    import json  # noqa: PLC0415
-
     ids: dict[str, int] = json.loads((checkpoint / "vocab.json").read_text("utf-8"))
     return sorted(ids, key=ids.__getitem__)
 

@@ -25,7 +25,7 @@ TARGET_LANGUAGES = ("de", "fr", "es")
 _CONSISTENCY = Consistency()
 
 
-@events.init.add_listener  # type: ignore[untyped-decorator]
+@events.init.add_listener
 def refuse_without_service(environment: Environment, **_: Any) -> None:
     """Stops at once, with one sentence, if nothing that is ready listens at the host."""
     problem = _why_not_ready(environment.host) if environment.host else None

@@ -13,6 +13,7 @@ from model.families.family import Family, HfConfig
 from model.families.registry import family_of
 from model.tokenizer.prompt import Prompt, Task
 from model.tokenizer.tokenizer import Tokenizer
+from model.transformer.packed import is_packable, pack_linears
 from model.transformer.seq2seq import Seq2SeqTransformer
 from model.weights.checkpoint import Checkpoint, read_json
 from model.weights.loading import load_network
@@ -73,17 +74,20 @@ def load_model(path: Path, *, dtype: DtypeName = "auto", device: str = "auto") -
     config = family.architecture(hf_config)
     torch_device = resolve_device(device)
     torch_dtype = resolve_dtype(dtype, torch_device)
+    network = load_network(
+        config,
+        Checkpoint(folder),
+        family.weights(config),
+        dtype=torch_dtype,
+        device=torch_device,
+    )
+    if is_packable(torch_dtype, torch_device):
+        pack_linears(network)
     return LoadedModel(
         family=family,
         hf_config=hf_config,
         config=config,
-        network=load_network(
-            config,
-            Checkpoint(folder),
-            family.weights(config),
-            dtype=torch_dtype,
-            device=torch_device,
-        ),
+        network=network,
         tokenizer=family.load_tokenizer(folder),
         rules=_token_rules(hf_config, _generation_config(folder, hf_config)),
         generation=_generation_defaults(_generation_config(folder, hf_config)),

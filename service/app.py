@@ -1,6 +1,5 @@
-"""What Ray Serve runs: `import_path: service.app:build_app` in a serve config, and `dragoman serve`."""
+"""What Ray Serve runs: `service.app:build_app` in a serve config, and `dragoman serve`."""
 
-import os
 from typing import Any
 
 import ray
@@ -8,8 +7,13 @@ from ray import serve
 from ray.serve import Application
 
 from service.catalogue import load_catalogue
-from service.deployments import MAX_ONGOING_REQUESTS, ModelServer
+from service.cores import threads_per_replica
+from service.deployments import ModelServer
 from service.settings import Settings
+
+# The engine admits, queues and refuses requests itself, with our error object and `Retry-After`:
+# Ray's own limit must never be the one that is met.
+MAX_ONGOING_REQUESTS = 100_000
 
 
 def build_app(args: Settings) -> Application:
@@ -41,15 +45,3 @@ def replica_resources(settings: Settings) -> dict[str, Any]:
     if settings.device != "cpu":
         num_gpus = ray.cluster_resources().get("GPU", 0.0) / settings.num_replicas
     return {"num_cpus": threads_per_replica(settings), "num_gpus": min(1.0, num_gpus)}
-
-
-def threads_per_replica(settings: Settings) -> int:
-    """The cores that this process may use, shared out, unless the settings say how many."""
-    return settings.num_threads or max(1, num_cores() // settings.num_replicas)
-
-
-def num_cores() -> int:
-    """Cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

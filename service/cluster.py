@@ -1,4 +1,4 @@
-"""Ray and Ray Serve on this machine. Import only after the environment is set: Ray reads it then."""
+"""Ray and Ray Serve on this machine. Import it once the environment is set: Ray reads it then."""
 
 import contextlib
 import io
@@ -12,7 +12,8 @@ from ray import serve
 from ray._private.ray_logging import global_worker_stdstream_dispatcher as worker_output
 from ray.serve.config import HTTPOptions
 
-from service.app import build_app, num_cores, threads_per_replica
+from service.app import build_app
+from service.cores import num_cores, threads_per_replica
 from service.settings import Settings
 
 APPLICATION = "dragoman"

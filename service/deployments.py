@@ -1,39 +1,53 @@
 """The one Ray Serve deployment: the engines of a catalogue's models and the HTTP API over them."""
 
-import asyncio
-import os
-
-from ray import serve
 from starlette.types import ASGIApp
 
 from service.api import create_api
 from service.catalogue import Catalogue
 from service.host import LocalBackend
-from service.log import configure_logging
+from service.log import configure_logging, get_logger
+from service.metrics import FOLDER_VARIABLE, MetricsListener, is_shared
 from service.settings import Settings
 
-# The engine admits, queues and refuses requests itself, with our JSON and `Retry-After`; Ray's own
-# limit must never be the one that is met.
-MAX_ONGOING_REQUESTS = 100_000
+logger = get_logger(__name__)
 
 
 class ModelServer:
-    """One replica. Ray Serve calls it; it holds what the replica's requests share."""
+    """What one replica holds; Ray Serve calls its methods by their names."""
 
     def __init__(self, catalogue: Catalogue, settings: Settings) -> None:
         configure_logging(level=settings.log_level, fmt=settings.log_format)
+        if not is_shared():
+            logger.warning(
+                "metrics count this replica alone", reason=f"{FOLDER_VARIABLE} is not set"
+            )
         self._settings = settings
         self._backend = LocalBackend(catalogue.models, settings)
+        self._metrics = MetricsListener(host=settings.metrics_host, port=settings.metrics_port)
+        self._metrics.start()
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
-        """The API over this replica's own backend; Ray calls this once, after the constructor."""
+        """The API over this replica's own engines; called once, after the constructor."""
         return create_api(self._backend, self._settings)
 
     def check_health(self) -> None:
-        """Raise unless the engine moves; Ray replaces a replica that fails this three times.
+        """Raise unless the engines move; a replica that raises three times is replaced.
 
         Raises:
-            RuntimeError: The engine's heartbeat is old.
+            RuntimeError: An engine's heartbeat is old.
         """
         if not self._backend.is_alive():
-            raise RuntimeError("the engine's heartbeat is old")
+            raise RuntimeError("an engine's heartbeat is old")
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """What an autoscaling policy may look at."""
+        return {
+            "running": self._backend.num_running(),
+            "waiting": self._backend.num_waiting(),
+            "cache_use": self._backend.cache_use(),
+        }
+
+    def __del__(self) -> None:
+        """End the engines and give the metrics port back; called when the replica is drained."""
+        self._backend.close()
+        self._metrics.stop()

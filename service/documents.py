@@ -138,7 +138,7 @@ def _best_cut(text: str) -> int:
 
 def _nearest_the_middle(text: str, kind: Callable[[str, int], bool]) -> int | None:
     middle = len(text) // 2
-    for distance in range(max(len(text) // 4, 1)):
+    for distance in range(len(text) // 4 + 1):
         for cut in (middle - distance, middle + distance):
             if 0 < cut < len(text) and kind(text, cut):
                 return cut

@@ -91,9 +91,7 @@ def haproxy_environment(folder: Path, binary: str) -> dict[str, str]:
     """
     stats_port, metrics_port = free_port(), free_port()
     script = folder / "haproxy.sh"
-    script.write_text(
-        _HAPROXY_SCRIPT.format(ports=f"{stats_port}|{metrics_port}", binary=binary)
-    )
+    script.write_text(_HAPROXY_SCRIPT.format(ports=f"{stats_port}|{metrics_port}", binary=binary))
     script.chmod(0o700)
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",

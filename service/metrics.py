@@ -31,23 +31,16 @@ FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REGISTRY = CollectorRegistry()
 
+# One series more for each counter, and none where processes share.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
 _REQUEST_BUCKETS_S = (
     *(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75),
     *(1.0, 1.5, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0),
 )
 _STEP_BUCKETS_S = (
-    0.0005,
-    0.001,
-    0.002,
-    0.004,
-    0.008,
-    0.016,
-    0.032,
-    0.064,
-    0.128,
-    0.256,
-    0.512,
-    1.0,
+    *(0.0005, 0.001, 0.002, 0.004, 0.008, 0.016),
+    *(0.032, 0.064, 0.128, 0.256, 0.512, 1.0),
 )
 _ROWS_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
@@ -164,14 +157,17 @@ class EngineMetrics:
     ) -> None:
         """One segment is over; no time to its first token where it never had one."""
         FINISHED.labels(self._model, finish_reason.value).inc()
-        if finish_reason is FinishReason.ABORTED:
-            ABORTED.labels(self._model).inc()
         QUEUE_DURATION.labels(self._model).observe(queue_s)
         INFERENCE_DURATION.labels(self._model).observe(inference_s)
         if time_to_first_token_s is not None:
             TIME_TO_FIRST_TOKEN.labels(self._model).observe(time_to_first_token_s)
         INPUT_TOKENS.labels(self._model).inc(input_tokens)
         OUTPUT_TOKENS.labels(self._model).inc(output_tokens)
+
+    def aborted(self) -> None:
+        """One segment's client no longer wanted it."""
+        ABORTED.labels(self._model).inc()
+        FINISHED.labels(self._model, FinishReason.ABORTED.value).inc()
 
 
 def observe_request(route: str, status: int, duration_s: float) -> None:

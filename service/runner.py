@@ -24,6 +24,7 @@ from service.environment import (
 )
 from service.processes import adopt_orphans, kill_descendants
 from service.settings import Settings
+from service.terminal import CommandError
 
 READY_TIMEOUT_S = 120.0
 READY_POLL_S = 0.1
@@ -31,7 +32,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EVERY_INTERFACE = ("", "0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 
 
-class StartError(Exception):
+class StartError(CommandError):
     """The service cannot start; the sentence says why."""
 
 

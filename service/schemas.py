@@ -6,14 +6,27 @@ part of the contract.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 Format = Literal["text", "html", "xml"]
 Split = Literal["sentences", "newlines", "none"]
 Overflow = Literal["split", "truncate", "error"]
 Part = Literal["scores", "alignment", "segments", "alternatives"]
 Code = Annotated[str, Field(min_length=1, max_length=35)]
-Texts = str | list[str]
+
+
+def _characters(text: str) -> str:
+    """Refuse half of a surrogate pair: JSON can escape it, but no encoding can write it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise PydanticCustomError("surrogate", "half of a surrogate pair") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_characters)]
+Texts = Text | list[Text]
 
 
 class _Request(BaseModel):
@@ -37,28 +50,32 @@ class GenerationRequest(_Request):
     """What a translation and a summary have in common."""
 
     text: Texts = Field(description="One text, or a list of them.")
-    model: str | None = Field(None, max_length=200, description="None: the first that fits.")
+    model: str | None = Field(
+        default=None, max_length=200, description="None: the first that fits."
+    )
     format: Format = "text"
     on_overflow: Overflow = Field(
-        "split", description="What to do with a segment longer than the model reads."
+        default="split", description="What to do with a segment longer than the model reads."
     )
-    num_beams: int | None = Field(None, ge=1, le=8)
-    num_return: int = Field(1, ge=1, le=8, description="Outputs of each segment, best first.")
-    max_new_tokens: int | None = Field(None, ge=1, description="For each segment.")
-    length_penalty: float | None = Field(None, ge=-10, le=10, allow_inf_nan=False)
-    repetition_penalty: float | None = Field(None, ge=1, le=2, allow_inf_nan=False)
-    no_repeat_ngram_size: int | None = Field(None, ge=0, le=10)
-    temperature: float | None = Field(None, gt=0, le=10, allow_inf_nan=False)
-    top_k: int | None = Field(None, ge=1, le=1_000_000)
-    top_p: float | None = Field(None, gt=0, le=1, allow_inf_nan=False)
-    seed: int | None = Field(None, ge=0, lt=1 << 63)
-    target_prefix: str | None = Field(
-        None, max_length=2_048, description="Forced beginning of each item's output."
+    num_beams: int | None = Field(default=None, ge=1, le=8)
+    num_return: int = Field(
+        default=1, ge=1, le=8, description="Outputs of each segment, best first."
     )
-    glossary: list[GlossaryEntry] | None = Field(None, max_length=1_000)
+    max_new_tokens: int | None = Field(default=None, ge=1, description="For each segment.")
+    length_penalty: float | None = Field(default=None, ge=-10, le=10, allow_inf_nan=False)
+    repetition_penalty: float | None = Field(default=None, ge=1, le=2, allow_inf_nan=False)
+    no_repeat_ngram_size: int | None = Field(default=None, ge=0, le=10)
+    temperature: float | None = Field(default=None, gt=0, le=10, allow_inf_nan=False)
+    top_k: int | None = Field(default=None, ge=1, le=1_000_000)
+    top_p: float | None = Field(default=None, gt=0, le=1, allow_inf_nan=False)
+    seed: int | None = Field(default=None, ge=0, lt=1 << 63)
+    target_prefix: Text | None = Field(
+        default=None, max_length=2_048, description="Forced beginning of each item's output."
+    )
+    glossary: list[GlossaryEntry] | None = Field(default=None, max_length=1_000)
     return_: list[Part] = Field(default_factory=list, alias="return", max_length=4)
     priority: Literal["interactive", "bulk"] = "interactive"
-    timeout_ms: int | None = Field(None, ge=1, description="For the request as a whole.")
+    timeout_ms: int | None = Field(default=None, ge=1, description="For the request as a whole.")
     stream: bool = False
 
 
@@ -66,14 +83,14 @@ class TranslateRequest(GenerationRequest):
     """`POST /v1/translate`."""
 
     target_lang: Code
-    source_lang: Code | None = Field(None, description="None: detected, for each item.")
+    source_lang: Code | None = Field(default=None, description="None: detected, for each item.")
     split: Split = "sentences"
 
 
 class SummarizeRequest(GenerationRequest):
     """`POST /v1/summarize`; with `split`, each sentence or line is summarized for itself."""
 
-    style: str | None = Field(None, max_length=64, description="None: the model's first.")
+    style: str | None = Field(default=None, max_length=64, description="None: the model's first.")
     split: Split = "none"
 
 

@@ -18,55 +18,73 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DRAGOMAN_", frozen=True, extra="forbid")
 
-    host: str = Field("127.0.0.1", description="Address the API listens on; loopback by default.")
-    port: int = Field(8000, ge=1, le=65_535, description="Port of the API.")
+    host: str = Field(
+        default="127.0.0.1", description="Address the API listens on; loopback by default."
+    )
+    port: int = Field(default=8000, ge=1, le=65_535, description="Port of the API.")
     catalogue: Path | None = Field(
-        None, description="YAML file that names the models to serve; the bundled ones if unset."
+        default=None,
+        description="YAML file that names the models to serve; the bundled ones if unset.",
     )
 
     max_text_characters: int = Field(
-        50_000, ge=1, description="Characters (code points) of all texts of a request together."
+        default=50_000,
+        ge=1,
+        description="Characters (code points) of all texts of a request together.",
     )
-    max_items: int = Field(128, ge=1, description="Texts in one request.")
-    max_body_bytes: int = Field(MIB, ge=1_024, description="Bytes of a request's body.")
+    max_items: int = Field(default=128, ge=1, description="Texts in one request.")
+    max_body_bytes: int = Field(default=MIB, ge=1_024, description="Bytes of a request's body.")
     default_timeout_ms: int = Field(
-        30_000, ge=1, description="Time a request has when it names none."
+        default=30_000, ge=1, description="Time a request has when it names none."
     )
-    max_timeout_ms: int = Field(120_000, ge=1, description="Longest time a request may ask for.")
+    max_timeout_ms: int = Field(
+        default=120_000, ge=1, description="Longest time a request may ask for."
+    )
     max_waiting: int = Field(
-        1_024, ge=1, description="Segments that may wait in one model's queue; more get a 503."
+        default=1_024,
+        ge=1,
+        description="Segments that may wait in one model's queue; more get a 503.",
     )
     max_segments_in_flight: int = Field(
-        64, ge=1, description="Segments of one request that are queued or decoded at once."
+        default=64, ge=1, description="Segments of one request that are queued or decoded at once."
     )
-    retry_after_s: int = Field(1, ge=1, description="`Retry-After` of an answer with 429 or 503.")
+    retry_after_s: int = Field(
+        default=1, ge=1, description="`Retry-After` of an answer with 429 or 503."
+    )
     ping_interval_s: float = Field(
-        10.0, gt=0, description="Silence on a stream before a comment keeps it alive."
+        default=10.0, gt=0, description="Silence on a stream before a comment keeps it alive."
     )
 
-    metrics_host: str = Field("127.0.0.1", description="Address the metrics listener binds.")
+    metrics_host: str = Field(
+        default="127.0.0.1", description="Address the metrics listener binds."
+    )
     metrics_port: int = Field(
-        9464, ge=0, le=65_535, description="Port of the metrics listener; 0 takes a free one."
+        default=9464,
+        ge=0,
+        le=65_535,
+        description="Port of the metrics listener; 0 takes a free one.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least severe log line that is written."
+        default="info", description="Least severe log line that is written."
     )
     log_format: Literal["json", "console"] = Field(
-        "console", description="One JSON object a line, or lines for people."
+        default="console", description="One JSON object a line, or lines for people."
     )
 
-    num_replicas: int = Field(1, ge=1, description="Engine processes on start-up.")
+    num_replicas: int = Field(default=1, ge=1, description="Engine processes on start-up.")
     num_threads: int | None = Field(
-        None,
+        default=None,
         ge=1,
         description="CPU threads of each engine; the cores divided by replicas if unset.",
     )
-    device: str = Field("auto", description="`cpu`, `cuda`, `cuda:N`, or `auto`: a GPU if any.")
+    device: str = Field(
+        default="auto", description="`cpu`, `cuda`, `cuda:N`, or `auto`: a GPU if any."
+    )
     dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
-        "auto", description="Type of the weights; `auto` takes the fastest the device has."
+        default="auto", description="Type of the weights; `auto` takes the fastest the device has."
     )
     kv_cache_bytes: int = Field(
-        512 * MIB, ge=MIB, description="Memory of each model's self-attention cache."
+        default=512 * MIB, ge=MIB, description="Memory of each model's self-attention cache."
     )
 
     @model_validator(mode="after")

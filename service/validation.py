@@ -16,6 +16,8 @@ _NEVER_SHOWN = frozenset({"text", "target_prefix", "glossary"})
 _MAX_NAME_CHARACTERS = 40
 _NO_JSON = "the body must be one JSON object, sent with content-type: application/json"
 
+_SURROGATE = "holds half of a surrogate pair, which is no character"
+
 _KINDS = {
     "string_type": "a string",
     "int_type": "a whole number",
@@ -66,8 +68,8 @@ def _about_text(error: ErrorDetails, path: tuple[Any, ...]) -> str:
     name = f"`text[{path[2]}]`" if len(path) > 2 else "`text`"  # noqa: PLR2004
     if error["type"] == "missing":
         return "`text` is required"
-    if error["type"] == "string_unicode":
-        return f"{name} holds half of a surrogate pair, which is no character"
+    if error["type"] == "surrogate":
+        return f"{name} {_SURROGATE}"
     return f"{name} must be a string" + ("" if len(path) > 2 else " or a list of strings")  # noqa: PLR2004
 
 
@@ -77,6 +79,8 @@ def _about_field(error: ErrorDetails, path: tuple[Any, ...]) -> str:
     name = f"`{_dotted(path)}`"
     if error["type"] == "missing":
         return f"{name} is required"
+    if error["type"] == "surrogate":
+        return f"{name} {_SURROGATE}"
     value = "" if path[0] in _NEVER_SHOWN else f" is {show(error['input'])}; it"
     return f"{name}{value} must {_rule(error)}"
 

@@ -10,35 +10,41 @@ from typing import Any
 import sentencepiece
 import tokenizers
 
-ENGLISH = (
+_ENGLISH_WORDS = (
     "the a my your of in to and is was were will be not translate translation translator read "
     "reading reader write writes written book books open opens opened close window door small "
     "smaller quick quickly brown fox jumps over lazy dog seventeen machine machines learn learning "
     "learned model models word words sentence internationalisation unbelievable well-known don't"
-).split()
-GERMAN = (
+)
+_GERMAN_WORDS = (
     "der die das ein eine mein dein von in zu und ist war wird sein nicht übersetzen Übersetzung "
     "lesen Leser schreiben geschrieben Buch Bücher öffnen geöffnet schließen Fenster Tür klein "
     "kleiner schnell schneller braun Fuchs springt über faulen Hund siebzehn Maschine Maschinen "
     "lernen gelernt Modell Modelle Wort Wörter Satz Straße Straßenbahnhaltestelle größer weiß"
-).split()
+)
+ENGLISH = _ENGLISH_WORDS.split()
+GERMAN = _GERMAN_WORDS.split()
 TAGS = (">>de<<", ">>fr<<", ">>cmn_Hans<<")
 
 ODD_TEXTS = (
-    *("", " ", "   ", "\t", "\n", "a\tb", "  lead", "trail  ", "a  b", "a \t\r\n b", "\u00a0x\u3000"),
-    *("▁", " ▁ ", "a▁", "▁a", "▁▁ a▁▁b ▁ ", "the▁book", "\u2028x\u2029", "x\u0085y", "a\u200bb"),
-    *("e\u0301", "A\u030a", "Å", "q\u0323\u0307", "\u1e9b\u0323", "ﬁ", "①②½…", "ＡＢＣ", "ſ", "¨", "a ¨ b"),
-    *("ﷺ", "\u0301", "a\u0301\u0301\u0323", "ｶﾞ", "か\u3099", "\u1112\u1161\u11ab", "한국어", "日本語テキスト。"),
-    *("مرحبا بالعالم", "שלום", "हिन्दी", "ไทย", "👩\u200d👩\u200d👧\u200d👦 👍🏽", "\U0001d4d0", "🇩🇪", "❤\ufe0f"),
-    *("\x00", "a\x00b", "\x01 ", "\x01\x02", " \x01 a", "\x7f", "\ufeffx", "x\ufffdy", "soft\u00adhyphen"),
-    *(">>de<<", ">>de<< the book", "</s>", "<s> a", "<unk>", "<pad>", "don't", "‘’“”«»", "1234567890"),
-    *("!!!!!!", "......", "-" * 50, "a" * 100, "aaaa aaaa " * 50, "the" * 40, "\U0010ffff", "\ue000"),
+    *("", " ", "   ", "\t", "\n", "a\tb", "  lead", "trail  ", "a  b", "a \t\r\n b"),
+    *("▁", " ▁ ", "a▁", "▁a", "▁▁ a▁▁b ▁ ", "the▁book", "\u00a0x\u3000", "\u2028x\u2029"),
+    *("x\u0085y", "a\u200bb", "\x00", "a\x00b", "\x01 ", "\x01\x02", " \x01 a", "\x7f"),
+    *("e\u0301", "A\u030a", "Å", "q\u0323\u0307", "\u1e9b\u0323", "ﬁ", "①②½…", "\u017f", "¨"),
+    *("a ¨ b", "\u0301", "a\u0301\u0301\u0323", "\uff21\uff22", "ﷺ", "ｶﾞ", "か\u3099"),
+    *("\u1112\u1161\u11ab", "한국어", "日本語テキスト。", "مرحبا بالعالم", "שלום", "हिन्दी", "ไทย"),
+    *("\U0001d4d0", "🇩🇪", "❤\ufe0f", "👩\u200d👩\u200d👧\u200d👦 👍🏽", "\U0010ffff", "\ue000"),
+    *("\ufeffx", "x\ufffdy", "soft\u00adhyphen", "\u2018x\u2019", "“”«»", "don't"),
+    *(">>de<<", ">>de<< the book", "</s>", "<s> a", "<unk>", "<pad>", "1234567890"),
+    *("!!!!!!", "......", "-" * 50, "a" * 100, "aaaa aaaa " * 50, "the" * 40),
 )
 
 
-def make_sentences(words: Iterable[str] = ENGLISH, *, count: int = 2000, seed: int = 0) -> list[str]:
+def make_sentences(
+    words: Iterable[str] = ENGLISH, *, count: int = 2000, seed: int = 0
+) -> list[str]:
     """Lines of words in random order, with capitals, numbers and punctuation."""
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     pool = list(words)
     lines = []
     for _ in range(count):
@@ -78,7 +84,13 @@ def write_marian_tokenizer(
 ) -> Path:
     """The files of a Marian checkpoint's tokenizer, with one vocabulary for both sides."""
     pieces = [*spm_pieces(source), *spm_pieces(target)]
-    tokens = ["</s>", "<unk>", *(p for p in pieces if p not in ("<s>", "</s>", "<unk>")), *tags, "<pad>"]
+    tokens = [
+        "</s>",
+        "<unk>",
+        *(p for p in pieces if p not in ("<s>", "</s>", "<unk>")),
+        *tags,
+        "<pad>",
+    ]
     vocab = {token: id_ for id_, token in enumerate(dict.fromkeys(tokens))}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "source.spm").write_bytes(source)

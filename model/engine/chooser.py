@@ -7,6 +7,7 @@ from torch import Tensor
 
 from model.engine.config import TokenRules
 from model.engine.logits import HIDDEN, apply_token_rules, has_token_rules
+from model.engine.ranking import best_tokens, top_tokens
 from model.engine.request import Request
 from model.engine.sampler import Sampler
 from model.engine.search import Candidate
@@ -33,7 +34,7 @@ class Chooser:
         """
         if all(_is_plain(request) for request in requests):
             self._suppress(logits)
-            best = logits.argmax(dim=-1).tolist()
+            best = best_tokens(logits.float()).tolist()
             return [[[Candidate(best[row], 0.0)] for row in request.rows] for request in requests]
         logits = logits.float()
         normalizers = logits.logsumexp(dim=-1, keepdim=True)
@@ -69,7 +70,7 @@ class Chooser:
                     apply_token_rules(scores[position + index], sequence, request.params)
             position += len(request.rows)
         most = max(request.search.num_candidates for request in searches)
-        values, token_ids = scores.topk(min(most, scores.shape[-1]), dim=-1)
+        values, token_ids = top_tokens(scores, min(most, scores.shape[-1]))
         beams = [
             [Candidate(token_id, value) for token_id, value in zip(*best, strict=True)]
             for best in zip(token_ids.tolist(), values.tolist(), strict=True)
@@ -95,7 +96,7 @@ class Chooser:
                 scores = scores.clone()
                 apply_token_rules(scores, sequence, request.params)
             if sampler is None:
-                token_id = int(scores.argmax())
+                token_id = int(best_tokens(scores[None]))
             else:
                 sample = request.search.live_indices[len(candidates)]
                 token_id = sampler.choose(scores, sample=sample)

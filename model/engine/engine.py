@@ -19,7 +19,7 @@ from model.engine.config import EngineConfig, TokenRules
 from model.engine.logits import forced_token
 from model.engine.model_runner import ModelRunner
 from model.engine.params import FinishReason, GenerationParams, Priority
-from model.engine.request import Request, RequestOutput, RequestStatus
+from model.engine.request import Request, RequestOutput, Timing
 from model.engine.sampler import Sampler
 from model.engine.scheduler import Scheduler
 from model.engine.search import Candidate, Frame, IndependentSearch, Search
@@ -51,6 +51,7 @@ class Engine:
         self._chooser = Chooser(rules)
         self._requests: dict[str, Request] = {}
         self._samplers: dict[str, Sampler] = {}
+        self._num_decoded = 0
 
     @property
     def has_work(self) -> bool:
@@ -108,6 +109,9 @@ class Engine:
         """Encodes who was admitted, advances everybody by one token."""
         outputs = self._expire()
         batch = self._scheduler.schedule()
+        for request in batch.encode:
+            request.admitted_s = self._clock()
+        self._num_decoded = batch.num_rows
         logits = self._runner.run(batch)
         for request in batch.decode:
             request.num_computed += 1
@@ -127,13 +131,9 @@ class Engine:
             num_waiting=scheduler.num_waiting,
             num_running=scheduler.num_running,
             num_rows=scheduler.num_rows_taken,
+            num_decoded=self._num_decoded,
             max_rows=scheduler.max_rows,
         )
-
-    def is_running(self, request_id: str) -> bool:
-        """Whether a request has left the queue."""
-        request = self._requests.get(request_id)
-        return request is not None and request.status is RequestStatus.RUNNING
 
     def check_invariants(self) -> None:
         """Raises when a row or a memory is lost, or held by nobody or by two."""
@@ -199,6 +199,8 @@ class Engine:
         ]
 
     def _advance(self, request: Request, candidates: list[list[Candidate]]) -> RequestOutput:
+        if request.first_token_s is None:
+            request.first_token_s = self._clock()
         parents = request.search.advance(candidates)
         new_token_ids: tuple[int, ...] = ()
         if request.params.num_rows == 1 and candidates[0][0].token_id not in self._rules.eos_ids:
@@ -234,6 +236,7 @@ class Engine:
             new_token_ids=new_token_ids,
             finish_reason=hypotheses[0].finish_reason,
             hypotheses=hypotheses,
+            timing=Timing.of(request, self._clock()),
         )
 
     def _expire(self) -> list[RequestOutput]:
@@ -243,7 +246,11 @@ class Engine:
             del self._requests[request.request_id]
             self._forget(request)
         return [
-            RequestOutput(request_id=request.request_id, finish_reason=FinishReason.DEADLINE)
+            RequestOutput(
+                request_id=request.request_id,
+                finish_reason=FinishReason.DEADLINE,
+                timing=Timing.of(request, now),
+            )
             for request in late
         ]
 

@@ -24,6 +24,8 @@ class Request:
         deadline_s: On the engine's clock; None waits for ever.
         rows: The decoder row of each live hypothesis of `search`, in the same order.
         slot: The row of the cross-attention memory; None until it is admitted.
+        admitted_s: When it left the queue, on the engine's clock.
+        first_token_s: When its first token was chosen.
         num_computed: Target tokens whose keys and values are cached, the same for all rows. While it
             is behind the end of the sequences, the next token is known and no logits are needed.
     """
@@ -35,6 +37,8 @@ class Request:
     priority: Priority = Priority.INTERACTIVE
     deadline_s: float | None = None
     arrival_s: float = 0.0
+    admitted_s: float | None = None
+    first_token_s: float | None = None
     status: RequestStatus = RequestStatus.WAITING
     rows: list[int] = field(default_factory=list)
     slot: int | None = None
@@ -51,14 +55,35 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Where a request's time went, in seconds; None for what it never reached."""
+
+    queue_s: float
+    inference_s: float
+    time_to_first_token_s: float | None
+
+    @classmethod
+    def of(cls, request: Request, now_s: float) -> "Timing":
+        """The timing of a request that ends now."""
+        admitted_s = now_s if request.admitted_s is None else request.admitted_s
+        first_s = request.first_token_s
+        return cls(
+            queue_s=admitted_s - request.arrival_s,
+            inference_s=now_s - admitted_s,
+            time_to_first_token_s=None if first_s is None else first_s - request.arrival_s,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestOutput:
     """What one step brought one request.
 
     `new_token_ids` are final (greedy and single samples; beams can still change their mind, so they
-    come with the end). `hypotheses`, best first, and `finish_reason` are set in the last output.
+    come with the end). `hypotheses`, best first, `finish_reason` and `timing` are set in the last output.
     """
 
     request_id: str
     new_token_ids: tuple[int, ...] = ()
     finish_reason: FinishReason | None = None
     hypotheses: tuple[Hypothesis, ...] = ()
+    timing: Timing | None = None

@@ -9,7 +9,8 @@ class EngineStats:
 
     num_waiting: int  # requests
     num_running: int  # requests
-    num_rows: int  # hypotheses being decoded
+    num_rows: int  # hypotheses that hold a row
+    num_decoded: int  # hypotheses that the last step advanced
     max_rows: int
 
     @property

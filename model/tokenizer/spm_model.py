@@ -22,8 +22,8 @@ _ALGORITHM, _BLANK_AS_SUFFIX, _BYTE_FALLBACK, _UNK_SURFACE = 3, 24, 35, 44
 _CHARSMAP, _ADD_DUMMY_PREFIX, _REMOVE_EXTRA_WHITESPACES, _ESCAPE_WHITESPACES = 2, 3, 4, 5
 
 # The protobuf encoding.
-_VARINT, _LENGTH_DELIMITED = 0, 2  # wire types
-_FIXED_SIZES = {1: 8, 5: 4}  # wire type -> bytes
+_VARINT, _FIXED64, _LENGTH_DELIMITED, _FIXED32 = 0, 1, 2, 5  # wire types
+_FIXED_SIZES = {_FIXED64: 8, _FIXED32: 4}  # bytes
 _MAX_VARINT_BITS = 70  # ten groups of seven
 _CONTINUES = 0x80  # set in each byte of a varint but the last
 
@@ -91,14 +91,20 @@ def read_spm(path: Path) -> SpmModel:
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
     try:
-        return _parse_model(data)
+        return parse_spm(data)
     except UnsupportedModelError as error:
         raise UnsupportedModelError(f"{path}: {error}") from error
-    except (ValueError, struct.error) as error:
+    except ValueError as error:
         raise CheckpointError(f"{path}: not a SentencePiece model: {error}") from error
 
 
-def _parse_model(data: bytes) -> SpmModel:
+def parse_spm(data: bytes) -> SpmModel:
+    """The model that the bytes of a `.spm` file describe.
+
+    Raises:
+        ValueError: They describe none.
+        UnsupportedModelError: The model uses a feature that is not supported.
+    """
     pieces: list[Piece] = []
     specs: dict[int, dict[int, FieldValue]] = {_DENORMALIZER: {}}
     for number, value in _fields(data):
@@ -127,7 +133,7 @@ def _parse_piece(data: bytes) -> Piece:
         if number == _TEXT:
             text = _as_bytes(value).decode()
         elif number == _SCORE:
-            (score,) = struct.unpack("<f", _as_bytes(value))
+            score = _as_float(value)
         elif number == _TYPE:
             kind = PieceType(_as_int(value))
     return Piece(text, score, kind)
@@ -223,3 +229,10 @@ def _as_int(value: FieldValue) -> int:
     if isinstance(value, bytes):
         raise ValueError("bytes where a number belongs")  # noqa: TRY004 - the file is wrong, not the call
     return value
+
+
+def _as_float(value: FieldValue) -> float:
+    data = _as_bytes(value)
+    if len(data) != _FIXED_SIZES[_FIXED32]:
+        raise ValueError(f"{len(data)} bytes where a float32 belongs")
+    return float(struct.unpack("<f", data)[0])

@@ -1,1 +1,1 @@
-"""Trains the translator that ships with the project, or one's own, and writes it as a Marian checkpoint."""
+"""Trains the translator that ships with the project, or one's own; writes Marian checkpoints."""

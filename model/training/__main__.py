@@ -4,15 +4,23 @@ import logging
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from model.errors import ModelError
+from model.load import load_model
+from model.training.device import best_device, describe
+from model.training.evaluation import Score
+from model.training.progress import train_with_progress
+from model.training.publish import export_run, score_all, write_card
+from model.training.trainer import Budget, TrainerSettings
 from model.training.translate import RECIPE, TranslationData, build_trainer, validation_batches
-from model.training.trainer import Budget, SpecialIds, Trainer, TrainerSettings
 
 logger = logging.getLogger("model.training")
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+DataOption = Annotated[Path, typer.Option(help="Folder of the *.tsv.gz files.")]
+RunOption = Annotated[Path, typer.Option(help="Folder of a training: its state, its vocabulary.")]
+CheckpointOption = Annotated[Path, typer.Option(help="Folder of a checkpoint.")]
 
 
 @app.callback()
@@ -23,62 +31,69 @@ def main() -> None:
 
 @app.command()
 def translate(
-    data: Annotated[Path, typer.Option(help="Folder of the *.tsv.gz files.")],
-    output: Annotated[Path, typer.Option(help="Folder of this run: its state and vocabulary.")],
+    data: DataOption,
+    output: RunOption,
     *,
     max_minutes: Annotated[float, typer.Option(help="Length of the whole training.")] = 90.0,
     resume: Annotated[bool, typer.Option(help="Go on with the state in --output.")] = False,
 ) -> None:
-    """Train the translator."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Train the translator; its checkpoint, with card, comes to lie in OUTPUT/checkpoint."""
+    device = best_device()
     text = TranslationData(RECIPE, data)
     vocabulary = text.vocabulary(output / "vocabulary")
-    pools = text.pools(vocabulary, "train")
-    special = SpecialIds(eos=vocabulary.eos_id, pad=vocabulary.pad_id)
     settings = TrainerSettings(budget=Budget(max_minutes=max_minutes), mixture=RECIPE.mixture)
+    pools = text.pools(vocabulary, "train")
     trainer = build_trainer(
         RECIPE, settings, vocabulary=vocabulary, pools=pools, folder=output, device=device
     )
-    logger.info(
-        "%d parameters, %d pairs, on %s",
-        trainer.network.num_parameters,
-        sum(map(len, pools)),
-        device,
-    )
     if resume:
         trainer.resume()
-    valid = validation_batches(text.pools(vocabulary, "valid")[0], RECIPE, special=special)
-    _train(trainer, [batch.to(device) for batch in valid])
+    parameters = trainer.network.num_parameters
+    logger.info("%d parameters, %d pairs, %s", parameters, sum(map(len, pools)), describe(device))
+    first, *_ = text.pools(vocabulary, "valid")
+    train_with_progress(trainer, validation_batches(first, RECIPE, vocabulary=vocabulary))
+    export(output, output / "checkpoint", data=data, hardware=describe(device))
 
 
-def _train(trainer: Trainer, valid: list) -> None:
-    columns = (
-        TextColumn("step {task.fields[step]}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>4.1f}% loss {task.fields[loss]:.3f}"),
-        TextColumn("{task.fields[rate]:,.0f} tokens/s"),
-        TimeElapsedColumn(),
+@app.command()
+def export(
+    run: RunOption,
+    checkpoint: CheckpointOption,
+    *,
+    data: Annotated[Path | None, typer.Option(help="Measure on it and write the card.")] = None,
+    hardware: Annotated[str, typer.Option(help="Trained on what, for the card.")] = "",
+) -> None:
+    """Write the weights that a training has reached as a checkpoint."""
+    position = export_run(RECIPE, run, checkpoint)
+    logger.info("wrote %s after %d steps", checkpoint, position.step)
+    if data is not None:
+        named = hardware or describe(best_device())
+        for score in write_card(RECIPE, checkpoint, position=position, data=data, hardware=named):
+            _log(score)
+
+
+@app.command()
+def evaluate(data: DataOption, checkpoint: CheckpointOption) -> None:
+    """Measure a checkpoint on the validation and test files."""
+    for score in score_all(load_model(checkpoint), RECIPE, data):
+        _log(score)
+
+
+def _log(score: Score) -> None:
+    logger.info(
+        "%s, %s %s, %d lines, %d beams: BLEU %.1f, chrF %.1f",
+        score.direction,
+        score.file,
+        score.split,
+        score.num_lines,
+        score.num_beams,
+        score.bleu,
+        score.chrf,
     )
-    reported = trainer.position.elapsed_s
-    tokens = trainer.position.tokens
-    loss = 0.0
-    with Progress(*columns) as bar:
-        task = bar.add_task("training", total=1.0, step=0, loss=0.0, rate=0.0)
-        for report in trainer.steps():
-            position = trainer.position
-            loss = report.loss if loss == 0.0 else 0.98 * loss + 0.02 * report.loss
-            since = position.elapsed_s - reported
-            rate = (position.tokens - tokens) / since if since else 0.0
-            bar.update(task, completed=report.progress, step=position.step, loss=loss, rate=rate)
-            if since > trainer.settings.report_minutes * 60:
-                logger.info(
-                    "step %d epoch %d %.1fM tokens %.0f tokens/s lr %.2f loss %.3f valid %.4f",
-                    position.step, position.epoch, position.tokens / 1e6, rate,
-                    report.lr_factor, loss, trainer.validation_loss(valid),
-                )
-                reported, tokens = position.elapsed_s, position.tokens
-    logger.info("finished: step %d valid %.4f", trainer.position.step, trainer.validation_loss(valid))
 
 
 if __name__ == "__main__":
-    app()
+    try:
+        app()
+    except ModelError as error:
+        raise SystemExit(f"error: {error}") from None

@@ -120,9 +120,9 @@ def _cut(texts: Sequence[Example], *, max_tokens: int) -> Iterator[list[Example]
 def collate(examples: Sequence[Example], *, eos_id: int, pad_id: int) -> Batch:
     """Tensors of a batch: tag and </s> around the source, <pad> before the target, </s> after.
 
-        source 5 6, target 7 8, tag 3    encoder_ids  3 5 6 0
-                                         decoder_ids  9 7 8
-                                         labels       7 8 0      # 0 = </s>, 9 = <pad>
+    source 5 6, target 7 8, tag 3    encoder_ids  3 5 6 0
+                                     decoder_ids  9 7 8
+                                     labels       7 8 0      # 0 = </s>, 9 = <pad>
     """
     encoder_ids = _pad([[x.tag_id, *x.source_ids, eos_id] for x in examples], pad_id)
     labels = _pad([[*x.target_ids, eos_id] for x in examples], pad_id)

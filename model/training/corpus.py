@@ -11,8 +11,8 @@ from model.errors import ModelError
 Split = Literal["train", "valid", "test"]
 
 
-class CorpusError(ModelError):
-    """Training text that is missing or is not two columns."""
+class TrainingError(ModelError):
+    """A training that cannot start or go on: text or state that is missing or malformed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class CorpusFile:
     first: str
     second: str
     repeats: int = 1  # how often an epoch shows each of its pairs
+    attribution: str = ""  # what its licence wants said of whatever is made from it
 
     def path(self, folder: Path, *, split: Split) -> Path:
         return folder / f"{self.name}.{self.first}-{self.second}.{split}.tsv.gz"
@@ -52,10 +53,10 @@ def read_pairs(path: Path) -> list[Pair]:
     """All pairs of a gzipped, tab-separated file, in its order.
 
     Raises:
-        CorpusError: The file is missing, or a line has not exactly two columns.
+        TrainingError: The file is missing, or a line has not exactly two columns.
     """
     if not path.is_file():
-        raise CorpusError(f"training text {path} does not exist")
+        raise TrainingError(f"training text {path} does not exist")
     with gzip.open(path, "rt", encoding="utf-8", newline="\n") as lines:
         return list(_parse(lines, path))
 
@@ -64,7 +65,7 @@ def _parse(lines: Iterator[str], path: Path) -> Iterator[Pair]:
     for number, line in enumerate(lines, start=1):
         columns = line.rstrip("\n").split("\t")
         if len(columns) != 2:  # noqa: PLR2004 - source and target
-            raise CorpusError(f"{path}, line {number}: {len(columns)} columns instead of 2")
+            raise TrainingError(f"{path}, line {number}: {len(columns)} columns instead of 2")
         yield Pair(*columns)
 
 

@@ -26,12 +26,8 @@ def marian_config(shape: Shape, *, vocab_size: int, max_positions: int) -> Trans
     return TransformerConfig(
         vocab_size=vocab_size,
         d_model=shape.d_model,
-        encoder=Stack(
-            num_layers=shape.encoder_layers, num_heads=shape.num_heads, d_ff=shape.d_ff
-        ),
-        decoder=Stack(
-            num_layers=shape.decoder_layers, num_heads=shape.num_heads, d_ff=shape.d_ff
-        ),
+        encoder=Stack(num_layers=shape.encoder_layers, num_heads=shape.num_heads, d_ff=shape.d_ff),
+        decoder=Stack(num_layers=shape.decoder_layers, num_heads=shape.num_heads, d_ff=shape.d_ff),
         norm=Norm(placement="post"),
         positions=Sinusoidal(),
         max_positions=max_positions,

@@ -25,7 +25,7 @@ def build_optimizers(network: nn.Module, settings: OptimizerSettings) -> list[Op
     Muon makes each matrix's update orthogonal: a network reaches the same loss in far fewer
     steps than with AdamW. Embeddings are tables, not maps, and stay with AdamW.
     """
-    matrices = [p for name, p in network.named_parameters() if p.ndim == 2 and "layers" in name]
+    matrices = [module.weight for module in network.modules() if isinstance(module, nn.Linear)]
     chosen = {id(p) for p in matrices}
     others = [p for p in network.parameters() if id(p) not in chosen]
     return [

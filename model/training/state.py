@@ -1,14 +1,15 @@
-"""Where a training stands, and how it is kept on disk so that it can go on after any interruption."""
+"""Where a training stands, kept on disk so that it can go on after any interruption."""
 
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from model.training.corpus import CorpusError
+from model.training.corpus import TrainingError
 
 _FILE = "training.pt"
 
@@ -49,22 +50,33 @@ def save_state(
     os.replace(unfinished, folder / _FILE)  # noqa: PTH105 - atomic by contract
 
 
-def has_state(folder: Path) -> bool:
-    """Whether there is a training to resume."""
-    return (folder / _FILE).is_file()
+def load_weights(folder: Path, network: nn.Module) -> Position:
+    """Only the network of what `save_state` wrote, and how far it had come.
+
+    Raises:
+        TrainingError: There is no state in the folder.
+    """
+    state = _read(folder)
+    network.load_state_dict(state["network"])
+    return Position(**state["position"])
 
 
 def load_state(folder: Path, *, network: nn.Module, optimizers: list[Optimizer]) -> Position:
     """Restore what `save_state` wrote, the random numbers of dropout included.
 
     Raises:
-        CorpusError: There is nothing to resume in the folder.
+        TrainingError: There is no state in the folder.
     """
-    if not has_state(folder):
-        raise CorpusError(f"{folder / _FILE} does not exist: there is no training to resume")
-    state = torch.load(folder / _FILE, map_location="cpu", weights_only=True)
+    state = _read(folder)
     network.load_state_dict(state["network"])
     for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
         optimizer.load_state_dict(saved)
     torch.set_rng_state(state["rng"])
     return Position(**state["position"])
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    if not (folder / _FILE).is_file():
+        raise TrainingError(f"{folder / _FILE} does not exist: no training has been saved there")
+    state: dict[str, Any] = torch.load(folder / _FILE, map_location="cpu", weights_only=True)
+    return state

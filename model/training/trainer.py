@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -41,7 +41,7 @@ class TrainerSettings:
 
     budget: Budget
     mixture: Mixture
-    optimizer: OptimizerSettings = OptimizerSettings()
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     label_smoothing: float = 0.1
     autocast: bool = True  # bf16 matrix products, float32 weights
     seed: int = 1
@@ -99,22 +99,16 @@ class Trainer:
         self._clock = clock
         self._device = next(network.parameters()).device
         self._optimizers = build_optimizers(network, settings.optimizer)
-        self._schedule = Schedule(
-            self._optimizers, warmup_steps=settings.optimizer.warmup_steps
-        )
+        self._schedule = Schedule(self._optimizers, warmup_steps=settings.optimizer.warmup_steps)
         torch.manual_seed(settings.seed)
 
     def resume(self) -> None:
         """Go on where the saved state stands."""
-        self.position = load_state(
-            self._folder, network=self.network, optimizers=self._optimizers
-        )
+        self.position = load_state(self._folder, network=self.network, optimizers=self._optimizers)
 
     def save(self) -> None:
         """Keep the state, so that `resume` gives the same training as no interruption."""
-        save_state(
-            self._folder, self.position, network=self.network, optimizers=self._optimizers
-        )
+        save_state(self._folder, self.position, network=self.network, optimizers=self._optimizers)
 
     def steps(self) -> Iterator[StepReport]:
         """Train until the budget is spent, a report after each step; saves now and then."""
@@ -137,7 +131,7 @@ class Trainer:
     def _batches(self) -> Iterator[Batch]:
         while True:
             # the order of an epoch depends on its number alone: a resumed one continues in it
-            rng = random.Random(f"{self.settings.seed}-{self.position.epoch}")  # noqa: S311
+            rng = random.Random(f"{self.settings.seed}-{self.position.epoch}")
             batches = epoch_batches(self._pools, self.settings.mixture, rng=rng)
             if not batches:
                 raise ValueError("there is nothing to train on")
@@ -151,7 +145,7 @@ class Trainer:
     def _step(self, batch: Batch, progress: float) -> StepReport:
         factor = self._schedule.set(self.position.step, progress=progress)
         loss = self.loss(batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(
             self.network.parameters(), self.settings.optimizer.max_gradient_norm
         )
@@ -183,6 +177,7 @@ class Trainer:
         total = 0.0
         with torch.no_grad():
             for batch in batches:
-                total += self.loss(batch, smoothing=0.0).item() * int(batch.label_mask.sum())
+                loss = self.loss(batch.to(self._device), smoothing=0.0)
+                total += loss.item() * int(batch.label_mask.sum())
         self.network.train()
         return total / sum(int(batch.label_mask.sum()) for batch in batches)

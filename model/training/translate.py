@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -18,21 +18,30 @@ from model.training.vocabulary import (
     train_vocabulary,
 )
 
+_TATOEBA = (
+    "Sentence pairs from Tatoeba (tatoeba.org), CC BY 2.0 FR, via ManyThings.org/anki "
+    "(www.manythings.org/anki); cleaned and split."
+)
+_MOZILLA = (
+    "Strings from mozilla.org localization (github.com/mozilla-l10n/www-l10n), MPL 2.0. "
+    "Mozilla and Firefox are trademarks."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """Everything that makes one translator differ from another, except how long it trains."""
 
     files: tuple[CorpusFile, ...] = (
-        CorpusFile("tatoeba", "en", "de"),
-        CorpusFile("mozilla-www", "en", "de", repeats=2),
+        CorpusFile("tatoeba", "en", "de", attribution=_TATOEBA),
+        CorpusFile("mozilla-www", "en", "de", repeats=2, attribution=_MOZILLA),
     )
     directions: tuple[Direction, ...] = (
         Direction("en", "de"),
         Direction("de", "en", share=2 / 3),
     )
     vocab_size: int = 8_000
-    shape: Shape = Shape()
+    shape: Shape = field(default_factory=Shape)
     join_rate: float = 0.1
     max_batch_tokens: int = 4_096
 
@@ -60,9 +69,7 @@ class TranslationData:
         self._folder = folder
 
     def pairs(self, direction: Direction, split: Split) -> list[Pair]:
-        return read_direction(
-            self._folder, self._recipe.files, direction=direction, split=split
-        )
+        return read_direction(self._folder, self._recipe.files, direction=direction, split=split)
 
     def vocabulary(self, folder: Path) -> Vocabulary:
         """The vocabulary kept in a folder; made from the training text the first time."""
@@ -97,12 +104,12 @@ def encode_pairs(pairs: Sequence[Pair], vocabulary: Vocabulary, *, target: str) 
 
 
 def validation_batches(
-    pool: Sequence[Example], recipe: Recipe, *, special: SpecialIds
+    pool: Sequence[Example], recipe: Recipe, *, vocabulary: Vocabulary
 ) -> list[Batch]:
     """All examples of a pool, unjoined, in batches."""
     mixture = Mixture(shares=(1.0,), max_batch_tokens=recipe.max_batch_tokens)
-    groups = epoch_batches([pool], mixture, rng=random.Random(0))  # noqa: S311
-    return [collate(group, eos_id=special.eos, pad_id=special.pad) for group in groups]
+    groups = epoch_batches([pool], mixture, rng=random.Random(0))
+    return [collate(x, eos_id=vocabulary.eos_id, pad_id=vocabulary.pad_id) for x in groups]
 
 
 def build_trainer(
@@ -116,9 +123,7 @@ def build_trainer(
 ) -> Trainer:
     """A trainer over a fresh network of the recipe's shape."""
     torch.manual_seed(settings.seed)
-    config = marian_config(
-        recipe.shape, vocab_size=len(vocabulary), max_positions=MAX_INPUT_TOKENS
-    )
+    config = marian_config(recipe.shape, vocab_size=len(vocabulary), max_positions=MAX_INPUT_TOKENS)
     return Trainer(
         fresh_network(config).to(device),
         pools,

@@ -1,10 +1,10 @@
 """The shared vocabulary: a SentencePiece model, and the ids that Marian gives its pieces.
 
-    0        </s>
-    1        <unk>
-    2 ...    the pieces, in the order of the SentencePiece model
-    ...      >>de<<, >>en<<: one tag for each target language
-    last     <pad>, which is also what the decoder starts with
+0        </s>
+1        <unk>
+2 ...    the pieces, in the order of the SentencePiece model
+...      >>de<<, >>en<<: one tag for each target language
+last     <pad>, which is also what the decoder starts with
 """
 
 import io

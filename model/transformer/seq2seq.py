@@ -33,6 +33,7 @@ class Seq2SeqTransformer(nn.Module):
         self.output_bias = (
             nn.Parameter(torch.zeros(config.target_vocab_size)) if config.output_bias else None
         )
+        self.packed_output: nn.Module | None = None  # set for inference where it is faster
 
     @property
     def target_embedding(self) -> nn.Embedding:
@@ -92,6 +93,8 @@ class Seq2SeqTransformer(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """hidden: (..., d_model); returns (..., vocab)."""
+        if self.packed_output is not None:
+            return self.packed_output(hidden)
         return F.linear(hidden, self.output_weight, self.output_bias)
 
     def decode_hidden(

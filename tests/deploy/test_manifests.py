@@ -153,7 +153,7 @@ SEEDS = [
         _swap("graceful_shutdown_timeout_s: 130", "graceful_shutdown_timeout_s: 20"), id="shutdown"
     ),
     pytest.param(_swap("port: 8000", "port: 8080"), id="http-port"),
-    pytest.param(_swap("max_ongoing_requests: 4096", "max_ongoing_requests: 64"), id="admission"),
+    pytest.param(_swap("max_ongoing_requests: 100000", "max_ongoing_requests: 64"), id="admission"),
     pytest.param(_set_environment("DRAGOMAN_METRIC_PORT", "9464"), id="setting-name"),
     pytest.param(_set_environment("DRAGOMAN_LOG_FORMAT", "jsno"), id="setting-value"),
     pytest.param(_set_environment("DRAGOMAN_METRICS_PORT", "9465"), id="metrics-port"),

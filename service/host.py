@@ -1,0 +1,208 @@
+"""A `Backend` whose models live in this process: tokenizers here, each engine in its own thread."""
+
+import itertools
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+from model.engine.config import EngineConfig
+from model.engine.engine import Engine
+from model.engine.params import GenerationParams
+from model.engine.request import RequestOutput
+from model.errors import InputTooLongError
+from model.load import LoadedModel, load_model
+from model.tokenizer.detokenizer import IncrementalDetokenizer
+from model.tokenizer.prompt import Prompt, Task
+from service.async_engine import AsyncEngine, EngineRequest
+from service.backend import Event, FinishedEvent, GenerateRequest, ModelInfo, Output, TokenEvent
+from service.catalogue import ModelEntry
+from service.cores import threads_per_replica
+from service.metrics import EngineMetrics
+from service.settings import Settings
+
+FALLBACK_MAX_NEW_TOKENS = 256  # where neither checkpoint nor catalogue says
+
+
+class ModelHost:
+    """One model of the catalogue: its tokenizer, its engine, and what it can do."""
+
+    def __init__(self, entry: ModelEntry, settings: Settings) -> None:
+        self._loaded = load_model(
+            entry.folder(),
+            dtype=settings.dtype if entry.dtype == "auto" else entry.dtype,
+            device=settings.device if entry.device == "auto" else entry.device,
+        )
+        config = _engine_config(entry, settings, self._loaded)
+        self._config = config
+        self._defaults = _defaults(entry, self._loaded, config)
+        self.info = _describe(entry, self._loaded, config, self._defaults)
+        engine = Engine(
+            self._loaded.network,
+            self._loaded.rules,
+            config,
+            cache_dtype=self._loaded.cache_dtype,
+        )
+        self.engine = AsyncEngine(
+            engine,
+            num_threads=threads_per_replica(settings),
+            metrics=EngineMetrics(entry.name),
+        )
+        self._ids = itertools.count()
+
+    def num_input_tokens(self, text: str, task: Task) -> int:
+        """Encoder tokens of a text, special ones included."""
+        return len(self._loaded.prompt(text, task).encoder_ids)
+
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
+        """As `Backend.generate`."""
+        prompt, was_cut = self._fit(self._loaded.prompt(request.text, request.task), request)
+        params = self._params(request)
+        detokenizer = IncrementalDetokenizer(self._loaded.tokenizer)
+        if request.stream and request.target_prefix:
+            yield TokenEvent("".join(map(detokenizer.push, params.target_prefix_ids)))
+        outputs = self.engine.generate(
+            EngineRequest(
+                request_id=f"{request.request_id}/{next(self._ids)}",
+                prompt=prompt,
+                params=params,
+                priority=request.priority,
+                timeout_s=request.timeout_s,
+                stream=request.stream and params.num_rows == 1,
+            )
+        )
+        async with aclosing(outputs):
+            async for output in outputs:
+                piece = "".join(map(detokenizer.push, output.new_token_ids))
+                if output.finish_reason is not None and request.stream:
+                    piece += detokenizer.flush()
+                if piece and request.stream and params.num_rows == 1:
+                    yield TokenEvent(piece)
+                if output.finish_reason is not None:
+                    yield self._finished(prompt, output, was_cut=was_cut)
+
+    def _fit(self, prompt: Prompt, request: GenerateRequest) -> tuple[Prompt, bool]:
+        """The prompt as the model can read it, and whether its end was cut for that."""
+        limit, num_tokens = self._config.max_source_tokens, len(prompt.encoder_ids)
+        if num_tokens <= limit:
+            return prompt, False
+        if request.on_overflow == "error":
+            raise InputTooLongError(num_tokens=num_tokens, limit_tokens=limit)
+        kept = (*prompt.encoder_ids[: limit - 1], prompt.encoder_ids[-1])  # the last ends the sentence
+        return replace(prompt, encoder_ids=kept), True
+
+    def _params(self, request: GenerateRequest) -> GenerationParams:
+        fields: dict[str, Any] = {**self._defaults, **request.overrides}
+        sampling = ("temperature", "top_k", "top_p", "seed")
+        if any(request.overrides.get(name) is not None for name in sampling):
+            fields["num_beams"] = request.overrides.get("num_beams", 1)
+        prefix = self._loaded.tokenizer.encode_target(request.target_prefix or "")
+        if prefix and "max_new_tokens" not in request.overrides:
+            room = self._config.max_target_tokens - 2 - len(prefix)
+            fields["max_new_tokens"] = max(1, min(fields["max_new_tokens"], room))
+        return GenerationParams(
+            **fields, target_prefix_ids=tuple(prefix), return_scores=request.return_scores
+        )
+
+    def _finished(self, prompt: Prompt, output: RequestOutput, *, was_cut: bool) -> FinishedEvent:
+        assert output.timing is not None and output.finish_reason is not None  # noqa: PT018, S101
+        special = self._loaded.tokenizer.special_ids
+        return FinishedEvent(
+            outputs=tuple(
+                Output(
+                    text=self._loaded.tokenizer.decode(hypothesis.token_ids),
+                    token_ids=tuple(i for i in hypothesis.token_ids if i not in special),
+                    score=hypothesis.score,
+                )
+                for hypothesis in output.hypotheses
+            ),
+            finish_reason=output.finish_reason,
+            input_tokens=len(prompt.encoder_ids),
+            output_tokens=sum(hypothesis.num_generated for hypothesis in output.hypotheses),
+            truncated=was_cut or output.finish_reason == "length",
+            queue_s=output.timing.queue_s,
+            inference_s=output.timing.inference_s,
+        )
+
+
+class LocalBackend:
+    """Every model of a catalogue, in this process (a `service.backend.Backend`)."""
+
+    def __init__(self, entries: Sequence[ModelEntry], settings: Settings) -> None:
+        self._hosts: Mapping[str, ModelHost] = {
+            entry.name: ModelHost(entry, settings) for entry in entries
+        }
+
+    def models(self) -> Sequence[ModelInfo]:
+        return [host.info for host in self._hosts.values()]
+
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
+        events = self._hosts[request.model].generate(request)
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    async def count_tokens(self, model: str, text: str, task: Task) -> int:
+        return self._hosts[model].num_input_tokens(text, task)
+
+    def num_free_places(self) -> int:
+        return min(host.engine.num_free_places for host in self._hosts.values())
+
+    def is_alive(self) -> bool:
+        return all(host.engine.is_alive() for host in self._hosts.values())
+
+    def is_ready(self) -> bool:
+        return self.is_alive()
+
+    def num_running(self) -> int:
+        """Segments being decoded, over all models."""
+        return sum(host.engine.stats.num_running for host in self._hosts.values())
+
+    def num_waiting(self) -> int:
+        """Segments in the queues, over all models."""
+        return sum(host.engine.stats.num_waiting for host in self._hosts.values())
+
+    def cache_use(self) -> float:
+        """How full the fullest engine's cache is, 0 to 1."""
+        return max(host.engine.stats.cache_use for host in self._hosts.values())
+
+    def close(self) -> None:
+        """Ends the engine threads."""
+        for host in self._hosts.values():
+            host.engine.stop()
+
+
+def _engine_config(entry: ModelEntry, settings: Settings, loaded: LoadedModel) -> EngineConfig:
+    limits = {} if entry.max_running_rows is None else {"max_rows": entry.max_running_rows}
+    return EngineConfig(
+        max_source_tokens=loaded.config.max_positions,
+        max_target_tokens=loaded.config.max_positions,
+        max_waiting=settings.max_waiting,
+        kv_cache_bytes=entry.kv_cache_bytes or settings.kv_cache_bytes,
+        **limits,
+    )
+
+
+def _defaults(entry: ModelEntry, loaded: LoadedModel, config: EngineConfig) -> dict[str, Any]:
+    """The model's own generation parameters: the catalogue's over the checkpoint's."""
+    defaults = {"max_new_tokens": FALLBACK_MAX_NEW_TOKENS, **loaded.generation, **entry.defaults}
+    room = config.max_target_tokens - 2  # decoder start, and a language token where there is one
+    return {**defaults, "max_new_tokens": min(defaults["max_new_tokens"], room)}
+
+
+def _describe(
+    entry: ModelEntry, loaded: LoadedModel, config: EngineConfig, defaults: Mapping[str, Any]
+) -> ModelInfo:
+    return ModelInfo(
+        name=entry.name,
+        task=entry.task,
+        pairs=entry.pairs,
+        styles=entry.styles,
+        max_input_tokens=config.max_source_tokens,
+        max_new_tokens=config.max_target_tokens - 2,
+        default_num_beams=defaults.get("num_beams", 1),
+        family=loaded.family.name,
+        num_parameters=loaded.network.num_parameters,
+        dtype=str(loaded.dtype).removeprefix("torch."),
+        device=str(loaded.device),
+    )

@@ -1,0 +1,65 @@
+"""From a command's texts to its standard output, over engines in this process."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import asdict
+
+from service.backend import Backend
+from service.catalogue import ModelEntry
+from service.host import LocalBackend
+from service.log import configure_logging
+from service.offline.answers import Answer, unlimited
+from service.offline.texts import answer_in_order
+from service.settings import Settings
+from service.terminal import console
+
+MakeAnswerer = Callable[[Backend, Settings], Callable[[str], Awaitable[Answer]]]
+
+
+def answer_texts(
+    entries: Sequence[ModelEntry],
+    settings: Settings,
+    make_answerer: MakeAnswerer,
+    *,
+    texts: Iterable[str],
+    as_json: bool,
+) -> None:
+    """Load the models, print the answer of every text in order, and end the engines.
+
+    Raises:
+        CatalogueError, CheckpointError: A model cannot be loaded.
+        ApiError, ModelError: A text cannot be answered.
+        CommandError: The texts cannot be read.
+    """
+    configure_logging(level="warning", fmt="console")
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr] - never replaced here
+    with console.status("Loading the model ..."):
+        settings = unlimited(settings)
+        backend = LocalBackend(entries, settings)
+    try:
+        answerer = make_answerer(backend, settings)
+        asyncio.run(_answer(answerer, texts, as_json=as_json))
+    finally:
+        backend.close()
+
+
+async def _answer(
+    answerer: Callable[[str], Awaitable[Answer]], texts: Iterable[str], *, as_json: bool
+) -> None:
+    with console.status("0 answered") as status:
+        num_answered = 0
+
+        def write(answer: Answer) -> None:
+            nonlocal num_answered
+            num_answered += 1
+            status.update(f"{num_answered} answered")
+            line = json.dumps(_record(answer), ensure_ascii=False) if as_json else answer.text
+            print(line, flush=True)  # noqa: T201 - what the command is for
+
+        await answer_in_order(texts, answerer, write)
+
+
+def _record(answer: Answer) -> dict[str, object]:
+    return {**asdict(answer), "output_ids": list(answer.output_ids)}

@@ -1,0 +1,89 @@
+"""What all commands share: the settings they are given, and errors as exit codes."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from model.errors import InvalidParamsError, ModelError
+from service.errors import (
+    ApiError,
+    InvalidFieldError,
+    ModelNotFoundError,
+    UnknownLanguageError,
+    UnsupportedPairError,
+)
+from service.settings import Settings
+
+console = Console(stderr=True, highlight=False)
+
+USAGE_ERRORS = (
+    InvalidParamsError,
+    InvalidFieldError,
+    ModelNotFoundError,
+    UnknownLanguageError,
+    UnsupportedPairError,
+)
+
+
+class ExitCode(IntEnum):
+    """What the shell is told."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    INTERRUPTED = 130
+
+
+class CommandError(Exception):
+    """A command cannot go on; the sentence says why."""
+
+
+class UsageError(CommandError):
+    """A command was given what makes no sense; the sentence says what."""
+
+
+@contextmanager
+def errors_as_exit_codes() -> Iterator[None]:
+    """End the program with one sentence and a code, where something expected goes wrong."""
+    try:
+        yield
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(ExitCode.DONE) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    except (UsageError, *USAGE_ERRORS) as error:
+        raise _exit_with(error, ExitCode.USAGE) from None
+    except (CommandError, ModelError, ApiError, OSError) as error:
+        raise _exit_with(error, ExitCode.FAILED) from None
+
+
+def settings_with(**options: Any) -> Settings:
+    """The settings of the environment, with the options that were given.
+
+    Raises:
+        UsageError: One of them is out of range.
+    """
+    try:
+        return Settings(**given(**options))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        field = ".".join(map(str, problem["loc"])) or "settings"
+        raise UsageError(f"{field}: {problem['msg']} (got {problem['input']!r})") from None
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that are not None."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _exit_with(error: Exception, code: ExitCode) -> typer.Exit:
+    console.print(f"dragoman: {error}", style="red", markup=False, soft_wrap=True)
+    return typer.Exit(code)

@@ -1,0 +1,116 @@
+"""Texts as segments and back: nothing is lost, not even a blank."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.documents import Document, Mode, split, split_to_fit
+
+# Texts rich in what splitting looks at, mixed with any character at all.
+PIECES = st.sampled_from(
+    [
+        "Hello there. ",
+        "M. Dupont",
+        "a",
+        "\n",
+        "\r\n",
+        "\u2028",
+        "  ",
+        ". ",
+        "!",
+        "1. ",
+        "你好。",
+        "\t",
+    ]
+)
+TEXTS = st.lists(PIECES | st.text(max_size=5), max_size=20).map("".join)
+MODES: list[Mode] = ["sentences", "newlines", "none"]
+
+
+def texts_of(document: Document) -> list[str]:
+    return [segment.text for segment in document.segments]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@given(text=TEXTS)
+def test_the_segments_own_texts_reassemble_to_the_document(mode: Mode, text: str) -> None:
+    document = split(text, mode=mode, language="en")
+    assert document.reassemble(texts_of(document)) == text
+
+
+@given(text=TEXTS)
+def test_a_segment_holds_letters_and_has_no_blanks_around(text: str) -> None:
+    for segment in split(text, mode="sentences", language="en").segments:
+        assert any(c.isalpha() for c in segment.text)
+        assert segment.text == segment.text.strip()
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        pytest.param("sentences", ["One is here.", "Two is there.", "Three."], id="sentences"),
+        pytest.param("newlines", ["One is here.  Two is there.", "Three."], id="newlines"),
+        pytest.param("none", ["One is here.  Two is there.\n\n\tThree."], id="none"),
+    ],
+)
+def test_the_mode_decides_where_segments_end(mode: Mode, expected: list[str]) -> None:
+    text = "One is here.  Two is there.\n\n\tThree.\n"
+    assert texts_of(split(text, mode=mode, language="en")) == expected
+
+
+def test_white_space_stays_between_translations() -> None:
+    document = split("  One is.  Two is.\n\n\tThree is. ", mode="sentences", language="en")
+    assert document.reassemble(["A", "B", "C"]) == "  A  B\n\n\tC "
+
+
+@pytest.mark.parametrize(
+    ("text", "segments"),
+    [
+        pytest.param("M. Dupont arrive.", ["M. Dupont arrive."], id="forward"),
+        pytest.param("It is done. OK.", ["It is done. OK."], id="backward"),
+        pytest.param("1. Introduction", ["1. Introduction"], id="number"),
+        pytest.param("a.\nb.", ["a.", "b."], id="never over a line's end"),
+    ],
+)
+def test_a_very_short_sentence_joins_its_neighbour(text: str, segments: list[str]) -> None:
+    assert texts_of(split(text, mode="sentences", language="en")) == segments
+
+
+@pytest.mark.parametrize("text", ["", "  \n\n ", "***", "12:30\n---\n🙂"])
+def test_a_text_without_letters_has_no_segments(text: str) -> None:
+    assert split(text, mode="sentences", language="en") == Document(text, ())
+
+
+async def parts(text: str, limit: int) -> list[str]:
+    async def fits(part: str) -> bool:
+        return len(part) <= limit
+
+    return await split_to_fit(text, fits)
+
+
+@given(text=TEXTS, limit=st.integers(1, 30))
+async def test_parts_that_fit_join_to_the_text(text: str, limit: int) -> None:
+    found = await parts(text, limit)
+    assert "".join(found) == text
+    assert all(len(part.strip()) <= limit for part in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("aa bb. cc, dd ee", ["aa bb. ", "cc, dd ee"], id="sentence before clause"),
+        pytest.param("aa bb cc, dd ee", ["aa bb cc, ", "dd ee"], id="clause before blank"),
+        pytest.param("aaaaaa bbbbbb", ["aaaaaa ", "bbbbbb"], id="blank"),
+        pytest.param("abcdefghijkl", ["abcdef", "ghijkl"], id="anywhere"),
+        pytest.param(
+            "你好世界。你好世界你好", ["你好世界。", "你好世界你好"], id="no blank needed"
+        ),
+        pytest.param("abcde\u0301fghijk", ["abcde\u0301", "fghijk"], id="accent kept"),
+    ],
+)
+async def test_a_long_segment_is_cut_at_the_best_place(text: str, expected: list[str]) -> None:
+    assert await parts(text, 10 if len(text) > 11 else 6) == expected
+
+
+async def test_a_segment_that_fits_is_left_whole() -> None:
+    assert await parts("One. Two. Three.", 16) == ["One. Two. Three."]

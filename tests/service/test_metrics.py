@@ -1,0 +1,175 @@
+"""Metrics: one process for itself, several of one node together, the dead not counted as living."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from model.engine.params import FinishReason
+from service import metrics
+from service.metrics import EngineMetrics, MetricsListener, prepare_folder, render
+
+REPLICA = """
+import sys
+from model.engine.params import FinishReason
+from service.metrics import EngineMetrics, MetricsListener
+
+number, port = int(sys.argv[1]), int(sys.argv[2])
+engine = EngineMetrics("m")
+engine.step(
+    duration_s=0.01, num_rows=4, num_tokens=4, num_running=number, num_waiting=0,
+    cache_used_ratio=number / 10,
+)
+for _ in range(number):
+    engine.finished(
+        queue_s=0.1, inference_s=0.2, time_to_first_token_s=0.1, input_tokens=5, output_tokens=7,
+        finish_reason=FinishReason.STOP,
+    )
+listener = MetricsListener(host="127.0.0.1", port=port)
+listener.start()
+print(listener.port, flush=True)
+sys.stdin.readline()
+"""
+
+
+def sample(text: str, name: str) -> float:
+    """The value of one series of the model `m`."""
+    found = re.search(rf'^{name}{{model="m"[^}}]*}} (\S+)$', text, re.MULTILINE)
+    assert found is not None, f"{name} is not in the metrics"
+    return float(found[1])
+
+
+def fetch(port: int) -> str:
+    url = f"http://127.0.0.1:{port}/metrics"
+    with urllib.request.urlopen(url, timeout=5) as response:
+        return str(response.read().decode())
+
+
+class Replica:
+    """A process that counts, and answers for its node."""
+
+    def __init__(self, number: int, *, port: int, folder: Path) -> None:
+        self.process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-c", REPLICA, str(number), str(port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, metrics.FOLDER_VARIABLE: str(folder)},
+            cwd=Path(__file__).parents[2],
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.port = int(self.process.stdout.readline())
+
+    def end(self) -> None:
+        """Let it end by itself."""
+        self.process.communicate("\n", timeout=10)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def replicas(tmp_path: Path) -> Iterator[tuple[Replica, Replica]]:
+    prepare_folder(tmp_path)
+    first = Replica(2, port=0, folder=tmp_path)
+    second = Replica(3, port=first.port, folder=tmp_path)
+    yield first, second
+    first.kill()
+    second.kill()
+
+
+def test_two_processes_share_a_port_and_each_answers_for_both(
+    replicas: tuple[Replica, Replica],
+) -> None:
+    port = replicas[0].port
+    assert replicas[1].port == port
+    for _ in range(10):  # the kernel chooses who answers
+        text = fetch(port)
+        assert sample(text, "dragoman_output_tokens_total") == 5 * 7
+        assert sample(text, "dragoman_requests_running") == 5
+        assert sample(text, "dragoman_kv_cache_used_ratio") == 0.3
+        assert sample(text, "dragoman_step_duration_seconds_count") == 2
+
+
+@pytest.mark.parametrize("how", ["end", "kill"])
+def test_the_dead_run_nothing_but_what_they_did_still_counts(
+    replicas: tuple[Replica, Replica], how: str
+) -> None:
+    first, second = replicas
+    getattr(second, how)()
+    text = fetch(first.port)
+    assert sample(text, "dragoman_requests_running") == 2
+    assert sample(text, "dragoman_output_tokens_total") == 5 * 7
+
+
+def test_a_new_run_begins_with_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "counter_1.db").write_bytes(b"old")
+    prepare_folder(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_by_itself_answers_for_itself() -> None:
+    engine = EngineMetrics("m")
+    engine.finished(
+        queue_s=0.5,
+        inference_s=1.0,
+        time_to_first_token_s=None,
+        input_tokens=3,
+        output_tokens=0,
+        finish_reason=FinishReason.LENGTH,
+    )
+    engine.aborted()
+    engine.step(
+        duration_s=0.0,
+        num_rows=0,
+        num_tokens=0,
+        num_running=0,
+        num_waiting=4,
+        cache_used_ratio=0.0,
+    )
+    text = render().decode()
+    assert sample(text, "dragoman_aborted_total") == 1
+    assert sample(text, "dragoman_requests_waiting") == 4
+    assert sample(text, "dragoman_queue_duration_seconds_sum") == 0.5
+    assert sample(text, "dragoman_time_to_first_token_seconds_count") == 0
+    assert sample(text, "dragoman_step_duration_seconds_count") == 0
+
+
+def test_the_listener_answers_metrics_and_nothing_else() -> None:
+    listener = MetricsListener(host="127.0.0.1", port=0)
+    listener.start()
+    try:
+        assert "dragoman_requests_total" in fetch(listener.port)
+        with pytest.raises(urllib.error.HTTPError, match="404") as refused:
+            urllib.request.urlopen(f"http://127.0.0.1:{listener.port}/", timeout=5)
+        refused.value.close()
+    finally:
+        listener.stop()
+
+
+def test_counting_an_engine_step_costs_little() -> None:
+    engine = EngineMetrics("m")
+    begin_s = time.perf_counter()
+    for _ in range(1_000):
+        engine.step(
+            duration_s=0.001,
+            num_rows=8,
+            num_tokens=8,
+            num_running=8,
+            num_waiting=0,
+            cache_used_ratio=0.5,
+        )
+    assert time.perf_counter() - begin_s < 0.5
+
+
+def test_every_metric_is_named_for_the_project_and_has_a_unit_or_a_count() -> None:
+    names = {metric.name for metric in metrics.REGISTRY.collect()}
+    assert all(name.startswith("dragoman_") for name in names)
+    assert "dragoman_request_duration_seconds" in names

@@ -1,0 +1,29 @@
+"""The settings: from the environment, frozen, described."""
+
+import pytest
+from pydantic import ValidationError
+
+from service.settings import Settings
+
+
+def test_the_service_listens_on_loopback_unless_told_otherwise() -> None:
+    assert (Settings().host, Settings().port) == ("127.0.0.1", 8000)
+
+
+def test_the_environment_overrides_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRAGOMAN_MAX_ITEMS", "5")
+    assert Settings().max_items == 5
+
+
+def test_a_setting_cannot_be_changed_later() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().port = 1
+
+
+def test_a_default_timeout_beyond_the_longest_is_refused() -> None:
+    with pytest.raises(ValidationError, match="default_timeout_ms is 2000"):
+        Settings(default_timeout_ms=2_000, max_timeout_ms=1_000)
+
+
+def test_every_setting_is_described() -> None:
+    assert [n for n, f in Settings.model_fields.items() if not f.description] == []

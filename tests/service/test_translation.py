@@ -1,0 +1,232 @@
+"""`/v1/translate` in one piece, over a fake backend that shouts."""
+
+from typing import Any
+
+import pytest
+
+from model.engine.params import FinishReason
+from model.errors import EngineStoppedError
+from tests.clients import Json, client_of, refusal, translate
+from tests.fakes import SUMMARIZER, TRANSLATOR, FakeBackend, same
+
+GOOD: Json = {"text": "Good morning.", "target_lang": "de", "source_lang": "en"}
+
+
+def texts(answer: Json) -> list[str]:
+    return [item["text"] for item in answer["translations"]]
+
+
+def test_the_answer_has_exactly_the_fields_of_the_contract() -> None:
+    assert translate(client_of(), "Good morning.") == {
+        "model": "fake/translate",
+        "translations": [
+            {
+                "text": "GOOD MORNING.",
+                "source_lang": "en",
+                "detected": False,
+                "truncated": False,
+            }
+        ],
+        "usage": {"input_characters": 13, "input_tokens": 13, "output_tokens": 2},
+    }
+
+
+def test_a_list_is_answered_in_order() -> None:
+    items = [f"Item number {i} is here." for i in range(128)]
+    assert texts(translate(client_of(), items)) == [item.upper() for item in items]
+
+
+@pytest.mark.parametrize("code", ["de", "DE", "de-AT", "deu_Latn"])
+def test_every_spelling_of_the_target_means_german(code: str) -> None:
+    backend = FakeBackend()
+    translate(client_of(backend), "Good morning.", target_lang=code)
+    assert backend.requests[0].task.target_lang == "de"  # type: ignore[union-attr]
+
+
+def test_each_item_is_detected_on_its_own() -> None:
+    items = ["Where is the train station?", "Où est la gare de Lyon ?", "Das ist ja wunderbar."]
+    answer = translate(client_of(), items, target_lang="en", source_lang=None)
+    found = [(item["source_lang"], item["detected"]) for item in answer["translations"]]
+    assert found == [("en", True), ("fr", True), ("de", True)]
+
+
+def test_a_text_found_to_be_in_the_target_language_is_answered_as_it_is() -> None:
+    backend = FakeBackend()
+    answer = translate(client_of(backend), "Das ist ja wunderbar.", source_lang=None)
+    assert texts(answer) == ["Das ist ja wunderbar."]
+    assert backend.requests == []
+
+
+def test_a_text_without_letters_is_answered_as_it_is() -> None:
+    answer = translate(client_of(), [" 12:30 \n", ""], source_lang=None)
+    assert texts(answer) == [" 12:30 \n", ""]
+
+
+def test_white_space_comes_back_exactly() -> None:
+    text = "  One is here.  Two is there.\r\n\r\n\tThree comes last. \n"
+    assert texts(translate(client_of(FakeBackend(answer=same)), text)) == [text]
+
+
+def test_all_segments_are_at_the_backend_together() -> None:
+    backend = FakeBackend(pause_s=0.01)
+    translate(client_of(backend), ["One is here. Two is there.", "Three comes last."])
+    assert backend.most_running == 3
+
+
+def test_a_request_takes_no_more_places_than_allowed() -> None:
+    backend = FakeBackend(pause_s=0.001)
+    items = [f"Item number {i} is here." for i in range(20)]
+    translate(client_of(backend, max_segments_in_flight=4), items)
+    assert backend.most_running == 4
+
+
+def test_optional_parts_appear_when_asked_for() -> None:
+    answer = translate(
+        client_of(),
+        "One is here.  Two is there.",
+        num_beams=3,
+        num_return=3,
+        **{"return": ["scores", "segments", "alternatives"]},
+    )
+    (item,) = answer["translations"]
+    assert item["score"] == -1.0
+    assert [a["text"] for a in item["alternatives"]] == [
+        "ONE IS HERE.'  TWO IS THERE.'",
+        "ONE IS HERE.''  TWO IS THERE.''",
+    ]
+    assert [a["score"] for a in item["alternatives"]] == [-2.0, -3.0]
+    assert item["segments"] == [
+        {"source": "One is here.", "text": "ONE IS HERE.", "truncated": False, "score": -1.0},
+        {"source": "Two is there.", "text": "TWO IS THERE.", "truncated": False, "score": -1.0},
+    ]
+
+
+def test_only_the_parameters_the_client_set_reach_the_model() -> None:
+    backend = FakeBackend()
+    translate(client_of(backend), "Good morning.", num_beams=2, length_penalty=0.5)
+    assert backend.requests[0].overrides == {"num_beams": 2, "length_penalty": 0.5}
+
+
+def test_sampling_means_one_beam() -> None:
+    backend = FakeBackend()
+    translate(client_of(backend), "Good morning.", seed=7)
+    assert backend.requests[0].overrides == {"seed": 7, "num_beams": 1}
+
+
+def test_a_forced_prefix_begins_each_item_once() -> None:
+    items = ["One is here. Two is there.", "Three comes last."]
+    answer = translate(client_of(), items, target_prefix=">> ")
+    assert texts(answer) == [">> ONE IS HERE. TWO IS THERE.", ">> THREE COMES LAST."]
+
+
+@pytest.mark.parametrize("split", ["sentences", "newlines", "none"])
+def test_a_segment_longer_than_the_model_reads_is_split_and_joined(split: str) -> None:
+    text = ("word " * 40).strip() + ", and more: " + "x" * 200 + "\nThe end comes here."
+    backend = FakeBackend(answer=same)
+    answer = translate(client_of(backend), text, split=split)
+    assert texts(answer) == [text]
+    assert not answer["translations"][0]["truncated"]
+    assert all(len(request.text) <= 64 for request in backend.requests)
+
+
+def test_truncation_is_done_and_reported_only_when_asked_for() -> None:
+    answer = translate(client_of(), "word " * 40, on_overflow="truncate")
+    (item,) = answer["translations"]
+    assert item["truncated"]
+    assert item["text"].rstrip() == ("WORD " * 40)[:64].rstrip()
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code", "words"),
+    [
+        pytest.param(
+            {"on_overflow": "error", "text": "word " * 40}, 413, "input_too_long", "199", id="long"
+        ),
+        pytest.param({"target_lang": "xx"}, 422, "unknown_language", "'xx'", id="target"),
+        pytest.param({"source_lang": "auto"}, 422, "unknown_language", "'auto'", id="source"),
+        pytest.param(
+            {"source_lang": "fr"}, 422, "unsupported_pair", "fr-de; the pairs are en-de", id="pair"
+        ),
+        pytest.param({"source_lang": "de"}, 422, "unsupported_pair", "de-de", id="same language"),
+        pytest.param(
+            {"source_lang": None, "text": "Où est la gare de Lyon ?"},
+            422,
+            "unsupported_pair",
+            "fr-de (source detected",
+            id="detected pair",
+        ),
+        pytest.param({"model": "none"}, 404, "model_not_found", "'none'", id="model"),
+        pytest.param(
+            {"model": "fake/summarize"}, 422, "unsupported_task", "summarization", id="task"
+        ),
+        pytest.param({"text": []}, 422, "invalid_field", "0 entries", id="no item"),
+        pytest.param({"text": ["a"] * 129}, 422, "invalid_field", "1 to 128", id="items"),
+        pytest.param({"text": ["a" * 25_001] * 2}, 413, "text_too_long", "50002", id="characters"),
+        pytest.param({"timeout_ms": 120_001}, 422, "invalid_field", "120000", id="timeout"),
+        pytest.param({"num_return": 2}, 422, "invalid_field", "num_return: 2", id="outputs"),
+        pytest.param(
+            {"num_beams": 2, "top_k": 5}, 422, "invalid_field", "num_beams: 2", id="exclusive"
+        ),
+        pytest.param({"max_new_tokens": 65}, 422, "invalid_field", "at most 64", id="tokens"),
+        pytest.param({"format": "html"}, 422, "not_offered", "'html'", id="format"),
+        pytest.param({"glossary": []}, 422, "not_offered", "`glossary`", id="glossary"),
+        pytest.param({"return": ["alignment"]}, 422, "not_offered", "'alignment'", id="alignment"),
+    ],
+)
+def test_a_request_that_cannot_be_answered_is_told_why(
+    change: Json, status: int, code: str, words: str
+) -> None:
+    client = client_of(FakeBackend(served=(TRANSLATOR, SUMMARIZER)))
+    found_status, found_code, sentence = refusal(client, "/v1/translate", {**GOOD, **change})
+    assert (found_status, found_code) == (status, code)
+    assert words in sentence
+
+
+def test_a_full_queue_is_told_when_to_come_back() -> None:
+    response = client_of(FakeBackend(places=0), retry_after_s=3).post("/v1/translate", json=GOOD)
+    assert (response.status_code, response.json()["code"]) == (503, "queue_full")
+    assert response.headers["retry-after"] == "3"
+
+
+def test_the_first_failure_cancels_the_rest() -> None:
+    backend = FakeBackend(pause_s=0.05, error=EngineStoppedError("stopped"), error_at="bad")
+    items = ["This is good and long enough.", "bad one"]
+    status, code, _ = refusal(client_of(backend), "/v1/translate", {**GOOD, "text": items})
+    assert (status, code) == (503, "engine_stopped")
+    assert len(backend.aborted) == 1
+    assert backend.num_running == 0
+
+
+def test_the_timeout_covers_the_whole_request() -> None:
+    backend = FakeBackend(pause_s=0.03)
+    body = {**GOOD, "text": "one two three four five six", "timeout_ms": 100}
+    status, code, sentence = refusal(client_of(backend), "/v1/translate", body)
+    assert (status, code) == (504, "deadline_exceeded")
+    assert "100 ms" in sentence
+    assert len(backend.aborted) == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"), [(FinishReason.DEADLINE, 504), (FinishReason.ABORTED, 503)]
+)
+def test_a_part_of_an_answer_is_never_taken_for_the_whole(
+    reason: FinishReason, status: int
+) -> None:
+    found, _, _ = refusal(client_of(FakeBackend(finish_reason=reason)), "/v1/translate", GOOD)
+    assert found == status
+
+
+def test_a_fault_of_ours_tells_nothing_of_the_text(caplog: pytest.LogCaptureFixture) -> None:
+    backend = FakeBackend(error=RuntimeError("secret"))
+    status, code, sentence = refusal(client_of(backend), "/v1/translate", GOOD)
+    assert (status, code) == (500, "internal_error")
+    assert "secret" not in sentence
+    assert "Good morning" not in caplog.text
+
+
+def test_a_queue_that_fills_up_later_is_told_too() -> None:
+    items: Any = ["This is the first.", "This is the second."]
+    status, _, _ = refusal(
+        client_of(FakeBackend(places=1)), "/v1/translate", {**GOOD, "text": items}
+    )
+    assert status == 503
