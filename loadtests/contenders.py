@@ -1,6 +1,7 @@
 """Our engine and the libraries it is timed beside, behind one protocol."""
 
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,9 @@ class CTranslate2:
         converted = checkpoint / f"ctranslate2-{dtype}"
         if not converted.exists():
             converter = ctranslate2.converters.TransformersConverter(str(checkpoint))
-            converter.convert(str(converted), quantization=dtype)
+            with warnings.catch_warnings():  # advice about a tokenizer that nobody here uses
+                warnings.simplefilter("ignore", UserWarning)
+                converter.convert(str(converted), quantization=dtype)
         self._translator = ctranslate2.Translator(
             str(converted),
             device="cpu",

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -22,6 +23,7 @@ CACHE = Path(tempfile.gettempdir()) / "dragoman-benchmark"
 ALL_CONTENDERS = (
     "dragoman-float32",
     "dragoman-bfloat16",
+    "dragoman-int8",
     "ctranslate2-float32",
     "ctranslate2-int8",
     "transformers-float32",
@@ -77,7 +79,7 @@ def _contenders(
     options: argparse.Namespace, checkpoint: Path, shape: Shape, *, console: Console
 ) -> Iterator[Contender]:
     """Loads those whose packages are there, and says which are not."""
-    makers: dict[str, Callable[[str], Contender]] = {
+    makers: dict[str, Callable[[Any], Contender]] = {
         "dragoman": lambda dtype: Dragoman(
             checkpoint, dtype=dtype, max_rows=max(options.batch) * max(options.num_beams)
         ),

@@ -25,7 +25,7 @@ TARGET_LANGUAGES = ("de", "fr", "es")
 _CONSISTENCY = Consistency()
 
 
-@events.init.add_listener
+@events.init.add_listener  # type: ignore[untyped-decorator]
 def refuse_without_service(environment: Environment, **_: Any) -> None:
     """Stops at once, with one sentence, if nothing that is ready listens at the host."""
     problem = _why_not_ready(environment.host) if environment.host else None
@@ -42,7 +42,7 @@ def _why_not_ready(host: str) -> str | None:
     return None if response.ok else f"the service at {host} is not ready ({response.status_code})"
 
 
-class Reader(HttpUser):  # type: ignore[misc]
+class Reader(HttpUser):
     """Somebody who reads a text in a foreign language, sentence by sentence."""
 
     wait_time = between(0.1, 0.5)

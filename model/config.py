@@ -80,13 +80,15 @@ class TransformerConfig:
     dropout: float = 0.0  # in training only
 
     def __post_init__(self) -> None:
+        for name in ("vocab_size", "target_vocab_size", "d_model", "max_positions"):
+            _check_positive(name, getattr(self, name))
         for side, stack in (("encoder", self.encoder), ("decoder", self.decoder)):
+            for name in ("num_layers", "num_heads", "d_ff"):
+                _check_positive(f"{side}.{name}", getattr(stack, name))
             if self.d_model % stack.num_heads:
                 raise ConfigError(
                     f"{side}: d_model {self.d_model} is not divisible by {stack.num_heads} heads"
                 )
-            if stack.num_layers < 1:
-                raise ConfigError(f"{side}: {stack.num_layers} layers; at least 1 is needed")
         if self.norm.placement == "post" and self.final_norm:
             raise ConfigError("a post-norm stack already ends in a norm: final_norm must be False")
         if self.shared_embeddings and self.target_vocab_size != self.vocab_size:
@@ -99,3 +101,8 @@ class TransformerConfig:
     def target_vocab_size(self) -> int:
         """The number of token ids the decoder reads and writes."""
         return self.vocab_size if self.decoder_vocab_size is None else self.decoder_vocab_size
+
+
+def _check_positive(name: str, value: int) -> None:
+    if value < 1:
+        raise ConfigError(f"{name}: {value} is below 1")

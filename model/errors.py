@@ -33,7 +33,9 @@ class InputTooLongError(ModelError):
     """The encoder input exceeds what the model can read."""
 
     def __init__(self, *, num_tokens: int, limit_tokens: int) -> None:
-        super().__init__(f"the input has {num_tokens} tokens; this model reads at most {limit_tokens}")
+        super().__init__(
+            f"the input has {num_tokens} tokens; this model reads at most {limit_tokens}"
+        )
         self.num_tokens = num_tokens
         self.limit_tokens = limit_tokens
 

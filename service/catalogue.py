@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PositiveInt,
+    TypeAdapter,
     ValidationError,
     field_validator,
     model_validator,
@@ -26,6 +27,7 @@ BUNDLED = "bundled/"
 
 _CODE = r"[A-Za-z]{2,3}(?:_[A-Za-z]{4})?"
 _PAIR = re.compile(rf"({_CODE})-({_CODE})")
+_PARAMS = TypeAdapter(GenerationParams)
 _PER_REQUEST = {"target_prefix_ids", "return_scores", "num_return", "seed"}
 
 
@@ -55,12 +57,12 @@ class ModelEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(min_length=1, max_length=200, pattern=r"^[\w.-]+(?:/[\w.-]+)*$")
+    name: str = Field(min_length=1, max_length=200, pattern=r"^\w[\w.-]*(?:/\w[\w.-]*)*$")
     path: str = Field(min_length=1)  # a folder, or bundled/NAME
     task: Literal["translation", "summarization"]
     pairs: tuple[Pair, ...] = ()
     styles: tuple[str, ...] = ()  # the first is the default
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     defaults: Mapping[str, Any] = Field(default_factory=dict)  # fields of GenerationParams
     max_running_rows: PositiveInt | None = None  # decoder rows of one step
@@ -87,10 +89,12 @@ class ModelEntry(BaseModel):
         if unknown:
             raise ValueError(f"no generation default {unknown[0]!r}; known: {sorted(allowed)}")
         try:
-            GenerationParams(**defaults)
+            params = _PARAMS.validate_python(dict(defaults))
+        except ValidationError as error:
+            raise ValueError(_first_problem(error)) from error
         except InvalidParamsError as error:
             raise ValueError(str(error)) from error
-        return defaults
+        return {name: getattr(params, name) for name in defaults}
 
     @model_validator(mode="after")
     def _check_task(self) -> Self:

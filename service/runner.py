@@ -124,8 +124,7 @@ def _with_free_ports(settings: Settings) -> Settings:
 
 
 def _set_environment(folder: Path, console: Console) -> None:
-    (folder / "metrics").mkdir()
-    os.environ.update(ray_environment(folder))
+    os.environ.update(ray_environment())
     binary = haproxy_binary()
     if binary is None:
         console.print(

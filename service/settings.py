@@ -64,6 +64,10 @@ class Settings(BaseSettings):
         le=65_535,
         description="Port of the metrics listener; 0 takes a free one.",
     )
+    metrics_folder: Path | None = Field(
+        default=None,
+        description="Where the engine processes of a node count together; `serve` sets it.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log line that is written."
     )

@@ -59,6 +59,8 @@ def errors_as_exit_codes() -> Iterator[None]:
         raise typer.Exit(ExitCode.DONE) from None
     except KeyboardInterrupt:
         raise typer.Exit(ExitCode.INTERRUPTED) from None
+    except ValidationError as error:
+        raise _exit_with(_sentence(error), ExitCode.USAGE) from None
     except (UsageError, *USAGE_ERRORS) as error:
         raise _exit_with(error, ExitCode.USAGE) from None
     except (CommandError, ModelError, ApiError, OSError) as error:
@@ -69,14 +71,9 @@ def settings_with(**options: Any) -> Settings:
     """The settings of the environment, with the options that were given.
 
     Raises:
-        UsageError: One of them is out of range.
+        ValidationError: One of them is out of range.
     """
-    try:
-        return Settings(**given(**options))
-    except ValidationError as error:
-        problem = error.errors()[0]
-        field = ".".join(map(str, problem["loc"])) or "settings"
-        raise UsageError(f"{field}: {problem['msg']} (got {problem['input']!r})") from None
+    return Settings(**given(**options))
 
 
 def given(**options: Any) -> dict[str, Any]:
@@ -84,6 +81,13 @@ def given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _exit_with(error: Exception, code: ExitCode) -> typer.Exit:
+def _sentence(error: ValidationError) -> str:
+    """Field, value and limit of the first thing that is wrong."""
+    problem = error.errors()[0]
+    field = ".".join(map(str, problem["loc"])) or "settings"
+    return f"{field}: {problem['msg']} (got {problem['input']!r})"
+
+
+def _exit_with(error: Exception | str, code: ExitCode) -> typer.Exit:
     console.print(f"dragoman: {error}", style="red", markup=False, soft_wrap=True)
     return typer.Exit(code)

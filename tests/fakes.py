@@ -60,7 +60,8 @@ class FakeBackend:
     served: Sequence[ModelInfo] = (TRANSLATOR,)
     answer: Callable[[str, Task], str] = shout
     gate: asyncio.Event | None = None  # nothing is answered before it is set
-    pause_s: float = 0.0  # between two tokens
+    pause_s: float = 0.0  # before each token
+    hang_after: int | None = None  # tokens after which nothing comes any more
     error: Exception | None = None  # raised for a text that holds `error_at`
     error_at: str = ""
     places: int = 1_000
@@ -116,8 +117,10 @@ class FakeBackend:
         text = text[: model.max_input_tokens]
         whole = (request.target_prefix or "") + self.answer(text, request.task)
         tokens = [word + blank for word, blank in _words(whole)]
-        for token in tokens:
+        for i, token in enumerate(tokens):
             await asyncio.sleep(self.pause_s)
+            if i == self.hang_after:
+                await asyncio.Event().wait()
             if self.error is not None and self.error_at in text:
                 raise self.error
             if request.stream:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+import tempfile
 import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from ray.serve.config import AutoscalingConfig
 from ray.serve.schema import ServeDeploySchema
 
+from service.environment import haproxy_environment, ray_environment
 from service.settings import Settings
 from tests.manifests import CORE_SCHEMAS, CUSTOM_KINDS, Manifest, one, pod_templates, serve_config
 from tests.manifests import schema_problems as problems_by_schema
@@ -19,8 +21,17 @@ Check = Callable[[list[Manifest]], list[str]]
 _INSTANCE = "app.kubernetes.io/instance"
 # The operator's head service selects pods by its own values of these.
 _OPERATOR_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/created-by")
-_REQUIRED_RAY = {"RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1"}
-_PLAIN_VARIABLES = {"HOME", "PROMETHEUS_MULTIPROC_DIR"}
+# What `dragoman serve` sets on one machine and a cluster needs as well.
+_AS_ON_ONE_MACHINE = (
+    "RAY_SERVE_ENABLE_HA_PROXY",
+    "RAY_SERVE_THROUGHPUT_OPTIMIZED",
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH",
+    "RAY_SERVE_LOG_TO_STDERR",
+    "RAY_SERVE_HAPROXY_METRICS_ENABLED",
+    "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S",
+    "RAY_USAGE_STATS_ENABLED",
+)
+_PLAIN_VARIABLES = {"HOME"}
 
 
 def core_schema_problems(manifests: list[Manifest]) -> list[str]:
@@ -56,8 +67,11 @@ def environment_problems(manifests: list[Manifest]) -> list[str]:
     environments = {name: _environment(template) for name, template in pod_templates(manifests)}
     head = environments["head"]
     problems = [f"{name}: not the head's" for name, env in environments.items() if env != head]
+    local = _local_environment()
     problems += [
-        f"{name} is not {value}" for name, value in _REQUIRED_RAY.items() if head.get(name) != value
+        f"{name}: {head.get(name)}, and {local[name]} on one machine"
+        for name in _AS_ON_ONE_MACHINE
+        if head.get(name) != local[name]
     ]
     ray_source = _ray_source()
     for name in head:
@@ -270,6 +284,11 @@ def _settings(manifests: list[Manifest]) -> Settings:
     }
     known = {name: value for name, value in values.items() if name in Settings.model_fields}
     return Settings.model_validate(known)
+
+
+def _local_environment() -> dict[str, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        return {**ray_environment(), **haproxy_environment(Path(folder), "/bin/haproxy")}
 
 
 def _ports(template: Manifest) -> dict[str, int]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from model.config import TransformerConfig
-
+from model.transformer.attention import KeysValues
 
 Copies = Sequence[tuple[int, int]]  # (from row, to row); no row is both
 
@@ -18,8 +18,8 @@ Copies = Sequence[tuple[int, int]]  # (from row, to row); no row is both
 class KVCache:
     """Tables of keys and values, one pair per decoder layer.
 
-    Shapes: `self_kv[layer]` (rows, max_target, 2 * d_model), `cross_kv[layer]` (slots, max_source,
-    2 * d_model): the keys, then the values, of each token.
+    Each is (rows, heads, tokens, d_head), so that what one head reads of one row lies together. A row
+    of `self_tables` is a hypothesis, a row of `cross_tables` the source of a request.
     """
 
     def __init__(
@@ -32,76 +32,97 @@ class KVCache:
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
+        num_heads = config.decoder.num_heads
+        d_head = config.d_model // num_heads
+
         def table(num_tokens: int) -> Tensor:
             # Zeros, not garbage: a hidden key still enters a product, and NaN * 0 is NaN.
-            shape = (num_rows, num_tokens, 2 * config.d_model)
-            return torch.zeros(shape, dtype=dtype, device=device)
+            return torch.zeros((num_rows, num_heads, num_tokens, d_head), dtype=dtype, device=device)
 
         layers = range(config.decoder.num_layers)
         self.dtype = dtype
-        self.max_target_tokens = max_target_tokens
-        self.self_kv = [table(max_target_tokens) for _ in layers]
-        self.cross_kv = [table(max_source_tokens) for _ in layers]
+        self.self_tables = [(table(max_target_tokens), table(max_target_tokens)) for _ in layers]
+        self.cross_tables = [(table(max_source_tokens), table(max_source_tokens)) for _ in layers]
+        # Where the first token of each head of each row lies in a flattened self-attention table.
+        starts = torch.arange(num_rows * num_heads, device=device) * max_target_tokens
+        self._starts = starts.view(num_rows, num_heads)
 
     @staticmethod
     def bytes_per_token(config: TransformerConfig, dtype: torch.dtype) -> int:
         """Bytes of one token's keys and values in all decoder layers."""
         return config.decoder.num_layers * 2 * config.d_model * dtype.itemsize
 
-    def write_memories(self, slots: Tensor, memory_kv: Sequence[Tensor]) -> None:
+    def write_memories(self, slots: Tensor, keys_values: Sequence[KeysValues]) -> None:
         """Stores the source of newly encoded requests.
 
         Args:
             slots: (batch,) int64.
-            memory_kv: for each layer (batch, keys, 2 * d_model).
+            keys_values: for each layer.
         """
-        for table, keys_values in zip(self.cross_kv, memory_kv, strict=True):
-            table[:, : keys_values.shape[1]].index_copy_(0, slots, keys_values.to(self.dtype))
+        for tables, parts in zip(self.cross_tables, keys_values, strict=True):
+            for table, part in zip(tables, parts, strict=True):
+                table[:, :, : part.shape[2]].index_copy_(0, slots, part.to(self.dtype))
 
-    def memories(self, *, num_slots: int, num_keys: int) -> list[Tensor]:
-        """Views of the first memories, (num_slots, num_keys, 2 * d_model) for each layer."""
-        return [table[:num_slots, :num_keys] for table in self.cross_kv]
+    def memories(self, *, num_slots: int, num_keys: int) -> list[KeysValues]:
+        """Views of the first memories for each layer."""
+        return [
+            (keys[:num_slots, :, :num_keys], values[:num_slots, :, :num_keys])
+            for keys, values in self.cross_tables
+        ]
 
-    def step_stores(self, write_index: Tensor, *, num_rows: int, num_keys: int) -> list["StepStore"]:
+    def step_stores(self, positions: Tensor, *, num_keys: int) -> list["StepStore"]:
         """What the self-attention of one step writes to and reads from, for each layer.
 
         Args:
-            write_index: (num_rows,) int64, row * max_target_tokens + position of the new token.
-            num_rows: rows in use.
+            positions: (rows,) int64, of each row's new token.
             num_keys: the longest of their sequences, the new token included.
         """
-        return [StepStore(t, write_index, num_rows=num_rows, num_keys=num_keys) for t in self.self_kv]
+        write_index = (self._starts[: len(positions)] + positions[:, None]).flatten()
+        return [
+            StepStore(tables, write_index, num_rows=len(positions), num_keys=num_keys)
+            for tables in self.self_tables
+        ]
 
     def copy_rows(self, copies: Copies, *, num_keys: int) -> None:
         """Copies the first `num_keys` tokens of rows to others."""
-        _copy(self.self_kv, copies, num_keys)
+        _copy(self.self_tables, copies, num_keys)
 
     def copy_memories(self, copies: Copies, *, num_keys: int) -> None:
-        """As `copy_rows`, for cross-attention memories."""
-        _copy(self.cross_kv, copies, num_keys)
+        """As `copy_rows`, for the sources of requests."""
+        _copy(self.cross_tables, copies, num_keys)
 
 
 class StepStore:
-    """One layer's self-attention table, as one decoding step sees it (a `KVStore`)."""
+    """One layer's self-attention tables, as one decoding step sees them (a `KVStore`)."""
 
-    __slots__ = ("_flat", "_view", "_write_index")
+    __slots__ = ("_num_keys", "_num_rows", "_tables", "_write_index")
 
-    def __init__(self, table: Tensor, write_index: Tensor, *, num_rows: int, num_keys: int) -> None:
-        self._flat = table.view(-1, table.shape[-1])
-        self._view = table[:num_rows, :num_keys]
+    def __init__(
+        self, tables: KeysValues, write_index: Tensor, *, num_rows: int, num_keys: int
+    ) -> None:
+        self._tables = tables
         self._write_index = write_index
+        self._num_rows = num_rows
+        self._num_keys = num_keys
 
-    def append(self, keys_values: Tensor) -> Tensor:
-        """keys_values: (num_rows, 1, 2 * d_model); returns (num_rows, num_keys, 2 * d_model)."""
-        self._flat.index_copy_(0, self._write_index, keys_values[:, 0].to(self._flat.dtype))
-        return self._view
+    def append(self, key: Tensor, value: Tensor) -> KeysValues:
+        """key and value: (rows, heads, 1, d_head), of each row's new token."""
+        keys, values = (
+            self._write(table, new) for table, new in zip(self._tables, (key, value), strict=True)
+        )
+        return keys, values
+
+    def _write(self, table: Tensor, new: Tensor) -> Tensor:
+        flat = table.view(-1, table.shape[-1])
+        flat.index_copy_(0, self._write_index, new.reshape(-1, table.shape[-1]).to(table.dtype))
+        return table[: self._num_rows, :, : self._num_keys]
 
 
-def _copy(tables: Sequence[Tensor], copies: Copies, num_keys: int) -> None:
+def _copy(tables: Sequence[KeysValues], copies: Copies, num_keys: int) -> None:
     if not copies:
         return
-    device = tables[0].device
-    sources, targets = torch.tensor(copies, device=device).unbind(1)
-    for table in tables:
-        used = table[:, :num_keys]
-        used.index_copy_(0, targets, used.index_select(0, sources))
+    sources, targets = torch.tensor(copies, device=tables[0][0].device).unbind(1)
+    for pair in tables:
+        for table in pair:
+            used = table[:, :, :num_keys]
+            used.index_copy_(0, targets, used.index_select(0, sources))

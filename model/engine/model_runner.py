@@ -40,7 +40,6 @@ class ModelRunner:
         )
         longest = max(config.max_target_tokens, config.max_source_tokens, self.num_rows)
         self._arange = torch.arange(longest, device=self._device)
-        self._row_starts = self._arange[: self.num_rows] * config.max_target_tokens
         self._memory = Memory([])
         self._memory_of: list[tuple[str, int | None, tuple[int, ...]]] = []
 
@@ -79,7 +78,7 @@ class ModelRunner:
                 bias = padding_bias(mask.to(self._device), self._dtype)
             memory = self._network.encode(ids.to(self._device), bias=bias)
             slots = torch.tensor([request.slot for request in group], device=self._device)
-            self._cache.write_memories(slots, self._network.memory_kv(memory))
+            self._cache.write_memories(slots, self._network.keys_values(memory))
 
     def _decode(self, batch: Batch) -> Tensor | None:
         num_rows = batch.num_rows
@@ -95,9 +94,7 @@ class ModelRunner:
             inputs[1][:, None],
             self._memories(batch.decode),
             self_bias=None if min(positions) + 1 == longest else self._future(inputs[1], longest),
-            stores=self._cache.step_stores(
-                self._row_starts[:num_rows] + inputs[1], num_rows=num_rows, num_keys=longest
-            ),
+            stores=self._cache.step_stores(inputs[1], num_keys=longest),
         )
         if not any(request.wants_logits for request in batch.decode):
             return None

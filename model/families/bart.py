@@ -3,7 +3,7 @@
 from model.config import Learned, Norm, TransformerConfig
 from model.errors import UnsupportedTaskError
 from model.families import bart_like
-from model.families.family import Family, HfConfig, required
+from model.families.family import Family, HfConfig, required_int
 from model.tokenizer.bpe import load_bpe_tokenizer
 from model.tokenizer.prompt import Prompt, Summarization, Task
 from model.tokenizer.tokenizer import Tokenizer
@@ -33,12 +33,12 @@ def prompt(tokenizer: Tokenizer, hf: HfConfig, text: str, task: Task) -> Prompt:
         tags = [tag]
     return Prompt(
         encoder_ids=(
-            required(hf, "bos_token_id"),
+            required_int(hf, "bos_token_id"),
             *tags,
             *tokenizer.encode(text),
-            required(hf, "eos_token_id"),
+            required_int(hf, "eos_token_id"),
         ),
-        decoder_prefix_ids=(required(hf, "decoder_start_token_id"),),
+        decoder_prefix_ids=(required_int(hf, "decoder_start_token_id"),),
     )
 
 

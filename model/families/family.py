@@ -36,13 +36,15 @@ class Family:
     prompt: Callable[[Tokenizer, HfConfig, str, Task], Prompt]
 
 
-def required(hf: HfConfig, key: str) -> Any:
-    """A value of config.json that no default can stand for.
+def required_int(hf: HfConfig, key: str) -> int:
+    """A number of config.json that no default can stand for.
 
     Raises:
-        CheckpointError: config.json has no such key.
+        CheckpointError: config.json has no such key, or something else under it.
     """
-    try:
-        return hf[key]
-    except KeyError:
-        raise CheckpointError(f"config.json: {key!r} is missing") from None
+    value = hf.get(key)
+    if value is None:
+        raise CheckpointError(f"config.json: {key!r} is missing")
+    if type(value) is not int:
+        raise CheckpointError(f"config.json: {key!r} is {value!r}, not a whole number")
+    return value

@@ -1,9 +1,9 @@
-"""Marian: the original post-norm transformer, as OPUS-MT trains it for hundreds of language pairs."""
+"""Marian: the original post-norm transformer, as OPUS-MT trains it for hundreds of languages."""
 
 from model.config import Norm, Sinusoidal, TransformerConfig
 from model.errors import UnsupportedTaskError
 from model.families import bart_like
-from model.families.family import Family, HfConfig, required
+from model.families.family import Family, HfConfig, required_int
 from model.tokenizer.prompt import Prompt, Task, Translation
 from model.tokenizer.sentencepiece import load_marian_tokenizer
 from model.tokenizer.tokenizer import Tokenizer
@@ -15,7 +15,7 @@ def architecture(hf: HfConfig) -> TransformerConfig:
 
 
 def prompt(tokenizer: Tokenizer, hf: HfConfig, text: str, task: Task) -> Prompt:
-    """The text between the target language's tag, where the vocabulary has tags, and end of sentence."""
+    """`>>de<< text </s>`; without the tag where the vocabulary has none."""
     if not isinstance(task, Translation):
         raise UnsupportedTaskError("a Marian model translates; it does not summarize")
     tag = tokenizer.token_to_id(f">>{task.target_lang}<<")
@@ -26,8 +26,8 @@ def prompt(tokenizer: Tokenizer, hf: HfConfig, text: str, task: Task) -> Prompt:
         )
     tags = [] if tag is None else [tag]
     return Prompt(
-        encoder_ids=(*tags, *tokenizer.encode(text), required(hf, "eos_token_id")),
-        decoder_prefix_ids=(required(hf, "decoder_start_token_id"),),
+        encoder_ids=(*tags, *tokenizer.encode(text), required_int(hf, "eos_token_id")),
+        decoder_prefix_ids=(required_int(hf, "decoder_start_token_id"),),
     )
 
 

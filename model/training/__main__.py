@@ -8,10 +8,12 @@ import typer
 
 from model.errors import ModelError
 from model.load import load_model
+from model.training.corpus import TrainingError
 from model.training.device import best_device, describe
 from model.training.evaluation import Score
 from model.training.progress import train_with_progress
 from model.training.publish import export_run, score_all, write_card
+from model.training.state import has_state
 from model.training.trainer import Budget, TrainerSettings
 from model.training.translate import RECIPE, TranslationData, build_trainer, validation_batches
 
@@ -38,6 +40,10 @@ def translate(
     resume: Annotated[bool, typer.Option(help="Go on with the state in --output.")] = False,
 ) -> None:
     """Train the translator; its checkpoint, with card, comes to lie in OUTPUT/checkpoint."""
+    if has_state(output) and not resume:
+        raise TrainingError(
+            f"{output} holds a training: go on with it by --resume, or choose another folder"
+        )
     device = best_device()
     text = TranslationData(RECIPE, data)
     vocabulary = text.vocabulary(output / "vocabulary")

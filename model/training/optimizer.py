@@ -1,6 +1,5 @@
 """How the weights move: Muon for matrices, AdamW for the rest, and one learning-rate schedule."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -57,16 +56,14 @@ class Schedule:
 
     def __init__(self, optimizers: list[Optimizer], *, warmup_steps: int) -> None:
         self._warmup_steps = warmup_steps
-        self._groups = [(group, group["lr"]) for group in _groups(optimizers)]
+        self._optimizers = optimizers
+        self._peaks = [[group["lr"] for group in x.param_groups] for x in optimizers]
 
     def set(self, step: int, *, progress: float) -> float:
         """Apply `lr_factor` to each peak and return it."""
         factor = lr_factor(step, progress=progress, warmup_steps=self._warmup_steps)
-        for group, peak in self._groups:
-            group["lr"] = peak * factor
+        # asked for anew each time: an optimizer that loads its state replaces its groups
+        for optimizer, peaks in zip(self._optimizers, self._peaks, strict=True):
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                group["lr"] = peak * factor
         return factor
-
-
-def _groups(optimizers: list[Optimizer]) -> Iterator[dict[str, float]]:
-    for optimizer in optimizers:
-        yield from optimizer.param_groups

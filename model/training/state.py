@@ -50,6 +50,11 @@ def save_state(
     os.replace(unfinished, folder / _FILE)  # noqa: PTH105 - atomic by contract
 
 
+def has_state(folder: Path) -> bool:
+    """Whether a training has been saved there."""
+    return (folder / _FILE).is_file()
+
+
 def load_weights(folder: Path, network: nn.Module) -> Position:
     """Only the network of what `save_state` wrote, and how far it had come.
 
@@ -76,7 +81,7 @@ def load_state(folder: Path, *, network: nn.Module, optimizers: list[Optimizer])
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    if not (folder / _FILE).is_file():
+    if not has_state(folder):
         raise TrainingError(f"{folder / _FILE} does not exist: no training has been saved there")
     state: dict[str, Any] = torch.load(folder / _FILE, map_location="cpu", weights_only=True)
     return state

@@ -94,7 +94,7 @@ class Trainer:
         self.settings = settings
         self.position = Position()
         self._pools = pools
-        self._special = special
+        self.special = special
         self._folder = folder
         self._clock = clock
         self._device = next(network.parameters()).device
@@ -137,7 +137,7 @@ class Trainer:
                 raise ValueError("there is nothing to train on")
             for examples in batches[self.position.batch :]:
                 self.position.batch += 1
-                batch = collate(examples, eos_id=self._special.eos, pad_id=self._special.pad)
+                batch = collate(examples, eos_id=self.special.eos, pad_id=self.special.pad)
                 yield batch.to(self._device)
             self.position.epoch += 1
             self.position.batch = 0

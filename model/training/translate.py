@@ -10,6 +10,7 @@ import torch
 from model.training.batching import Batch, Example, Mixture, collate, epoch_batches
 from model.training.corpus import CorpusFile, Direction, Pair, Split, read_direction
 from model.training.network import Shape, fresh_network, marian_config
+from model.training.substitution import Substitutions, substitute
 from model.training.trainer import SpecialIds, Trainer, TrainerSettings
 from model.training.vocabulary import (
     MAX_INPUT_TOKENS,
@@ -40,6 +41,7 @@ class Recipe:
         Direction("en", "de"),
         Direction("de", "en", share=2 / 3),
     )
+    substitutions: Substitutions = field(default_factory=Substitutions)
     vocab_size: int = 8_000
     shape: Shape = field(default_factory=Shape)
     join_rate: float = 0.1
@@ -90,9 +92,15 @@ class TranslationData:
     def pools(self, vocabulary: Vocabulary, split: Split) -> list[list[Example]]:
         """The examples of each direction."""
         return [
-            encode_pairs(self.pairs(direction, split), vocabulary, target=direction.target)
+            encode_pairs(self._varied(direction, split), vocabulary, target=direction.target)
             for direction in self._recipe.directions
         ]
+
+    def _varied(self, direction: Direction, split: Split) -> list[Pair]:
+        pairs = self.pairs(direction, split)
+        if split != "train":
+            return pairs
+        return substitute(pairs, self._recipe.substitutions, rng=random.Random(str(direction)))
 
 
 def encode_pairs(pairs: Sequence[Pair], vocabulary: Vocabulary, *, target: str) -> list[Example]:

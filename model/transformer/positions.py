@@ -1,4 +1,4 @@
-"""How a transformer learns the order of its tokens: a vector per position, added to the embedding."""
+"""How a transformer knows the order of tokens: a vector per position, added to the embedding."""
 
 import math
 
@@ -11,9 +11,9 @@ from model.config import Learned, Positions, Sinusoidal
 def sinusoids(num_positions: int, d_model: int) -> Tensor:
     """Sines and cosines of geometrically growing wavelengths (Vaswani et al., 2017, section 3.5).
 
-    Dimension i of the first half is sin(position / 10000^(2i/d_model)), of the second half the cosine.
-    The paper interleaves the two; checkpoints in Marian's format keep them in halves. With an odd
-    width the sines have the extra dimension.
+    Dimension i of the first half is sin(position / 10000^(2i/d_model)), of the second half the
+    cosine. The paper interleaves the two; checkpoints in Marian's format keep them in halves. With
+    an odd width the sines have the extra dimension.
 
     Returns:
         (num_positions, d_model), float32, computed in float64.
@@ -28,6 +28,8 @@ def sinusoids(num_positions: int, d_model: int) -> Tensor:
 class PositionEmbedding(nn.Module):
     """The table of position vectors, fixed or learned."""
 
+    weight: Tensor  # (max_positions + offset, d_model): a parameter if learned, else a buffer
+
     def __init__(self, kind: Positions, *, max_positions: int, d_model: int) -> None:
         super().__init__()
         self.kind = kind
@@ -35,7 +37,9 @@ class PositionEmbedding(nn.Module):
         match kind:
             case Sinusoidal():
                 self.offset = 0
-                self.register_buffer("weight", torch.empty(max_positions, d_model), persistent=False)
+                self.register_buffer(
+                    "weight", torch.empty(max_positions, d_model), persistent=False
+                )
             case Learned(offset=offset):
                 self.offset = offset
                 self.weight = nn.Parameter(torch.empty(max_positions + offset, d_model))

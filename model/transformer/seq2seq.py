@@ -1,14 +1,15 @@
 """The encoder-decoder transformer: source ids in, logits over target ids out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.config import TransformerConfig
-from model.transformer.attention import KVStore, Memory, causal_bias, padding_bias
-from model.transformer.stacks import Decoder, Encoder
+from model.transformer.attention import KeysValues, KVStore, Memory, causal_bias, padding_bias
+from model.transformer.stacks import Decoder, DecoderLayer, Encoder
 
 
 class Seq2SeqTransformer(nn.Module):
@@ -34,6 +35,8 @@ class Seq2SeqTransformer(nn.Module):
             nn.Parameter(torch.zeros(config.target_vocab_size)) if config.output_bias else None
         )
         self.packed_output: nn.Module | None = None  # set for inference where it is faster
+        # Counted here: packing layers for inference takes their weights out of `parameters()`.
+        self.num_parameters = sum(parameter.numel() for parameter in self.parameters())
 
     @property
     def target_embedding(self) -> nn.Embedding:
@@ -44,11 +47,6 @@ class Seq2SeqTransformer(nn.Module):
     def output_weight(self) -> Tensor:
         """The output projection, (vocab, d_model): the target embedding itself when tied."""
         return self.target_embedding.weight if self.output is None else self.output.weight
-
-    @property
-    def num_parameters(self) -> int:
-        """Trained numbers, each counted once."""
-        return sum(parameter.numel() for parameter in self.parameters())
 
     def encode(self, encoder_ids: Tensor, *, bias: Tensor | None = None) -> Tensor:
         """Reads the source.
@@ -63,9 +61,10 @@ class Seq2SeqTransformer(nn.Module):
         positions = torch.arange(encoder_ids.shape[1], device=encoder_ids.device)[None]
         return self.encoder(self.embedding(encoder_ids), positions, bias=bias)
 
-    def memory_kv(self, memory: Tensor) -> list[Tensor]:
-        """Each decoder layer's keys and values of the source, (batch, keys, 2 * d_model) apiece."""
-        return [layer.cross_attention.kv(memory) for layer in self.decoder.layers]
+    def keys_values(self, memory: Tensor) -> list[KeysValues]:
+        """What each decoder layer's cross-attention reads of the source; see `Memory`."""
+        layers = cast("Iterable[DecoderLayer]", self.decoder.layers)
+        return [layer.cross_attention.keys_values(memory) for layer in layers]
 
     def decode(
         self,
@@ -112,7 +111,7 @@ class Seq2SeqTransformer(nn.Module):
         """
         dtype, length = self.embedding.weight.dtype, decoder_ids.shape[1]
         bias = None if encoder_mask is None else padding_bias(encoder_mask, dtype)
-        keys_values = self.memory_kv(self.encode(encoder_ids, bias=bias))
+        keys_values = self.keys_values(self.encode(encoder_ids, bias=bias))
         return self.decode(
             decoder_ids,
             torch.arange(length, device=decoder_ids.device)[None],

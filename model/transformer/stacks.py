@@ -5,7 +5,14 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from model.config import Stack, TransformerConfig
-from model.transformer.attention import CrossAttention, Fan, KVStore, Memory, SelfAttention
+from model.transformer.attention import (
+    CrossAttention,
+    Fan,
+    KeysValues,
+    KVStore,
+    Memory,
+    SelfAttention,
+)
 from model.transformer.layers import RESIDUALS, FeedForward
 from model.transformer.positions import PositionEmbedding
 
@@ -45,7 +52,7 @@ class DecoderLayer(Layer):
     def forward(
         self,
         x: Tensor,
-        memory_kv: Tensor,
+        memory_kv: KeysValues,
         *,
         self_bias: Tensor | None,
         cross_bias: Tensor | None,
@@ -56,7 +63,7 @@ class DecoderLayer(Layer):
 
         Args:
             x: (batch, queries, d_model).
-            memory_kv: (batch, keys, 2 * d_model), this layer's `cross_attention.kv(memory)`.
+            memory_kv: this layer's `cross_attention.keys_values(memory)`.
             self_bias: hides target positions, broadcastable to (batch, heads, queries, so far).
             cross_bias: hides source padding, (batch, 1, 1, keys).
             fan: which hypotheses share a source; see `Memory`.
@@ -91,7 +98,9 @@ class EncoderDecoderStack(nn.Module):
         self.embedding_norm = (
             nn.LayerNorm(config.d_model, eps=eps) if config.embedding_norm else nn.Identity()
         )
-        self.final_norm = nn.LayerNorm(config.d_model, eps=eps) if config.final_norm else nn.Identity()
+        self.final_norm = (
+            nn.LayerNorm(config.d_model, eps=eps) if config.final_norm else nn.Identity()
+        )
         self.dropout = nn.Dropout(config.dropout)
 
     def embed(self, embedded: Tensor, positions: Tensor) -> Tensor:

@@ -1,6 +1,8 @@
 """A checkpoint folder as a read-only mapping from tensor names to tensors, nothing executed."""
 
 import json
+import re
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,21 +14,36 @@ from model.errors import CheckpointError
 
 SINGLE_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
+_SHARD_NAME = re.compile(r"[\w-][\w.-]*\.safetensors")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "pytorch_model.pt")
+
+_CONVERT = (
+    'python -c "import sys; from transformers import AutoModelForSeq2SeqLM as Model; '
+    'Model.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[1])"'
+)
 
 
 class Checkpoint(Mapping[str, torch.Tensor]):
     """The safetensors of one folder, memory-mapped: a tensor is read when it is asked for.
 
+    A file may be a symbolic link to anywhere, as it is in the cache of Hugging Face's hub: whoever
+    can make one here can as well put the file itself here. A name inside an index is data that came
+    with the download, so it must be a plain file name.
+
     Raises:
-        CheckpointError: The folder or a file is missing, truncated or not safetensors, holds only a
-            pickle (which could run code when read), or an index names a file outside the folder.
+        CheckpointError: The folder or a file is missing, truncated or not safetensors; the folder
+            holds only a pickle (which could run code when read); an index names a file outside the
+            folder; two files hold a tensor of one name.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._files = {path: _open(path) for path in _weight_files(folder)}
-        self._file_of = {name: file for file in self._files.values() for name in file.keys()}  # noqa: SIM118
+        self._file_of: dict[str, Any] = {}
+        for path in _weight_files(folder):
+            file = _open(path)
+            for name in file.keys():  # noqa: SIM118 - it is no mapping
+                if name in self._file_of:
+                    raise CheckpointError(f"{path}: another file, too, holds a tensor {name!r}")
+                self._file_of[name] = file
 
     def __getitem__(self, name: str) -> torch.Tensor:
         tensor: torch.Tensor = self._file_of[name].get_tensor(name)
@@ -53,7 +70,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: not readable as JSON: {error}") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: holds a {type(content).__name__}, not an object")
@@ -70,22 +87,21 @@ def _weight_files(folder: Path) -> list[Path]:
     pickle = next((name for name in PICKLES if (folder / name).exists()), None)
     if pickle is not None:
         raise CheckpointError(
-            f"{folder / pickle}: a pickle can run code when it is read, so it is not; convert it "
-            f"once, where you trust it: python -c \"from transformers import AutoModelForSeq2SeqLM "
-            f"as M; M.from_pretrained('{folder}').save_pretrained('{folder}')\""
+            f"{folder / pickle}: a pickle can run code when it is read, so it is not; if you trust "
+            f"it, convert it once: {_CONVERT} {shlex.quote(str(folder))}"
         )
     raise CheckpointError(f"{folder}: holds neither {SINGLE_FILE} nor {INDEX_FILE}")
 
 
 def _shards(folder: Path) -> list[Path]:
-    names = read_json(folder / INDEX_FILE).get("weight_map")
+    index = folder / INDEX_FILE
+    names = read_json(index).get("weight_map")
     if not isinstance(names, dict) or not names:
-        raise CheckpointError(f"{folder / INDEX_FILE}: has no weight_map")
-    shards = sorted({str(name) for name in names.values()})
-    for name in shards:
-        if Path(name).name != name or name.startswith("."):
-            raise CheckpointError(f"{folder / INDEX_FILE}: {name!r} is not a file of this folder")
-    return [folder / name for name in shards]
+        raise CheckpointError(f"{index}: has no weight_map")
+    for name in names.values():
+        if not isinstance(name, str) or not _SHARD_NAME.fullmatch(name):
+            raise CheckpointError(f"{index}: {name!r} is not the name of a .safetensors file here")
+    return [folder / name for name in sorted(set(names.values()))]
 
 
 def _open(path: Path) -> Any:

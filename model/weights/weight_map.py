@@ -18,11 +18,14 @@ class WeightMap:
             it; several are concatenated along the first dimension.
         tables: A full parameter name of ours to the names a checkpoint may give it, by preference:
             tied tables are saved once, under any one of their names.
+        tied: Names of one table that config.json says is shared; where a checkpoint holds it under
+            several of them, all must be equal.
         ignored: Checkpoint names (regular expressions) that are known and not needed.
     """
 
     rules: Mapping[str, tuple[str, ...]]
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tied: tuple[tuple[str, ...], ...] = ()
     ignored: tuple[str, ...] = ()
 
     def sources(self, parameter: str, available: Collection[str]) -> tuple[str, ...]:
@@ -46,8 +49,8 @@ class WeightMap:
         return tuple(f"{name.format(layer[0])}.{kind}" for name in names)
 
     def unused(self, available: Iterable[str], used: Iterable[str]) -> list[str]:
-        """Checkpoint names that nothing of ours asked for and that are not listed as ignored."""
-        unasked = set(available) - set(used)
+        """Checkpoint names that nothing of ours asked for, but copies and ignored ones."""
+        unasked = set(available).difference(used, *self.tied)
         return sorted(name for name in unasked if not self._is_ignored(name))
 
     def _is_ignored(self, name: str) -> bool:

@@ -26,9 +26,10 @@ def models_to_translate(
         TaskNotServedError: No model of the catalogue translates.
     """
     if name is not None and not _is_in(catalogue, name):
+        folder = _folder(catalogue, name)
         if source is None:
             raise UsageError(f"--from is needed with {name}, which the catalogue does not describe")
-        return (_uncatalogued(catalogue, name, task="translation", pairs=[f"{source}-{target}"]),)
+        return (_entry(folder, task="translation", pairs=[(source, target)]),)
     translators = _offering(catalogue, "translation", name)
     fitting = tuple(e for e in translators if _translates(e, target=target, source=source))
     return fitting or translators
@@ -42,7 +43,7 @@ def models_to_summarize(catalogue: Catalogue, *, name: str | None) -> Entries:
         TaskNotServedError: No model of the catalogue summarizes.
     """
     if name is not None and not _is_in(catalogue, name):
-        return (_uncatalogued(catalogue, name, task="summarization", pairs=[]),)
+        return (_entry(_folder(catalogue, name), task="summarization", pairs=[]),)
     return _offering(catalogue, "summarization", name)
 
 
@@ -66,12 +67,16 @@ def _translates(entry: ModelEntry, *, target: str, source: str | None) -> bool:
     return any((source is None or a == wanted[0]) and b == wanted[1] for a, b in entry.pairs)
 
 
-def _uncatalogued(catalogue: Catalogue, name: str, *, task: str, pairs: list[str]) -> ModelEntry:
-    """A model in a folder that no catalogue describes."""
+def _folder(catalogue: Catalogue, name: str) -> Path:
+    """The folder that stands for a model which the catalogue does not describe."""
     folder = Path(name).expanduser()
     if not folder.is_dir():
         known = ", ".join(entry.name for entry in catalogue.models)
         raise UsageError(f"{name} is neither a model of the catalogue ({known}) nor a folder")
+    return folder.resolve()
+
+
+def _entry(folder: Path, *, task: str, pairs: list[tuple[str, str]]) -> ModelEntry:
     return ModelEntry.model_validate(
-        {"name": folder.resolve().name, "path": str(folder), "task": task, "pairs": pairs}
+        {"name": folder.name, "path": str(folder), "task": task, "pairs": pairs}
     )

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict
+from io import TextIOWrapper
 
 from service.backend import Backend
 from service.catalogue import ModelEntry
@@ -34,7 +35,8 @@ def answer_texts(
         CommandError: The texts cannot be read.
     """
     configure_logging(level="warning", fmt="console")
-    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr] - never replaced here
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
     with console.status("Loading the model ..."):
         settings = unlimited(settings)
         backend = LocalBackend(entries, settings)

@@ -72,6 +72,18 @@ async def answer_in_order(
             loop.call_soon_threadsafe(pending.put_nowait, None)
 
     threading.Thread(target=read, name="texts", daemon=True).start()
-    while (future := await pending.get()) is not None:
-        write(await future)
-        places.release()
+    try:
+        while (future := await pending.get()) is not None:
+            write(await future)
+            places.release()
+    finally:
+        await _discard(pending)
+
+
+async def _discard(pending: "asyncio.Queue[asyncio.Future[T] | None]") -> None:
+    """Give up what nobody will read, errors included."""
+    futures = [pending.get_nowait() for _ in range(pending.qsize())]
+    unwanted = [future for future in futures if future is not None]
+    for future in unwanted:
+        future.cancel()
+    await asyncio.gather(*unwanted, return_exceptions=True)

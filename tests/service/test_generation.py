@@ -1,11 +1,14 @@
 """Segments at the backend: measured only in doubt, all or nothing."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 
 import pytest
 
+from model.errors import EngineStoppedError
 from model.tokenizer.prompt import Task, Translation
+from service.backend import Event, GenerateRequest
 from service.generation import Generation, all_or_nothing
 from service.requests import Options, options_of
 from service.schemas import TranslateRequest
@@ -88,6 +91,19 @@ async def test_the_first_failure_is_raised_by_itself_and_cancels_the_rest() -> N
     with pytest.raises(KeyError, match="nested"):
         await all_or_nothing([wait(), nested()])
     assert cancelled.is_set()
+
+
+async def test_an_engine_that_says_nothing_is_no_answer() -> None:
+    class Silent(FakeBackend):
+        async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
+            self.requests.append(request)
+            silence: tuple[Event, ...] = ()
+            for event in silence:
+                yield event
+
+    generation = Generation(Silent(), options(), max_in_flight=1)
+    with pytest.raises(EngineStoppedError, match="without an answer"):
+        await generation.run(TRANSLATOR, "Hello", TASK, prefix=None, on_text=None)
 
 
 async def test_no_work_has_no_results() -> None:

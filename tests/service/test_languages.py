@@ -70,5 +70,10 @@ def test_a_script_variant_is_found_by_its_language() -> None:
     assert Detector(("eng_Latn", "deu_Latn")).detect("Where is the train?").language == "eng_Latn"
 
 
-def test_with_one_language_there_is_nothing_to_detect() -> None:
-    assert Detector(("en",)).detect("Guten Morgen").language == "en"
+@pytest.mark.parametrize(("served", "found"), [(("en",), "en"), ((), None)])
+def test_with_fewer_than_two_languages_there_is_nothing_to_detect(
+    served: tuple[str, ...], found: str | None
+) -> None:
+    detector = Detector(served)
+    detector.load()
+    assert detector.detect("Guten Morgen").language == found

@@ -40,6 +40,18 @@ def test_a_line_below_the_level_is_not_written(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err == ""
 
 
+def test_a_traceback_for_people_shows_no_variables(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(level="info", fmt="console")
+    text = "".join(["my ", "secret"])
+    try:
+        int(text[:0])
+    except ValueError as error:
+        get_logger("one").error("failed", exc_info=error)
+    written = capsys.readouterr().err
+    assert "ValueError" in written
+    assert "my secret" not in written
+
+
 def test_an_exception_is_written_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(level="info", fmt="json")
     get_logger("one").error("failed", exc_info=ValueError("why"))

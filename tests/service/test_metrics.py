@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,8 +137,8 @@ def test_a_process_by_itself_answers_for_itself() -> None:
     assert sample(text, "dragoman_aborted_total") == 1
     assert sample(text, "dragoman_requests_waiting") == 4
     assert sample(text, "dragoman_queue_duration_seconds_sum") == 0.5
-    assert sample(text, "dragoman_time_to_first_token_seconds_count") == 0
     assert sample(text, "dragoman_step_duration_seconds_count") == 0
+    assert 'dragoman_time_to_first_token_seconds_count{model="m"}' not in text
 
 
 def test_the_listener_answers_metrics_and_nothing_else() -> None:
@@ -152,21 +151,6 @@ def test_the_listener_answers_metrics_and_nothing_else() -> None:
         refused.value.close()
     finally:
         listener.stop()
-
-
-def test_counting_an_engine_step_costs_little() -> None:
-    engine = EngineMetrics("m")
-    begin_s = time.perf_counter()
-    for _ in range(1_000):
-        engine.step(
-            duration_s=0.001,
-            num_rows=8,
-            num_tokens=8,
-            num_running=8,
-            num_waiting=0,
-            cache_used_ratio=0.5,
-        )
-    assert time.perf_counter() - begin_s < 0.5
 
 
 def test_every_metric_is_named_for_the_project_and_has_a_unit_or_a_count() -> None:

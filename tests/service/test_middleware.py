@@ -5,8 +5,13 @@ from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
+from service.api import create_api
+from service.middleware import RequestContext
+from service.problems import Answer, answer_to
+from service.settings import Settings
 from tests.clients import Json, client_of, server_of, sse_events
 from tests.fakes import FakeBackend
 
@@ -107,8 +112,8 @@ async def test_a_client_that_leaves_ends_every_segment_of_its_request() -> None:
 
 
 async def test_a_client_that_leaves_a_stream_ends_it() -> None:
-    backend = FakeBackend(pause_s=0.01)
-    body = {**BODY, "text": "word " * 12, "stream": True}
+    backend = FakeBackend(hang_after=1)
+    body = {**BODY, "stream": True}
     async with server_of(backend) as client:
         async with client.stream("POST", "/v1/translate", json=body) as response:
             assert response.status_code == 200
@@ -153,3 +158,30 @@ async def test_fifty_clients_at_once_get_what_they_get_one_after_another() -> No
         in_turn = [await ask(client, body) for body in bodies]
         at_once = await asyncio.gather(*(ask(client, body) for body in bodies))
     assert list(at_once) == in_turn
+
+
+async def test_a_server_that_cancels_a_request_ends_its_work_too() -> None:
+    backend = FakeBackend(gate=asyncio.Event())
+    transport = httpx.ASGITransport(create_api(backend, Settings()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+        request = asyncio.create_task(client.post("/v1/translate", json=BODY))
+        await until(lambda: backend.num_running == 1)
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+    assert (backend.num_running, len(backend.aborted)) == (0, 1)
+
+
+async def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one() -> None:
+    async def break_off(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError("broken")
+
+    def answer(error: Exception, request_id: str) -> Answer:
+        return answer_to(error, request_id=request_id, retry_after_s=1)
+
+    app = RequestContext(break_off, observe=lambda *_: None, answer_to=answer)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+        with pytest.raises(RuntimeError, match="broken"):
+            await client.get("/")

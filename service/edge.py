@@ -1,0 +1,43 @@
+"""The outermost layer of HTTP in a replica: what Ray Serve itself reads of a request, and adds.
+
+`RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=service.edge:middlewares` puts it there.
+"""
+
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# Ray lets a client lift its time limits, or have it work on for nobody, by these.
+NOT_FOR_CLIENTS = frozenset({b"x-request-timeout-seconds", b"x-request-disconnect-disabled"})
+
+
+def middlewares() -> list[Middleware]:
+    """What Ray Serve wraps its own HTTP application in."""
+    return [Middleware(Edge)]
+
+
+class Edge:
+    """Drops the headers that are not for clients, and the second `X-Request-Id` of an answer.
+
+    The API has put one there, the same as in its log lines; Ray adds what the client sent.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_once(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if "x-request-id" in headers:
+                    headers["x-request-id"] = headers[
+                        "x-request-id"
+                    ]  # sets the first, drops others
+            await send(message)
+
+        allowed = [(name, value) for name, value in scope["headers"] if name not in NOT_FOR_CLIENTS]
+        await self._app({**scope, "headers": allowed}, receive, send_once)

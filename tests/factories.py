@@ -1,0 +1,141 @@
+"""Tiny models, engines and requests, every part of them with a default."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from model.config import Activation, Learned, Norm, Stack, TransformerConfig
+from model.engine.config import EngineConfig, TokenRules
+from model.engine.engine import Engine
+from model.engine.params import GenerationParams, Priority
+from model.engine.request import Request, RequestOutput
+from model.engine.search import Frame, IndependentSearch
+from model.tokenizer.prompt import Prompt
+from model.transformer.seq2seq import Seq2SeqTransformer
+
+EOS = 0
+VOCAB_SIZE = 24
+START = VOCAB_SIZE - 1  # also the padding, which is never generated
+
+
+def make_config(**changes: Any) -> TransformerConfig:
+    """Two decoder layers; pre-norm and untied, or random networks repeat their last token."""
+    defaults: dict[str, Any] = {
+        "vocab_size": VOCAB_SIZE,
+        "d_model": 16,
+        "encoder": Stack(num_layers=1, num_heads=4, d_ff=20),
+        "decoder": Stack(num_layers=2, num_heads=2, d_ff=12),
+        "norm": Norm(placement="pre"),
+        "final_norm": True,
+        "positions": Learned(offset=2),
+        "max_positions": 48,
+        "activation": Activation.SILU,
+        "tied_output": False,
+        "output_bias": True,
+    }
+    return TransformerConfig(**{**defaults, **changes})
+
+
+def make_network(
+    *, config: TransformerConfig | None = None, seed: int = 0, dtype: torch.dtype = torch.float32
+) -> Seq2SeqTransformer:
+    """Random weights, large enough that outputs differ and that some of them end by themselves."""
+    network = Seq2SeqTransformer(config or make_config())
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in network.named_parameters():
+        if "norm" not in name:
+            std = 0.3 if "cross_attention.out" in name else 0.1 if name.endswith("bias") else 1.0
+            parameter.data.normal_(std=std, generator=generator)
+    if network.output_bias is not None:
+        network.output_bias.data[EOS] = 2.0
+    return network.to(dtype).eval().requires_grad_(requires_grad=False)
+
+
+def make_rules(**changes: Any) -> TokenRules:
+    """As in a Marian checkpoint: one end of sentence, the start token suppressed."""
+    defaults: dict[str, Any] = {"eos_ids": frozenset([EOS]), "suppressed_ids": (START,)}
+    return TokenRules(**{**defaults, **changes})
+
+
+def make_engine_config(**changes: Any) -> EngineConfig:
+    """Room for eight hypotheses of 48 tokens."""
+    defaults: dict[str, Any] = {"max_source_tokens": 48, "max_target_tokens": 48, "max_rows": 8}
+    return EngineConfig(**{**defaults, **changes})
+
+
+def make_engine(
+    *,
+    network: Seq2SeqTransformer | None = None,
+    rules: TokenRules | None = None,
+    clock: Callable[[], float] | None = None,
+    **limits: int,
+) -> Engine:
+    """An engine over a tiny network; `limits` are fields of `EngineConfig`."""
+    return Engine(
+        network or make_network(),
+        rules or make_rules(),
+        make_engine_config(**limits),
+        **({} if clock is None else {"clock": clock}),
+    )
+
+
+def make_prompt(*, length: int = 5, seed: int = 0, prefix: tuple[int, ...] = (START,)) -> Prompt:
+    """A source of that many tokens, the last of them the end of sentence."""
+    rng = random.Random(f"{seed}/{length}")
+    ids = [rng.randrange(1, START) for _ in range(length - 1)]
+    return Prompt((*ids, EOS), prefix)
+
+
+def make_frame(**changes: Any) -> Frame:
+    """Sequences that begin with token 9 and hold four more at most."""
+    defaults: dict[str, Any] = {
+        "prefix_ids": (9,),
+        "num_hidden": 1,
+        "max_new_tokens": 4,
+        "eos_ids": frozenset([EOS]),
+    }
+    return Frame(**{**defaults, **changes})
+
+
+def make_request(
+    request_id: str = "a",
+    *,
+    length: int = 5,
+    priority: Priority = Priority.INTERACTIVE,
+    deadline_s: float | None = None,
+    **params: Any,
+) -> Request:
+    """A request as the scheduler sees it; `params` are fields of `GenerationParams`."""
+    generation = GenerationParams(**params)
+    return Request(
+        request_id=request_id,
+        prompt=make_prompt(length=length),
+        params=generation,
+        search=IndependentSearch(make_frame(), num_hypotheses=generation.num_rows),
+        priority=priority,
+        deadline_s=deadline_s,
+    )
+
+
+def drain(engine: Engine, *, max_steps: int = 1_000) -> dict[str, list[RequestOutput]]:
+    """Steps until nothing is left to do, checking the books after every step.
+
+    Returns:
+        All outputs of each request, in order.
+    """
+    outputs: dict[str, list[RequestOutput]] = {}
+    for _ in range(max_steps):
+        if not engine.has_work:
+            return outputs
+        for output in engine.step():
+            outputs.setdefault(output.request_id, []).append(output)
+        engine.check_invariants()
+    raise AssertionError(f"the engine still has work after {max_steps} steps")
+
+
+def answer(engine: Engine, prompt: Prompt, params: GenerationParams) -> RequestOutput:
+    """The last output of one request that has the engine to itself."""
+    engine.add_request("only", prompt, params)
+    return drain(engine)["only"][-1]

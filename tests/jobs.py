@@ -1,0 +1,147 @@
+"""Requests of every kind, arriving and leaving at any step: what the engine's properties range over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import torch
+from hypothesis import strategies as st
+
+from model.config import Norm, Sinusoidal
+from model.engine.config import TokenRules
+from model.engine.engine import Engine
+from model.engine.params import GenerationParams, Priority
+from model.engine.request import RequestOutput
+from model.tokenizer.prompt import Prompt
+from model.transformer.seq2seq import Seq2SeqTransformer
+from tests.factories import (
+    EOS,
+    START,
+    answer,
+    make_config,
+    make_engine,
+    make_network,
+    make_prompt,
+    make_rules,
+)
+
+NUM_NETWORKS = 3
+RULES = (
+    make_rules(),
+    make_rules(forced_bos_id=5, forced_eos_id=EOS),
+    make_rules(eos_ids=frozenset([EOS, 3]), suppressed_ids=()),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One request, and the steps before which it comes and, perhaps, is aborted."""
+
+    prompt: Prompt
+    params: GenerationParams
+    arrives_at: int = 0
+    aborted_at: int | None = None
+    priority: Priority = Priority.INTERACTIVE
+    deadline_s: float | None = None
+
+
+@cache
+def network_of(number: int) -> Seq2SeqTransformer:
+    """One of a few networks; in float64, so that no batch shape can round a token into another."""
+    config = make_config()
+    if number == 1:
+        config = make_config(
+            norm=Norm(placement="post"), final_norm=False, positions=Sinusoidal(), tied_output=True
+        )
+    return make_network(config=config, seed=number, dtype=torch.float64)
+
+
+networks = st.integers(0, NUM_NETWORKS - 1).map(network_of)
+rules = st.sampled_from(RULES)
+tokens = st.integers(1, START - 1)
+
+
+@st.composite
+def prompts(draw: st.DrawFn) -> Prompt:
+    """Sources of up to 12 tokens; the decoder begins with one token, or with a language tag too."""
+    prefix = draw(st.sampled_from([(START,), (START, 7)]))
+    return make_prompt(length=draw(st.integers(1, 12)), seed=draw(st.integers(0, 99)), prefix=prefix)
+
+
+@st.composite
+def parameters(draw: st.DrawFn) -> GenerationParams:
+    """Greedy, sampling with a seed, or beams, with or without token rules."""
+    common = GenerationParams(
+        max_new_tokens=draw(st.integers(1, 9)),
+        repetition_penalty=draw(st.sampled_from([1.0, 1.0, 1.4])),
+        no_repeat_ngram_size=draw(st.sampled_from([0, 0, 2])),
+        target_prefix_ids=draw(st.sampled_from([(), (), (4, 8), (6, 6, 6)])),
+        return_scores=draw(st.booleans()),
+    )
+    kind = draw(st.sampled_from(["greedy", "sampling", "beams"]))
+    if kind == "sampling":
+        return replace(
+            common,
+            seed=draw(st.integers(-5, 99)),
+            temperature=draw(st.sampled_from([None, 0.5, 3.0])),
+            top_k=draw(st.sampled_from([None, 1, 5])),
+            top_p=draw(st.sampled_from([None, 0.3, 0.95])),
+            num_return=draw(st.integers(1, 3)),
+        )
+    if kind == "beams":
+        num_beams = draw(st.integers(2, 4))
+        return replace(
+            common,
+            num_beams=num_beams,
+            num_return=draw(st.integers(1, num_beams)),
+            length_penalty=draw(st.sampled_from([1.0, 0.0, 2.0, -1.0])),
+            early_stopping=draw(st.sampled_from([False, True, "never"])),
+        )
+    return common
+
+
+def jobs(*, abortable: bool = False) -> st.SearchStrategy[list[Job]]:
+    """A handful of requests."""
+    return st.lists(
+        st.builds(
+            Job,
+            prompt=prompts(),
+            params=parameters(),
+            arrives_at=st.integers(0, 8),
+            aborted_at=st.none() | st.integers(0, 15) if abortable else st.none(),
+            priority=st.sampled_from(Priority),
+        ),
+        min_size=1,
+        max_size=8,
+    )
+
+
+def run_together(engine: Engine, todo: Sequence[Job]) -> dict[int, list[RequestOutput]]:
+    """All outputs of each job, by its number; the books are checked after every step."""
+    outputs: dict[int, list[RequestOutput]] = {number: [] for number in range(len(todo))}
+    last_event = max(max(job.arrives_at, job.aborted_at or 0) for job in todo)
+    step = 0
+    while engine.has_work or step <= last_event:
+        for number, job in enumerate(todo):
+            if job.aborted_at == step:
+                engine.abort(str(number))
+                engine.check_invariants()
+            if job.arrives_at == step:
+                engine.add_request(
+                    str(number),
+                    job.prompt,
+                    job.params,
+                    priority=job.priority,
+                    deadline_s=job.deadline_s,
+                )
+        for output in engine.step():
+            outputs[int(output.request_id)].append(output)
+        engine.check_invariants()
+        step += 1
+        assert step < 1_000, "the engine makes no progress"
+    return outputs
+
+
+def alone(network: Seq2SeqTransformer, token_rules: TokenRules, job: Job) -> RequestOutput:
+    """The last output of a job that has an engine to itself."""
+    return answer(make_engine(network=network, rules=token_rules), job.prompt, job.params)

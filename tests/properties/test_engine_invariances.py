@@ -1,0 +1,215 @@
+"""What must hold for any mix of requests: the batch decides when an answer comes, never what it is."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from model.engine.batch import Batch
+from model.engine.beam_search import BeamSearch
+from model.engine.config import TokenRules
+from model.engine.engine import Engine
+from model.engine.model_runner import ModelRunner
+from model.engine.params import FinishReason, GenerationParams, Priority
+from model.engine.request import RequestOutput
+from model.engine.search import Candidate, Frame, Hypothesis, Search
+from model.tokenizer.prompt import Prompt
+from model.transformer.seq2seq import Seq2SeqTransformer
+from tests.factories import EOS, START, answer, make_engine, make_rules
+from tests.clocks import FakeClock
+from tests.jobs import Job, alone, jobs, networks, parameters, prompts, rules, run_together
+
+Step = tuple[Prompt, tuple[int, ...], Tensor]  # what a row had read and written, and its logits
+
+
+class RecordingRunner:
+    """A model runner that remembers which logits it gave for which sequence."""
+
+    def __init__(self, runner: ModelRunner) -> None:
+        self._runner = runner
+        self.num_rows = runner.num_rows
+        self.copy_rows = runner.copy_rows
+        self.steps: list[Step] = []
+
+    def run(self, batch: Batch) -> Tensor | None:
+        logits = self._runner.run(batch)
+        if logits is not None:
+            for request in batch.decode:
+                for row, sequence in zip(request.rows, request.search.sequences, strict=True):
+                    read = tuple(sequence[: request.num_computed + 1])
+                    self.steps.append((request.prompt, read, logits[row].clone()))
+        return logits
+
+
+def full_forward(
+    network: Seq2SeqTransformer, prompt: Prompt, sequence: Sequence[int]
+) -> Tensor:
+    """Logits after every position of a sequence, (length, vocab), with no cache and no batch."""
+    return network(torch.tensor([prompt.encoder_ids]), torch.tensor([sequence]))[0]
+
+
+def same_answer(one: RequestOutput, other: RequestOutput) -> None:
+    assert one.finish_reason == other.finish_reason
+    assert [h.token_ids for h in one.hypotheses] == [h.token_ids for h in other.hypotheses]
+    scores = [h.log_prob for h in other.hypotheses]
+    assert [h.log_prob for h in one.hypotheses] == pytest.approx(scores, abs=1e-4)
+
+
+@given(networks, rules, jobs(abortable=True), st.integers(4, 9))
+def test_a_request_gets_the_same_answer_alone_and_in_company(
+    network: Seq2SeqTransformer, token_rules: TokenRules, todo: list[Job], max_rows: int
+) -> None:
+    """Few rows, so that requests queue, and those who leave make others move."""
+    engine = make_engine(network=network, rules=token_rules, max_rows=max_rows, max_encode_tokens=15)
+    outputs = run_together(engine, todo)
+    for number, job in enumerate(todo):
+        finished = bool(outputs[number]) and outputs[number][-1].finish_reason is not None
+        assert finished or job.aborted_at is not None, f"job {number} got no answer"
+        if finished:
+            same_answer(outputs[number][-1], alone(network, token_rules, job))
+
+
+@given(networks, rules, jobs())
+def test_cached_logits_equal_the_full_forward(
+    network: Seq2SeqTransformer, token_rules: TokenRules, todo: list[Job]
+) -> None:
+    engine = make_engine(network=network, rules=token_rules, max_rows=6)
+    recorder = RecordingRunner(engine._runner)
+    engine._runner = recorder  # type: ignore[assignment]
+    run_together(engine, todo)
+    assert recorder.steps
+    for prompt, sequence, logits in recorder.steps:
+        expected = full_forward(network, prompt, sequence)[-1]
+        torch.testing.assert_close(logits, expected, rtol=0, atol=1e-9)
+
+
+@given(networks, rules, jobs())
+def test_tokens_as_they_come_are_the_tokens_at_the_end(
+    network: Seq2SeqTransformer, token_rules: TokenRules, todo: list[Job]
+) -> None:
+    outputs = run_together(make_engine(network=network, rules=token_rules, max_rows=6), todo)
+    for number, job in enumerate(todo):
+        if job.params.num_rows > 1:
+            assert not any(output.new_token_ids for output in outputs[number])
+            continue
+        streamed = tuple(t for output in outputs[number] for t in output.new_token_ids)
+        whole = outputs[number][-1].hypotheses[0].token_ids
+        assert job.params.target_prefix_ids + streamed == whole
+
+
+@given(networks, jobs(abortable=True))
+def test_whoever_leaves_and_whenever_all_rows_are_free_at_the_end(
+    network: Seq2SeqTransformer, todo: list[Job]
+) -> None:
+    engine = make_engine(network=network, max_rows=5)
+    run_together(engine, todo)
+    stats = engine.stats()
+    assert (stats.num_waiting, stats.num_running, stats.num_rows) == (0, 0, 0)
+    assert stats.cache_use == 0.0
+    assert not engine._samplers
+
+
+@given(networks, jobs(), st.data())
+def test_a_priority_or_a_deadline_changes_when_and_never_what(
+    network: Seq2SeqTransformer, todo: list[Job], data: st.DataObject
+) -> None:
+    clock = FakeClock()
+    engine = make_engine(network=network, max_rows=4, clock=clock.tick)
+    urgent = [
+        replace(
+            job,
+            priority=data.draw(st.sampled_from(Priority)),
+            deadline_s=data.draw(st.none() | st.floats(0, 200)),
+        )
+        for job in todo
+    ]
+    outputs = run_together(engine, urgent)
+    for number, job in enumerate(urgent):
+        last = outputs[number][-1]
+        if last.finish_reason is FinishReason.DEADLINE:
+            assert job.deadline_s is not None
+            assert job.deadline_s <= clock.now_s
+        else:
+            same_answer(last, alone(network, make_rules(), job))
+
+
+def decode_uncached(
+    network: Seq2SeqTransformer, prompt: Prompt, search: Search
+) -> tuple[Hypothesis, ...]:
+    """Drives a search by full forwards, one sequence at a time; no token rules but suppression."""
+    parents = [0]
+    while parents:
+        candidates = []
+        for sequence in search.sequences:
+            logits = full_forward(network, prompt, sequence)[-1].float()
+            log_probs = logits.log_softmax(-1)
+            log_probs[START] = float("-inf")
+            best = log_probs.topk(search.num_candidates)
+            found = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+            candidates.append([Candidate(token_id, log_prob) for token_id, log_prob in found])
+        parents = search.advance(candidates)
+    return search.finished()
+
+
+def beam_search(prompt: Prompt, params: GenerationParams) -> BeamSearch:
+    frame = Frame(
+        prefix_ids=prompt.decoder_prefix_ids,
+        num_hidden=len(prompt.decoder_prefix_ids),
+        max_new_tokens=params.max_new_tokens,
+        eos_ids=frozenset([EOS]),
+    )
+    return BeamSearch(
+        frame,
+        num_beams=params.num_beams,
+        num_return=params.num_return,
+        length_penalty=params.length_penalty,
+        early_stopping=params.early_stopping,
+    )
+
+
+@given(networks, prompts(), st.integers(1, 9))
+def test_one_beam_is_greedy(
+    network: Seq2SeqTransformer, prompt: Prompt, max_new_tokens: int
+) -> None:
+    params = GenerationParams(max_new_tokens=max_new_tokens, return_scores=True)
+    (greedy,) = answer(make_engine(network=network), prompt, params).hypotheses
+    (one_beam,) = decode_uncached(network, prompt, beam_search(prompt, params))
+    assert greedy.token_ids == one_beam.token_ids
+    assert greedy.score == pytest.approx(one_beam.score, abs=1e-5)
+    assert greedy.finish_reason == one_beam.finish_reason
+
+
+@given(networks, prompts(), parameters().filter(lambda params: params.num_beams > 1))
+def test_beams_are_those_of_a_search_without_cache(
+    network: Seq2SeqTransformer, prompt: Prompt, params: GenerationParams
+) -> None:
+    plain = replace(
+        params, repetition_penalty=1.0, no_repeat_ngram_size=0, target_prefix_ids=()
+    )
+    found = answer(make_engine(network=network), prompt, plain).hypotheses
+    expected = decode_uncached(network, prompt, beam_search(prompt, plain))
+    assert [h.token_ids for h in found] == [h.token_ids for h in expected]
+    assert [h.rank for h in found] == pytest.approx([h.rank for h in expected], abs=1e-4)
+
+
+@given(networks, prompts(), parameters())
+@settings(max_examples=100)
+def test_scores_are_the_log_probabilities_of_a_full_forward(
+    network: Seq2SeqTransformer, prompt: Prompt, params: GenerationParams
+) -> None:
+    """Rules edit what beams are ranked by, so they are left out here."""
+    plain = replace(params, repetition_penalty=1.0, no_repeat_ngram_size=0, return_scores=True)
+    output = answer(make_engine(network=network), prompt, plain)
+    for hypothesis in output.hypotheses:
+        sequence = [*prompt.decoder_prefix_ids, *hypothesis.token_ids]
+        if hypothesis.num_generated > len(hypothesis.token_ids) - len(plain.target_prefix_ids):
+            sequence.append(EOS)
+        log_probs = full_forward(network, prompt, sequence[:-1]).float().log_softmax(-1)
+        chosen = log_probs.gather(1, torch.tensor(sequence[1:])[:, None])[:, 0]
+        expected = float(chosen[-hypothesis.num_generated :].sum())
+        assert hypothesis.log_prob == pytest.approx(expected, abs=1e-4)
+        assert hypothesis.score == pytest.approx(expected / hypothesis.num_generated, abs=1e-4)

@@ -1,0 +1,188 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from service.cli import app
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "service.cli"]
+
+
+def dragoman(*arguments: str) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(app, arguments)
+
+
+def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """Start a command in a process of its own, with pipes."""
+    return subprocess.Popen(  # noqa: S603 - our own program
+        [*COMMAND, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        text=True,
+        **options,
+    )
+
+
+def test_a_text_is_translated() -> None:
+    result = dragoman("translate", "Good morning.", "--from", "en", "--to", "de")
+    assert result.exit_code == 0, result.stderr
+    assert "Morgen" in result.stdout
+    assert result.stdout.count("\n") == 1
+
+
+def test_lines_of_standard_input_are_answered_in_order_and_alike_alone_or_together() -> None:
+    lines = ["Good morning.", "", "Where is the train station? It is late.", "1234", "Thank you."]
+    with start("translate", "--from", "en", "--to", "de", "--json") as process:
+        out, err = process.communicate("".join(f"{line}\r\n" for line in lines))
+    assert process.returncode == 0, err
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert [set(a) for a in answers] == [
+        {"text", "score", "output_ids", "source_lang", "model"}
+    ] * 5
+    assert (answers[1]["text"], answers[3]["text"]) == ("", "1234")
+    alone = dragoman("translate", lines[2], "--from", "en", "--to", "de", "--json")
+    assert json.loads(alone.stdout)["output_ids"] == answers[2]["output_ids"]
+
+
+def test_without_splitting_a_line_reaches_the_model_as_it_is() -> None:
+    result = dragoman("translate", "1234", "--from", "en", "--to", "de", "--no-split", "--json")
+    assert json.loads(result.stdout)["output_ids"]  # the model was asked, though no letter is there
+
+
+def test_more_beams_never_score_worse_by_much_and_reach_the_engine() -> None:
+    text = "The weather was so bad that nobody wanted to leave the house."
+    arguments = ("translate", text, "--from", "en", "--to", "de", "--json")
+    greedy = json.loads(dragoman(*arguments, "--num-beams", "1", "--dtype", "float32").stdout)
+    beams = json.loads(dragoman(*arguments, "--num-beams", "8", "--dtype", "float32").stdout)
+    assert beams["score"] >= greedy["score"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["translate", "x"], "Missing option '--to'", id="no target"),
+        pytest.param(["translate", "x", "--to", "de", "--num-beams", "9"], "(got 9)", id="beams"),
+        pytest.param(["translate", "x", "--to", "de", "--dtype", "int3"], "int3", id="dtype"),
+        pytest.param(
+            ["translate", "x", "--to", "de", "--model", "none"], "none is neither", id="model"
+        ),
+        pytest.param(["translate", "Good morning.", "--to", "xx"], "'xx'", id="language"),
+        pytest.param(
+            ["translate", "Good morning.", "--to", "fr", "--from", "de"], "de-fr", id="pair"
+        ),
+        pytest.param(["serve", "--port", "70000"], "(got 70000)", id="port"),
+        pytest.param(["nonsense"], "nonsense", id="command"),
+    ],
+)
+def test_wrong_usage_is_named_and_ends_with_2(arguments: list[str], message: str) -> None:
+    result = dragoman(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["models", "--catalogue", "none.yaml"], "none.yaml", id="no catalogue"),
+        pytest.param(["summarize", "README.md"], "summarization", id="no summarizer"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_ends_with_1(
+    arguments: list[str], message: str
+) -> None:
+    result = dragoman(*arguments)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_folder_that_holds_no_model_is_an_error_that_names_it(tmp_path: Path) -> None:
+    result = dragoman("translate", "x", "--from", "en", "--to", "de", "--model", str(tmp_path))
+    assert result.exit_code == 1
+    assert str(tmp_path) in result.stderr
+
+
+def test_the_models_of_the_catalogue_are_listed() -> None:
+    assert "bundled/translate  translation  en-de" in dragoman("models").stdout
+    (line, *_) = dragoman("models", "--json").stdout.splitlines()
+    assert json.loads(line)["pairs"][0] == ["en", "de"]
+
+
+def test_a_setting_out_of_range_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRAGOMAN_PORT", "http")
+    result = dragoman("models")
+    assert result.exit_code == 2
+    assert "port: " in result.stderr
+    assert "'http'" in result.stderr
+
+
+def test_a_port_in_use_is_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = dragoman("serve", "--port", str(port))
+    assert result.exit_code == 1
+    assert f"127.0.0.1:{port} is already in use" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_catalogue_whose_models_are_not_there_fails_before_anything_starts(
+    tmp_path: Path,
+) -> None:
+    catalogue = tmp_path / "dragoman.yaml"
+    catalogue.write_text("models: [{name: m, path: gone, task: summarization}]")
+    result = dragoman("serve", "--catalogue", str(catalogue))
+    assert result.exit_code == 1
+    assert f"there is no folder {tmp_path / 'gone'}" in result.stderr
+
+
+def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+    with start("translate", "--from", "en", "--to", "de") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write("Good morning.\n")
+        process.stdin.flush()
+        assert process.stdout.readline()
+        process.stdout.close()
+        process.stdin.write("Thank you.\n")
+        process.stdin.close()
+        assert process.wait(timeout=30) == 0
+        assert process.stderr.read() == ""
+
+
+def test_ctrl_c_ends_a_command_that_waits_for_its_input_with_130() -> None:
+    with start("translate", "--from", "en", "--to", "de") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("Good morning.\n")
+        process.stdin.flush()
+        assert process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_help_needs_neither_torch_nor_ray() -> None:
+    program = (
+        "import sys; from service.cli import app; app(['--help'], standalone_mode=False);"
+        "print('LOADED', {'torch', 'ray', 'fastapi'} & set(sys.modules))"
+    )
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=ROOT, text=True, env=os.environ
+    ) as process:
+        out, _ = process.communicate(timeout=30)
+    assert "translate" in out
+    assert "LOADED set()" in out

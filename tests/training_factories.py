@@ -1,0 +1,81 @@
+"""A language small enough to learn in seconds, and everything a training of it needs."""
+
+import gzip
+import itertools
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from model.training.batching import Example
+from model.training.corpus import CorpusFile, Direction, Pair, Split
+from model.training.network import Shape
+from model.training.optimizer import OptimizerSettings
+from model.training.trainer import Budget, Trainer, TrainerSettings
+from model.training.translate import Recipe, build_trainer, encode_pairs
+from model.training.vocabulary import Vocabulary, train_vocabulary
+
+_WHO = {"the dog": "der Hund", "my friend": "mein Freund", "the cat": "die Katze", "she": "sie"}
+_DOES = {"sees": "sieht", "likes": "mag", "finds": "findet", "takes": "nimmt", "wants": "will"}
+_WHAT = {"a tree": "einen Baum", "the ball": "den Ball", "milk": "Milch", "bread": "Brot", "7": "7"}
+
+TINY_RECIPE = Recipe(
+    files=(CorpusFile("toy", "en", "de", attribution="Made up."),),
+    directions=(Direction("en", "de"), Direction("de", "en", share=0.5)),
+    vocab_size=120,
+    shape=Shape(d_model=32, d_ff=48, num_heads=2, encoder_layers=2, decoder_layers=1),
+    max_batch_tokens=128,
+)
+
+
+def make_pairs() -> list[Pair]:
+    """A hundred different sentences with their translations."""
+    return [
+        Pair(" ".join(english).capitalize() + ".", " ".join(german).capitalize() + ".")
+        for english, german in (
+            zip(*words, strict=True)
+            for words in itertools.product(_WHO.items(), _DOES.items(), _WHAT.items())
+        )
+    ]
+
+
+def write_corpus(folder: Path, splits: Sequence[Split] = ("train", "valid")) -> Path:
+    """The pairs as `toy.en-de.*.tsv.gz`: everything to train on, ten to validate with."""
+    pairs = make_pairs()
+    for split in splits:
+        chosen = pairs if split == "train" else pairs[::10]
+        text = "".join(f"{pair.source}\t{pair.target}\n" for pair in chosen)
+        (folder / f"toy.en-de.{split}.tsv.gz").write_bytes(gzip.compress(text.encode()))
+    return folder
+
+
+@cache
+def make_vocabulary() -> Vocabulary:
+    """120 entries, fitted to the pairs."""
+    texts = (text for pair in make_pairs() for text in (pair.source, pair.target))
+    return train_vocabulary(texts, size=TINY_RECIPE.vocab_size, languages=["de", "en"])
+
+
+def make_examples() -> list[Example]:
+    """The pairs as ids, to be translated into German."""
+    return encode_pairs(make_pairs(), make_vocabulary(), target="de")
+
+
+def make_trainer(folder: Path, *, max_steps: int = 50) -> Trainer:
+    """A trainer of a tiny network over both directions, in float32."""
+    examples = make_examples()
+    settings = TrainerSettings(
+        budget=Budget(max_steps=max_steps),
+        mixture=TINY_RECIPE.mixture,
+        optimizer=OptimizerSettings(matrix_lr=1e-2, other_lr=1e-2, warmup_steps=10),
+        autocast=False,
+    )
+    return build_trainer(
+        TINY_RECIPE,
+        settings,
+        vocabulary=make_vocabulary(),
+        pools=[examples, examples],
+        folder=folder,
+        device=torch.device("cpu"),
+    )

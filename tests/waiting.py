@@ -1,0 +1,12 @@
+"""Wait for what another process or thread will do, without sleeping for luck."""
+
+import time
+from collections.abc import Callable
+
+
+def wait_until(condition: Callable[[], bool], *, timeout_s: float = 10.0) -> None:
+    """Return as soon as the condition holds; fail if it does not within the time."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"{condition} does not hold after {timeout_s} s"
+        time.sleep(0.02)
