@@ -54,5 +54,15 @@ class DeadlineExceededError(ModelError):
         super().__init__(f"no complete answer within the timeout of {timeout_ms:.0f} ms")
 
 
+class NoTokenError(ModelError):
+    """An output that cannot go on, and has not ended either."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no token can follow: the request's rules exclude all of them, "
+            "or the network's scores are not numbers"
+        )
+
+
 class EngineStoppedError(ModelError):
     """The engine was shut down, or failed, before it could answer."""

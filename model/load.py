@@ -98,7 +98,12 @@ def load_model(path: Path, *, dtype: DtypeName = "auto", device: str = "auto") -
     _check_vocabulary(tokenizer, config)
     return LoadedModel(
         family=family,
-        hf_config={**generation, **hf_config, "decoder_start_token_id": _start_id(generation)},
+        hf_config={
+            **generation,
+            **_without_nulls(hf_config),
+            # `generate`, too, goes by generation_config.json where both files have it.
+            "decoder_start_token_id": required_int(generation, "decoder_start_token_id"),
+        },
         config=config,
         network=network,
         tokenizer=tokenizer,
@@ -151,12 +156,11 @@ def _generation_config(folder: Path, hf_config: HfConfig) -> HfConfig:
     """generation_config.json over config.json, where old checkpoints keep the same keys."""
     path = folder / "generation_config.json"
     own = read_json(path) if path.is_file() else {}
-    return {**hf_config, **{key: value for key, value in own.items() if value is not None}}
+    return {**hf_config, **_without_nulls(own)}
 
 
-def _start_id(generation: HfConfig) -> int:
-    """Where both files have it, `generate` goes by generation_config.json."""
-    return required_int(generation, "decoder_start_token_id")
+def _without_nulls(hf_config: HfConfig) -> HfConfig:
+    return {key: value for key, value in hf_config.items() if value is not None}
 
 
 def _check_vocabulary(tokenizer: Tokenizer, config: TransformerConfig) -> None:
@@ -173,22 +177,25 @@ def _check_vocabulary(tokenizer: Tokenizer, config: TransformerConfig) -> None:
 
 
 def _token_rules(generation: HfConfig, *, vocab_size: int) -> TokenRules:
-    eos = generation.get("eos_token_id")
-    if eos is None:
+    def ids_of(key: str) -> list[int]:
+        """One id or several: checkpoints write either. Words of several tokens cannot be banned."""
+        value = generation.get(key)
+        ids = [] if value is None else value if isinstance(value, list) else [value]
+        ids = [id_[0] if isinstance(id_, list) and len(id_) == 1 else id_ for id_ in ids]
+        for id_ in ids:
+            if type(id_) is not int or not 0 <= id_ < vocab_size:
+                raise CheckpointError(
+                    f"config.json: {key!r} has {id_!r}, no token id below {vocab_size}"
+                )
+        return ids
+
+    if not ids_of("eos_token_id"):
         raise CheckpointError("config.json: 'eos_token_id' is missing")
-    bad_words = generation.get("bad_words_ids") or []
-    suppressed = {ids[0] for ids in bad_words if len(ids) == 1}
-    suppressed.update(generation.get("suppress_tokens") or [])
-    beyond = [token_id for token_id in sorted(suppressed) if token_id >= vocab_size]
-    if beyond:
-        raise CheckpointError(
-            f"config.json: token {beyond[0]} is suppressed, but vocab_size is {vocab_size}"
-        )
     return TokenRules(
-        eos_ids=frozenset([eos] if isinstance(eos, int) else eos),
-        suppressed_ids=tuple(sorted(suppressed)),
-        forced_bos_id=generation.get("forced_bos_token_id"),
-        forced_eos_id=generation.get("forced_eos_token_id"),
+        eos_ids=frozenset(ids_of("eos_token_id")),
+        suppressed_ids=tuple(sorted({*ids_of("bad_words_ids"), *ids_of("suppress_tokens")})),
+        forced_bos_id=next(iter(ids_of("forced_bos_token_id")), None),
+        forced_eos_id=next(iter(ids_of("forced_eos_token_id")), None),
     )
 
 

@@ -17,6 +17,7 @@ from model.errors import (
     InputTooLongError,
     InvalidParamsError,
     ModelError,
+    NoTokenError,
     QueueFullError,
     UnsupportedModelError,
     UnsupportedTaskError,
@@ -69,6 +70,7 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
     InputTooLongError: Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "input_too_long"),
     QueueFullError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "queue_full"),
     DeadlineExceededError: Problem(HTTPStatus.GATEWAY_TIMEOUT, "deadline_exceeded"),
+    NoTokenError: _FAULT,
     EngineStoppedError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "engine_stopped"),
     # API
     ApiError: _FAULT,

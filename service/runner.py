@@ -62,7 +62,10 @@ def run(settings: Settings, *, console: Console, announce: Callable[[str], None]
     _handle_signals(_request_stop)
     try:
         _serve(settings, folder, console=console, announce=announce)
-    except _StopRequestedError:
+    except (
+        _StopRequestedError,
+        SystemExit,
+    ):  # while Ray starts, SIGTERM finds a handler of its own
         console.print("Stopping ...")
     finally:
         _stop()

@@ -85,10 +85,12 @@ class Settings(BaseSettings):
         default="auto", description="`cpu`, `cuda`, `cuda:N`, or `auto`: a GPU if any."
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
-        default="auto", description="Type of the weights; `auto` takes the fastest the device has."
+        default="auto", description="Type of the weights; `auto` is bfloat16 where fast, else float32."
     )
     kv_cache_bytes: int = Field(
-        default=512 * MIB, ge=MIB, description="Memory of each model's self-attention cache."
+        default=2_048 * MIB,
+        ge=MIB,
+        description="Most memory of each model's cached keys and values; touched as it is needed.",
     )
 
     @model_validator(mode="after")

@@ -1,38 +1,97 @@
-"""The real service in processes of its own, started by its own command."""
+"""The real service, in processes of its own, started by its own command."""
 
-import re
+import os
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import httpx
 import psutil
 
 from service.environment import free_port
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent
-START_TIMEOUT_S = 100.0  # a busy machine; an idle one takes about ten
-STOP_TIMEOUT_S = 40.0
+STOP_TIMEOUT_S = 60.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunningService:
-    """`dragoman serve` on free ports, ready when the constructor returns."""
+    """`dragoman serve`, ready for requests."""
 
-    def __init__(self, *options: str) -> None:
-        self.port, self.metrics_port = free_port(), free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `stop`
-        self.process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "service.cli", "serve", "--port", str(self.port), *options],
+    process: subprocess.Popen[str]
+    announcement: str
+    url: str
+    metrics_port: int
+    log: Path
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process of the service that runs now."""
+        root = psutil.Process(self.process.pid)
+        return [root, *root.children(recursive=True)]
+
+    def metrics(self) -> str:
+        """What a Prometheus would read on the metrics port."""
+        answer = httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10)
+        return answer.raise_for_status().text
+
+    def stop(self, number: signal.Signals) -> int:
+        """Send a signal; the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=STOP_TIMEOUT_S)
+
+
+@contextmanager
+def running_service(*options: str, port: int | None = None) -> Iterator[RunningService]:
+    """A service on free ports, with the options given; gone at the end, however it comes."""
+    port, metrics_port = port or free_port(), free_port()
+    with tempfile.NamedTemporaryFile(prefix="dragoman-log-") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-m", "service.cli", "serve", "--port", str(port), *options],
             stdout=subprocess.PIPE,
-            stderr=self._log,
-            env={**_environment(), "DRAGOMAN_METRICS_PORT": str(self.metrics_port)},
+            stderr=log,
+            env={**os.environ, "DRAGOMAN_METRICS_PORT": str(metrics_port)},
             cwd=ROOT,
             text=True,
         )
-        assert self.process.stdout is not None
-        self.announcement = self.process.stdout.readline()
-        assert self.url in self.announcement, f"not started: {self.log()}"
+        try:
+            assert process.stdout is not None
+            announcement = process.stdout.readline()
+            assert announcement, f"the service did not start: {Path(log.name).read_text()}"
+            yield RunningService(
+                process=process,
+                announcement=announcement,
+                url=f"http://127.0.0.1:{port}",
+                metrics_port=metrics_port,
+                log=Path(log.name),
+            )
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(timeout=STOP_TIMEOUT_S)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def value_of(metrics: str, series: str) -> float:
+    """The sum of a metric over all its labels, or of one label set; 0 where there is none yet."""
+    samples = [line.rpartition(" ") for line in metrics.splitlines() if not line.startswith("#")]
+    return sum(
+        float(value) for name, _, value in samples if series in {name, name.partition("{")[0]}
+    )
+
+
+def wait_for_metric(service: RunningService, series: str, value: float) -> None:
+    """Return once the series has the value, on whichever replica answers."""
+    wait_until(lambda: value_of(service.metrics(), series) == value, timeout_s=20)

@@ -6,13 +6,15 @@ of the others live on. Finished hypotheses are ranked by log-probability / lengt
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from model.engine.search import Candidate, Frame, Hypothesis
 
+_IMPOSSIBLE = float("-inf")
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class _Beam:
     sequence: tuple[int, ...]
     log_prob: float
@@ -27,7 +29,11 @@ class _Continuation:
 
 
 class BeamSearch:
-    """The `num_beams` most promising hypotheses, side by side."""
+    """The `num_beams` most promising hypotheses, side by side.
+
+    There are always that many. Where fewer differ (at the start all are the prefix, and after a forced
+    token there is still but one), the others are copies with a log-probability of -inf, and say nothing.
+    """
 
     def __init__(
         self,
@@ -43,7 +49,8 @@ class BeamSearch:
         self._num_return = num_return
         self._length_penalty = length_penalty
         self._early_stopping = early_stopping
-        self._beams = [_Beam(frame.prefix_ids, 0.0) for _ in range(num_beams)]
+        self._beams = [_Beam(frame.prefix_ids, 0.0)]
+        self._beams += [_Beam(frame.prefix_ids, _IMPOSSIBLE)] * (num_beams - 1)
         self._finished: list[Hypothesis] = []  # best first, at most num_beams
 
     @property
@@ -65,11 +72,13 @@ class BeamSearch:
         for continuation in best[: self._num_beams]:
             if continuation.ends:
                 self._add_finished(continuation)
-        living = [continuation for continuation in best if not continuation.ends]
-        survivors = living[: self._num_beams]
+        survivors = [continuation for continuation in best if not continuation.ends]
         if not survivors or self._is_done(survivors[0].log_prob, num_generated):
             self._beams = []
             return []
+        num_missing = max(0, self._num_beams - len(survivors))
+        copies = [replace(survivors[0], log_prob=_IMPOSSIBLE)] * num_missing
+        survivors = [*survivors[: self._num_beams], *copies]
         self._beams = [
             _Beam((*self._beams[c.parent].sequence, c.token_id), c.log_prob) for c in survivors
         ]
@@ -81,8 +90,7 @@ class BeamSearch:
     def _best(
         self, candidates: Sequence[Sequence[Candidate]], *, is_last: bool
     ) -> list[_Continuation]:
-        """The best continuations over all beams; an impossible one (-inf) is none."""
-        is_first = self.frame.num_generated(self._beams[0].sequence) == 0
+        """The best continuations over all beams; an impossible one (-inf, NaN) is none."""
         continuations = [
             _Continuation(
                 parent=index,
@@ -90,10 +98,9 @@ class BeamSearch:
                 log_prob=beam.log_prob + candidate.log_prob,
                 ends=is_last or candidate.token_id in self.frame.eos_ids,
             )
-            # At first all beams are the same hypothesis: only one may speak.
-            for index, beam in enumerate(self._beams[:1] if is_first else self._beams)
+            for index, beam in enumerate(self._beams)
             for candidate in candidates[index]
-            if candidate.log_prob > float("-inf")
+            if beam.log_prob + candidate.log_prob > _IMPOSSIBLE
         ]
         continuations.sort(key=lambda continuation: -continuation.log_prob)
         return continuations[: self.num_candidates]

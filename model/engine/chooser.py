@@ -1,5 +1,6 @@
 """From logits to the candidates each search is given: greedy, sampled, or the best of every beam."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor
 
 from model.engine.config import TokenRules
 from model.engine.logits import HIDDEN, apply_token_rules, has_token_rules
-from model.engine.ranking import best_tokens, top_tokens
+from model.engine.ranking import top_tokens
 from model.engine.request import Request
 from model.engine.sampler import Sampler
 from model.engine.search import Candidate
@@ -25,7 +26,7 @@ class Chooser:
     def choose(
         self, logits: Tensor, requests: Sequence[Request], samplers: Mapping[str, Sampler]
     ) -> list[Candidates]:
-        """The candidates of each request.
+        """The candidates of each request; a hypothesis that nothing may follow has none.
 
         Args:
             logits: (rows, vocab) of the step; changed in place.
@@ -34,8 +35,11 @@ class Chooser:
         """
         if all(_is_plain(request) for request in requests):
             self._suppress(logits)
-            best = best_tokens(logits.float()).tolist()
-            return [[[Candidate(best[row], 0.0)] for row in request.rows] for request in requests]
+            values, token_ids = (best[:, 0].tolist() for best in top_tokens(logits.float(), 1))
+            return [
+                [_at_most_one(token_ids[row], values[row], log_prob=0.0) for row in request.rows]
+                for request in requests
+            ]
         logits = logits.float()
         normalizers = logits.logsumexp(dim=-1, keepdim=True)
         self._suppress(logits)
@@ -72,7 +76,7 @@ class Chooser:
         most = max(request.search.num_candidates for request in searches)
         values, token_ids = top_tokens(scores, min(most, scores.shape[-1]))
         beams = [
-            [Candidate(token_id, value) for token_id, value in zip(*best, strict=True)]
+            [Candidate(*candidate) for candidate in zip(*best, strict=True) if candidate[1] > HIDDEN]
             for best in zip(token_ids.tolist(), values.tolist(), strict=True)
         ]
         taken = iter(beams)
@@ -95,14 +99,21 @@ class Chooser:
             if has_token_rules(request.params):
                 scores = scores.clone()
                 apply_token_rules(scores, sequence, request.params)
-            if sampler is None:
-                token_id = int(best_tokens(scores[None]))
-            else:
+            values, token_ids = top_tokens(scores[None], 1)
+            value, token_id = float(values), int(token_ids)
+            if sampler is not None and math.isfinite(value):
                 sample = request.search.live_indices[len(candidates)]
                 token_id = sampler.choose(scores, sample=sample)
-            log_prob = float(logits[row, token_id] - normalizers[row, 0])
-            candidates.append([Candidate(token_id, log_prob)])
+            log_prob = 0.0
+            if sampler is not None or request.params.return_scores:
+                log_prob = float(logits[row, token_id] - normalizers[row, 0])
+            candidates.append(_at_most_one(token_id, value, log_prob=log_prob))
         return candidates
+
+
+def _at_most_one(token_id: int, logit: float, *, log_prob: float) -> list[Candidate]:
+    """The best token, unless all were excluded (-inf) or the logits are not numbers."""
+    return [Candidate(token_id, log_prob)] if math.isfinite(logit) else []
 
 
 def _is_plain(request: Request) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 import torch
 
 from model.engine.beam_search import BeamSearch
+from model.engine.checks import check_request, check_setup
 from model.engine.chooser import Chooser
 from model.engine.config import EngineConfig, TokenRules
 from model.engine.logits import forced_token
@@ -24,7 +25,7 @@ from model.engine.sampler import Sampler
 from model.engine.scheduler import Scheduler
 from model.engine.search import Candidate, Frame, IndependentSearch, Search
 from model.engine.stats import EngineStats
-from model.errors import InputTooLongError, InvalidParamsError
+from model.errors import InvalidParamsError
 from model.tokenizer.prompt import Prompt
 from model.transformer.seq2seq import Seq2SeqTransformer
 
@@ -41,7 +42,9 @@ class Engine:
         cache_dtype: torch.dtype | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        check_setup(network.config, rules, config)
         self.config = config
+        self._network_config = network.config
         self._rules = rules
         self._clock = clock
         self._runner = ModelRunner(
@@ -78,13 +81,18 @@ class Engine:
 
         Raises:
             InputTooLongError: The source exceeds `max_source_tokens`.
-            InvalidParamsError: The output could exceed `max_target_tokens`, or needs more rows than
-                there are.
+            InvalidParamsError: As `check_request`; or more rows are needed than there are, or the
+                request_id is in use.
             QueueFullError: Too many requests wait.
         """
         if request_id in self._requests:
-            raise ValueError(f"request_id {request_id!r} is in use")
-        self._check(prompt, params)
+            raise InvalidParamsError("request_id", f"{request_id!r} is in use")
+        check_request(prompt, params, config=self._network_config, limits=self.config)
+        if params.num_rows > self._scheduler.max_rows:
+            raise InvalidParamsError(
+                "num_return" if params.do_sample else "num_beams",
+                f"{params.num_rows} is above the {self._scheduler.max_rows} rows of the cache",
+            )
         request = Request(
             request_id=request_id,
             prompt=prompt,
@@ -144,21 +152,6 @@ class Engine:
         if not set(self._samplers) <= known:
             raise RuntimeError("a finished request still has random numbers")
 
-    def _check(self, prompt: Prompt, params: GenerationParams) -> None:
-        num_tokens, limit = len(prompt.encoder_ids), self.config.max_source_tokens
-        if num_tokens > limit:
-            raise InputTooLongError(num_tokens=num_tokens, limit_tokens=limit)
-        num_prefix = len(prompt.decoder_prefix_ids) + len(params.target_prefix_ids)
-        room = self.config.max_target_tokens - num_prefix
-        if params.max_new_tokens > room:
-            raise InvalidParamsError(
-                "max_new_tokens", f"{params.max_new_tokens} is above the {room} this model can write"
-            )
-        if params.num_rows > self._scheduler.max_rows:
-            raise InvalidParamsError(
-                "num_beams", f"{params.num_rows} is above the {self._scheduler.max_rows} rows of the cache"
-            )
-
     def _make_search(self, prompt: Prompt, params: GenerationParams) -> Search:
         hidden = prompt.decoder_prefix_ids
         if params.target_prefix_ids and len(hidden) == 1 and self._rules.forced_bos_id is not None:
@@ -202,9 +195,12 @@ class Engine:
         if request.first_token_s is None:
             request.first_token_s = self._clock()
         parents = request.search.advance(candidates)
+        if not all(candidates):
+            self._runner.scrub()
         new_token_ids: tuple[int, ...] = ()
-        if request.params.num_rows == 1 and candidates[0][0].token_id not in self._rules.eos_ids:
-            new_token_ids = (candidates[0][0].token_id,)
+        if request.params.num_rows == 1:
+            chosen = (candidate.token_id for candidate in candidates[0])
+            new_token_ids = tuple(token for token in chosen if token not in self._rules.eos_ids)
         if not parents:
             return self._finish(request, new_token_ids)
         self._reassign_rows(request, parents)
@@ -234,7 +230,7 @@ class Engine:
         return RequestOutput(
             request_id=request.request_id,
             new_token_ids=new_token_ids,
-            finish_reason=hypotheses[0].finish_reason,
+            finish_reason=hypotheses[0].finish_reason if hypotheses else FinishReason.ERROR,
             hypotheses=hypotheses,
             timing=Timing.of(request, self._clock()),
         )

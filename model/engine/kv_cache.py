@@ -91,6 +91,12 @@ class KVCache:
         """As `copy_rows`, for the sources of requests."""
         _copy(self.cross_tables, copies, num_keys)
 
+    def scrub(self) -> None:
+        """Puts 0 in place of what is not finite: even a hidden key would spread it, as NaN * 0 is NaN."""
+        for table in (table for pair in self.self_tables + self.cross_tables for table in pair):
+            is_dirty = ~table.flatten(1).isfinite().all(dim=1)
+            table[is_dirty] = table[is_dirty].nan_to_num(0.0, 0.0, 0.0)
+
 
 class StepStore:
     """One layer's self-attention tables, as one decoding step sees them (a `KVStore`)."""

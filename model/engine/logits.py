@@ -64,8 +64,8 @@ def forced_token(search: Search, rules: TokenRules) -> int | None:
     """The token that must come next whatever the scores say, if any; the same for all hypotheses."""
     frame, sequence = search.frame, search.sequences[0]
     num_generated = frame.num_generated(sequence)
-    if rules.forced_bos_id is not None and len(sequence) == 1:
-        return rules.forced_bos_id
     if rules.forced_eos_id is not None and num_generated == frame.max_new_tokens - 1:
         return rules.forced_eos_id
+    if rules.forced_bos_id is not None and len(sequence) == 1:
+        return rules.forced_bos_id
     return None

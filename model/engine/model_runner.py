@@ -41,7 +41,7 @@ class ModelRunner:
         longest = max(config.max_target_tokens, config.max_source_tokens, self.num_rows)
         self._arange = torch.arange(longest, device=self._device)
         self._memory = Memory([])
-        self._memory_of: list[tuple[str, int | None, tuple[int, ...]]] = []
+        self._memory_of: list[tuple[Request, int | None, tuple[int, ...]]] = []
 
     @torch.inference_mode()
     def run(self, batch: Batch) -> Tensor | None:
@@ -64,6 +64,10 @@ class ModelRunner:
     def copy_rows(self, copies: Copies, *, num_keys: int) -> None:
         """Gives hypotheses that branched off a cache of their own."""
         self._cache.copy_rows(copies, num_keys=num_keys)
+
+    def scrub(self) -> None:
+        """Takes the traces of numbers that are none out of the cache."""
+        self._cache.scrub()
 
     def _encode(self, requests: Sequence[Request]) -> None:
         for group in _similar_lengths(requests):
@@ -108,7 +112,7 @@ class ModelRunner:
 
     def _memories(self, requests: Sequence[Request]) -> Memory:
         """The sources of the running requests; made anew only when who runs, or where, changed."""
-        memory_of = [(request.request_id, request.slot, tuple(request.rows)) for request in requests]
+        memory_of = [(request, request.slot, tuple(request.rows)) for request in requests]
         if memory_of != self._memory_of:
             self._memory, self._memory_of = self._make_memory(requests), memory_of
         return self._memory

@@ -1,12 +1,14 @@
 """How one request wants its output generated: names and meanings as in Hugging Face's `generate`."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from model.errors import InvalidParamsError
 
 MAX_BEAMS = 8
+MAX_SEED = (1 << 64) - 1
 
 
 class FinishReason(StrEnum):
@@ -16,6 +18,7 @@ class FinishReason(StrEnum):
     LENGTH = "length"  # max_new_tokens was reached
     ABORTED = "aborted"  # the caller no longer wants it
     DEADLINE = "deadline"  # its deadline passed
+    ERROR = "error"  # no token could follow: all were excluded, or the scores were not numbers
 
 
 class Priority(StrEnum):
@@ -54,17 +57,27 @@ class GenerationParams:
         _check("repetition_penalty", self.repetition_penalty, low=1.0, high=2.0)
         _check("no_repeat_ngram_size", self.no_repeat_ngram_size, low=0, high=10)
         _check("length_penalty", self.length_penalty, low=-10.0, high=10.0)
-        if self.temperature is not None and not 0.0 < self.temperature <= 10.0:
-            raise InvalidParamsError("temperature", f"{self.temperature} is not above 0 and at most 10")
+        if not isinstance(self.early_stopping, bool) and self.early_stopping != "never":
+            raise InvalidParamsError(
+                "early_stopping", f"{self.early_stopping!r} is not true, false or 'never'"
+            )
+        self._check_sampling()
+        most = MAX_BEAMS if self.do_sample else self.num_beams
+        _check("num_return", self.num_return, low=1, high=most)
+
+    def _check_sampling(self) -> None:
+        if self.temperature is not None:
+            _check_above_0("temperature", self.temperature, high=10.0)
         if self.top_k is not None:
             _check("top_k", self.top_k, low=1)
-        if self.top_p is not None and not 0.0 < self.top_p <= 1.0:
-            raise InvalidParamsError("top_p", f"{self.top_p} is not above 0 and at most 1")
+        if self.top_p is not None:
+            _check_above_0("top_p", self.top_p, high=1.0)
+        if self.seed is not None:
+            _check("seed", self.seed, low=-MAX_SEED, high=MAX_SEED)
         if self.do_sample and self.num_beams > 1:
             raise InvalidParamsError(
                 "num_beams", f"{self.num_beams} beams cannot be combined with sampling; use 1"
             )
-        _check("num_return", self.num_return, low=1, high=MAX_BEAMS if self.do_sample else self.num_beams)
 
     @property
     def do_sample(self) -> bool:
@@ -76,7 +89,22 @@ class GenerationParams:
         return self.num_return if self.do_sample else self.num_beams
 
 
-def _check(field: str, value: float, *, low: float, high: float | None = None) -> None:
-    if value < low or (high is not None and value > high) or value != value:  # noqa: PLR0124 - NaN
-        limits = f"at least {low}" if high is None else f"between {low} and {high}"
+def _check(field: str, value: Any, *, low: float, high: float = math.inf) -> None:
+    """A number within its limits; a whole one where its lower limit is."""
+    _check_is_number(field, value, is_whole=isinstance(low, int))
+    if not low <= value <= high:  # NaN is not, either
+        limits = f"at least {low}" if high == math.inf else f"between {low} and {high}"
         raise InvalidParamsError(field, f"{value} is not {limits}")
+
+
+def _check_above_0(field: str, value: Any, *, high: float) -> None:
+    _check_is_number(field, value, is_whole=False)
+    if not 0.0 < value <= high:
+        raise InvalidParamsError(field, f"{value} is not above 0 and at most {high}")
+
+
+def _check_is_number(field: str, value: Any, *, is_whole: bool) -> None:
+    if isinstance(value, bool) or not isinstance(value, int if is_whole else int | float):
+        raise InvalidParamsError(
+            field, f"{value!r} is not a {'whole ' if is_whole else ''}number"
+        )

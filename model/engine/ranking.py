@@ -12,11 +12,6 @@ from torch import Tensor
 BLOCK = 256
 
 
-def best_tokens(logits: Tensor) -> Tensor:
-    """The token with the largest logit; logits: (rows, vocab) float32, returns (rows,) int64."""
-    return top_tokens(logits, 1)[1][:, 0]
-
-
 def top_tokens(logits: Tensor, num_tokens: int) -> tuple[Tensor, Tensor]:
     """The `num_tokens` largest logits of each row, largest first.
 

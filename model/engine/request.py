@@ -79,7 +79,8 @@ class RequestOutput:
     """What one step brought one request.
 
     `new_token_ids` are final (greedy and single samples; beams can still change their mind, so they
-    come with the end). `hypotheses`, best first, `finish_reason` and `timing` are set in the last output.
+    come with the end). `hypotheses`, best first, `finish_reason` and `timing` are set in the last output;
+    one that ends with DEADLINE or ERROR has no hypotheses.
     """
 
     request_id: str

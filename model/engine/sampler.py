@@ -8,6 +8,9 @@ from torch import Tensor
 from model.engine.params import GenerationParams
 
 
+_MIN_TEMPERATURE = 1e-30  # what float32 can still divide by
+
+
 class Sampler:
     """The random numbers of one request: one stream for each of its samples.
 
@@ -24,14 +27,16 @@ class Sampler:
         """One token, by inversion of the cumulative distribution.
 
         Args:
-            logits: (vocab,), float32.
+            logits: (vocab,), float32; the largest is finite.
             sample: which of the request's samples asks.
         """
         probabilities, token_ids = candidates(logits, self._params)
         cumulative = probabilities.cumsum(0)
         threshold = self._streams[sample].random() * cumulative[-1]
+        # Rounding may put the threshold at the very end, beyond which all probabilities are 0.
+        last = torch.searchsorted(cumulative, cumulative[-1])
         index = torch.searchsorted(cumulative, threshold, right=True)
-        return int(token_ids[index.clamp(max=len(token_ids) - 1)])
+        return int(token_ids[torch.minimum(index, last)])
 
 
 def candidates(logits: Tensor, params: GenerationParams) -> tuple[Tensor, Tensor]:
@@ -41,16 +46,17 @@ def candidates(logits: Tensor, params: GenerationParams) -> tuple[Tensor, Tensor
     whose probabilities sum to at least `top_p`.
 
     Args:
-        logits: (vocab,), float32.
+        logits: (vocab,), float32; the largest is finite.
         params: of the request.
 
     Returns:
         Probabilities and token ids, both (candidates,).
     """
-    if params.temperature is not None:
-        logits = logits / params.temperature
     num_candidates = logits.shape[-1] if params.top_k is None else min(params.top_k, logits.shape[-1])
     values, token_ids = logits.topk(num_candidates)
+    if params.temperature is not None:
+        # The best becomes 0 first, so that the smallest temperature makes no infinity of it.
+        values = (values - values[0]) / max(params.temperature, _MIN_TEMPERATURE)
     probabilities = values.softmax(0)
     if params.top_p is not None and params.top_p < 1.0:
         before = probabilities.cumsum(0) - probabilities

@@ -103,7 +103,8 @@ class Search(Protocol):
         """One step.
 
         Args:
-            candidates: For each live hypothesis its continuations, best first.
+            candidates: For each live hypothesis its continuations, best first. One that has none
+                dies; if nobody ever finished, `finished` is empty.
 
         Returns:
             For each hypothesis that lives on, the index of the one it continues. Empty: the search
@@ -137,9 +138,11 @@ class IndependentSearch:
 
     def advance(self, candidates: Sequence[Sequence[Candidate]]) -> list[int]:
         survivors = []
-        for position, (sample, (choice,)) in enumerate(zip(self._live, candidates, strict=True)):
-            sample.sequence.append(choice.token_id)
-            sample.log_prob += choice.log_prob
+        for position, (sample, choices) in enumerate(zip(self._live, candidates, strict=True)):
+            if not choices:
+                continue
+            sample.sequence.append(choices[0].token_id)
+            sample.log_prob += choices[0].log_prob
             if self._ends(sample.sequence):
                 hypothesis = self.frame.finish(
                     sample.sequence, log_prob=sample.log_prob, length_penalty=1.0

@@ -32,9 +32,11 @@ class PackedLinear(nn.Module):
 
     @staticmethod
     def is_available() -> bool:
-        """Whether this build of torch has the kernel."""
-        return torch.backends.mkldnn.is_available() and hasattr(
-            torch.ops.mkldnn, "_reorder_linear_weight"
+        """Whether this build of torch, on this machine, has the kernel."""
+        return (
+            torch.backends.mkldnn.is_available()
+            and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
+            and torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001 - no public name
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -73,7 +75,7 @@ class Int8Linear(nn.Module):
         )
         if self.bias is None:
             return product.mul_(largest)
-        return torch.addcmul(self.bias, product, largest)
+        return torch.addcmul(self.bias, product, largest, out=product)  # no new megabytes
 
 
 def _prepack_int8(weight: Tensor, scales: Tensor) -> torch.ScriptObject:

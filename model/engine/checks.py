@@ -1,0 +1,75 @@
+"""What an engine refuses before it starts: whatever would fail in the middle of everybody's step."""
+
+from collections.abc import Iterable
+
+from model.config import TransformerConfig
+from model.engine.config import EngineConfig, TokenRules
+from model.engine.params import GenerationParams
+from model.errors import ConfigError, InputTooLongError, InvalidParamsError
+from model.tokenizer.prompt import Prompt
+
+
+def check_setup(config: TransformerConfig, rules: TokenRules, limits: EngineConfig) -> None:
+    """Refuses token ids that the vocabulary lacks, and sequences longer than the network's positions.
+
+    Raises:
+        ConfigError: Says which.
+    """
+    forced = {"forced_bos_id": rules.forced_bos_id, "forced_eos_id": rules.forced_eos_id}
+    named: dict[str, Iterable[int]] = {"eos_ids": rules.eos_ids, "suppressed_ids": rules.suppressed_ids}
+    named |= {field: [token_id] for field, token_id in forced.items() if token_id is not None}
+    for field, ids in named.items():
+        unknown = _first_unknown(ids, config.target_vocab_size)
+        if unknown is not None:
+            raise ConfigError(
+                f"{field}: token {unknown} is not among the {config.target_vocab_size} the model writes"
+            )
+    for field in ("max_source_tokens", "max_target_tokens"):
+        if getattr(limits, field) > config.max_positions:
+            raise ConfigError(
+                f"{field}: {getattr(limits, field)} is above the model's {config.max_positions} positions"
+            )
+
+
+def check_request(
+    prompt: Prompt, params: GenerationParams, *, config: TransformerConfig, limits: EngineConfig
+) -> None:
+    """Refuses what the network cannot read, or could not finish writing.
+
+    Raises:
+        InputTooLongError: The source exceeds `max_source_tokens`.
+        InvalidParamsError: A token that the vocabulary lacks, an empty prompt, or an output that could
+            exceed `max_target_tokens`.
+    """
+    num_tokens = len(prompt.encoder_ids)
+    if num_tokens > limits.max_source_tokens:
+        raise InputTooLongError(num_tokens=num_tokens, limit_tokens=limits.max_source_tokens)
+    for field, ids, vocab_size in (
+        ("encoder_ids", prompt.encoder_ids, config.vocab_size),
+        ("decoder_prefix_ids", prompt.decoder_prefix_ids, config.target_vocab_size),
+        ("target_prefix_ids", params.target_prefix_ids, config.target_vocab_size),
+    ):
+        if not ids and field != "target_prefix_ids":
+            raise InvalidParamsError(field, "is empty; at least 1 token is needed")
+        unknown = _first_unknown(ids, vocab_size)
+        if unknown is not None:
+            raise InvalidParamsError(field, f"token {unknown} is not between 0 and {vocab_size - 1}")
+    _check_length(prompt, params, limits)
+
+
+def _check_length(prompt: Prompt, params: GenerationParams, limits: EngineConfig) -> None:
+    room = limits.max_target_tokens - len(prompt.decoder_prefix_ids)
+    if len(params.target_prefix_ids) >= room:
+        raise InvalidParamsError(
+            "target_prefix",
+            f"{len(params.target_prefix_ids)} tokens leave nothing of the {room} this model can write",
+        )
+    room -= len(params.target_prefix_ids)
+    if params.max_new_tokens > room:
+        raise InvalidParamsError(
+            "max_new_tokens", f"{params.max_new_tokens} is above the {room} this model can write"
+        )
+
+
+def _first_unknown(ids: Iterable[int], vocab_size: int) -> int | None:
+    return next((token_id for token_id in ids if not 0 <= token_id < vocab_size), None)

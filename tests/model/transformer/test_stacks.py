@@ -1,0 +1,153 @@
+"""Encoder and decoder: what is built, in which order it is applied, and what may see what."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from model.config import Norm, Stack
+from model.transformer.attention import KeysValues, Memory, causal_bias
+from model.transformer.stacks import Decoder, Encoder, EncoderDecoderStack
+from tests.factories import make_config
+
+LENGTH = 6
+POSITIONS = torch.arange(LENGTH)[None]
+SHAPES = [
+    pytest.param({}, id="pre-norm"),
+    pytest.param({"norm": Norm(placement="post"), "final_norm": False}, id="post-norm"),
+    pytest.param({"embedding_norm": True, "embedding_scale": 4.0}, id="scaled and normalised"),
+]
+
+
+def make_encoder(**changes: Any) -> Encoder:
+    torch.manual_seed(0)
+    return Encoder(make_config(**changes)).double().requires_grad_(requires_grad=False)
+
+
+def make_decoder(**changes: Any) -> Decoder:
+    torch.manual_seed(0)
+    return Decoder(make_config(**changes)).double().requires_grad_(requires_grad=False)
+
+
+def random_vectors(length: int = LENGTH, *, seed: int = 1) -> Tensor:
+    """(2, length, 16): two sequences."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(2, length, 16, generator=generator, dtype=torch.float64)
+
+
+def memory_of(decoder: Decoder, source: Tensor) -> Memory:
+    return Memory([layer.cross_attention.keys_values(source) for layer in decoder.layers])  # type: ignore[operator, union-attr]
+
+
+def causal() -> Tensor:
+    return causal_bias(LENGTH, dtype=torch.float64, device=torch.device("cpu"))
+
+
+class GrowingStore:
+    """Keeps keys and values by concatenation."""
+
+    def __init__(self) -> None:
+        self._kept: list[KeysValues] = []
+
+    def append(self, key: Tensor, value: Tensor) -> KeysValues:
+        self._kept.append((key, value))
+        keys, values = zip(*self._kept, strict=True)
+        return torch.cat(keys, dim=2), torch.cat(values, dim=2)
+
+
+@pytest.mark.parametrize("changes", SHAPES)
+def test_what_comes_out_is_as_wide_as_what_goes_in(changes: dict[str, Any]) -> None:
+    encoder, decoder = make_encoder(**changes), make_decoder(**changes)
+    source = encoder(random_vectors(), POSITIONS, bias=None)
+    target = decoder(
+        random_vectors(), POSITIONS, memory_of(decoder, source), self_bias=causal()
+    )
+    assert source.shape == target.shape == (2, LENGTH, 16)
+
+
+def test_stacks_are_as_deep_as_described() -> None:
+    changes = {
+        "encoder": Stack(num_layers=3, num_heads=2, d_ff=8),
+        "decoder": Stack(num_layers=1, num_heads=8, d_ff=5),
+    }
+    assert len(make_encoder(**changes).layers) == 3
+    assert len(make_decoder(**changes).layers) == 1
+
+
+def test_tokens_are_scaled_before_positions_are_added_and_the_sum_is_normalised() -> None:
+    stack = EncoderDecoderStack(make_config(embedding_scale=4.0, embedding_norm=True)).double()
+    embedded = random_vectors()
+    expected = stack.embedding_norm(4.0 * embedded + stack.positions(POSITIONS))
+    torch.testing.assert_close(stack.embed(embedded, POSITIONS), expected)
+
+
+def test_norms_that_the_config_does_not_have_are_not_there() -> None:
+    stack = EncoderDecoderStack(make_config(final_norm=False))
+    assert not [name for name, module in stack.named_modules() if isinstance(module, nn.LayerNorm)]
+
+
+def test_a_post_norm_stack_ends_normalised() -> None:
+    encoder = make_encoder(norm=Norm(placement="post"), final_norm=False)
+    memory = encoder(100 * random_vectors(), POSITIONS, bias=None)
+    torch.testing.assert_close(memory.mean(dim=-1), torch.zeros(2, LENGTH, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("changes", SHAPES)
+def test_an_encoder_position_sees_the_whole_source(changes: dict[str, Any]) -> None:
+    encoder = make_encoder(**changes)
+    embedded = random_vectors()
+    before = encoder(embedded, POSITIONS, bias=None)
+    embedded[:, -1] += torch.arange(16)
+    after = encoder(embedded, POSITIONS, bias=None)
+    assert not torch.isclose(after, before).all(dim=-1).any()
+
+
+@pytest.mark.parametrize("changes", SHAPES)
+def test_a_decoder_position_sees_nothing_after_it(changes: dict[str, Any]) -> None:
+    decoder = make_decoder(**changes)
+    memory = memory_of(decoder, random_vectors(seed=2))
+    embedded = random_vectors()
+    before = decoder(embedded, POSITIONS, memory, self_bias=causal())
+    embedded[:, 4] += torch.arange(16)
+    after = decoder(embedded, POSITIONS, memory, self_bias=causal())
+    assert torch.equal(after[:, :4], before[:, :4])
+    assert not torch.isclose(after[:, 4:], before[:, 4:]).all(dim=-1).any()
+
+
+@pytest.mark.parametrize("changes", SHAPES)
+def test_every_decoder_position_sees_the_source(changes: dict[str, Any]) -> None:
+    decoder = make_decoder(**changes)
+    embedded = random_vectors()
+    one, other = (
+        decoder(embedded, POSITIONS, memory_of(decoder, random_vectors(seed=s)), self_bias=causal())
+        for s in (2, 3)
+    )
+    assert not torch.isclose(one, other).all(dim=-1).any()
+
+
+@pytest.mark.parametrize("changes", SHAPES)
+@pytest.mark.parametrize("pieces", [[1] * LENGTH, [3, 1, 2]], ids=str)
+def test_positions_one_by_one_with_a_store_are_as_all_at_once(
+    changes: dict[str, Any], pieces: Sequence[int]
+) -> None:
+    decoder = make_decoder(**changes)
+    memory = memory_of(decoder, random_vectors(seed=2))
+    embedded = random_vectors()
+    whole = decoder(embedded, POSITIONS, memory, self_bias=causal())
+    stores = [GrowingStore() for _ in decoder.layers]
+    done, parts = 0, []
+    for size in pieces:
+        new = slice(done, done + size)
+        parts.append(
+            decoder(
+                embedded[:, new],
+                POSITIONS[:, new],
+                memory,
+                self_bias=causal()[new, : done + size],
+                stores=stores,
+            )
+        )
+        done += size
+    torch.testing.assert_close(torch.cat(parts, dim=1), whole)

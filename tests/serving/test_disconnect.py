@@ -1,0 +1,53 @@
+"""A client that leaves in the middle: its places in the engine are free again."""
+
+import json
+import socket
+
+from tests.running import RunningService, value_of, wait_for_metric
+from tests.waiting import wait_until
+
+RUNNING = "dragoman_requests_running"
+WAITING = "dragoman_requests_waiting"
+ABORTED = "dragoman_aborted_total"
+
+
+def start_long_request(service: RunningService, *, stream: bool) -> socket.socket:
+    """Send a request that would take minutes; the connection on which its answer would come."""
+    text = " ".join(f"My house has {n} rooms and the garden is very large." for n in range(900))
+    body = json.dumps(
+        {
+            "text": text,
+            "target_lang": "de",
+            "source_lang": "en",
+            "num_beams": 1 if stream else 8,
+            "stream": stream,
+            "timeout_ms": 120_000,
+        }
+    ).encode()
+    host, port = service.url.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=30)
+    connection.sendall(
+        b"POST /v1/translate HTTP/1.1\r\nHost: dragoman\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    )
+    return connection
+
+
+def test_who_leaves_before_an_answer_frees_the_engine(service: RunningService) -> None:
+    check_that_leaving_frees_the_engine(service, stream=False)
+
+
+def test_who_leaves_in_the_middle_of_a_stream_frees_the_engine(service: RunningService) -> None:
+    check_that_leaving_frees_the_engine(service, stream=True)
+
+
+def check_that_leaving_frees_the_engine(service: RunningService, *, stream: bool) -> None:
+    aborted_before = value_of(service.metrics(), ABORTED)
+    connection = start_long_request(service, stream=stream)
+    wait_until(lambda: value_of(service.metrics(), RUNNING) > 0, timeout_s=30)
+    if stream:
+        assert connection.recv(1_000).startswith(b"HTTP/1.1 200")
+    connection.close()
+    wait_for_metric(service, RUNNING, 0)
+    wait_for_metric(service, WAITING, 0)
+    assert value_of(service.metrics(), ABORTED) > aborted_before

@@ -1,0 +1,92 @@
+"""Start and end of `dragoman serve`: nothing of it is reachable from outside, nothing stays."""
+
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from service.environment import Endpoint, free_port
+from tests.running import ROOT, RunningService, running_service
+from tests.waiting import wait_until
+
+LOOPBACK = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+
+
+def listeners(service: RunningService) -> set[tuple[str, str, int]]:
+    """(process, address, port) of every open port of the service."""
+    return {
+        (process.name(), connection.laddr.ip, connection.laddr.port)
+        for process in service.processes()
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+
+def private_folders() -> set[Path]:
+    return {path for path in Path(tempfile.gettempdir()).glob("dragoman-*") if path.is_dir()}
+
+
+def test_only_the_replicas_own_grpc_ports_leave_loopback(service: RunningService) -> None:
+    outside = [listener for listener in listeners(service) if listener[1] not in LOOPBACK]
+    assert all(name.startswith("ray::ServeRepl") for name, _, _ in outside)
+    assert len(outside) == 2  # one each; Ray's token guards them
+
+
+def test_the_start_ends_in_one_line_with_the_address(service: RunningService) -> None:
+    assert service.announcement == f"Dragoman is ready at {service.url} (Ctrl-C stops it)\n"
+
+
+def test_the_port_of_a_running_service_is_refused_to_a_second(service: RunningService) -> None:
+    port = int(service.url.rpartition(":")[2])
+    with pytest.raises(AssertionError, match=f"127.0.0.1:{port} is already in use"):  # noqa: SIM117
+        with running_service(port=port):
+            pass
+
+
+def test_a_second_service_runs_beside_the_first_and_ctrl_c_leaves_nothing_of_it(
+    service: RunningService,
+) -> None:
+    folders = private_folders()
+    with running_service("--threads", "1") as second:
+        body = {"text": "Good morning.", "target_lang": "de", "source_lang": "en"}
+        for url in (service.url, second.url):
+            answer = httpx.post(f"{url}/v1/translate", json=body, timeout=60)
+            assert answer.status_code == 200
+        everything = second.processes()
+        ports = [Endpoint("127.0.0.1", port) for _, _, port in listeners(second)]
+        assert len(everything) > 5
+        assert second.stop(signal.SIGINT) == 0
+    assert [process for process in everything if process.is_running()] == []
+    assert [port for port in ports if not port.is_free()] == []
+    assert private_folders() == folders
+    assert httpx.get(f"{service.url}/ready", timeout=20).status_code == 200
+
+
+def test_a_signal_during_the_start_leaves_nothing_either() -> None:
+    folders = private_folders()
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "service.cli", "serve", "--port", str(free_port())],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        text=True,
+    )
+    root = psutil.Process(process.pid)
+    seen: set[psutil.Process] = set()
+
+    def raylet_runs() -> bool:
+        seen.update(root.children(recursive=True))
+        return any(child.name() == "raylet" for child in seen if child.is_running())
+
+    wait_until(raylet_runs, timeout_s=60)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, ""), err
+    assert "Traceback" not in err
+    assert [child for child in seen if child.is_running()] == []
+    assert private_folders() == folders
