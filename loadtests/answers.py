@@ -26,6 +26,29 @@ class Consistency:
             raise WrongAnswerError(f"{text!r} became {first!r} and later {translation!r}")
 
 
+def targets(body: Any, *, source: str) -> list[str]:
+    """The languages that a text of that language can be translated to, as the service lists them.
+
+    Raises:
+        WrongAnswerError: There are none.
+    """
+    found = [
+        code for item in body["languages"] if item["code"] == source for code in item["targets"]
+    ]
+    if not found:
+        raise WrongAnswerError(f"the service translates nothing from {source!r}")
+    return found
+
+
+def refusal(status: int, text: str) -> str:
+    """What an answer with an error status said, without what differs from request to request."""
+    try:
+        sentence = json.loads(text)["error"]
+    except (ValueError, KeyError, TypeError):
+        sentence = text[:200]
+    return f"{status}: {sentence}"
+
+
 def translations(body: Any, *, texts: Sequence[str]) -> list[str]:
     """The translated texts of a response object, one for each text asked for.
 

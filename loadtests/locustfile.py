@@ -15,13 +15,15 @@ from locust.env import Environment
 from loadtests.answers import (
     Consistency,
     WrongAnswerError,
+    refusal,
     sse_events,
     streamed_text,
+    targets,
     translations,
 )
 from loadtests.corpus import one_sentence, paragraph, several_sentences
 
-TARGET_LANGUAGES = ("de", "fr", "es")
+SOURCE_LANGUAGE = "en"  # of the corpus
 _CONSISTENCY = Consistency()
 
 
@@ -49,6 +51,9 @@ class Reader(HttpUser):
 
     def on_start(self) -> None:
         self._random = Random()
+        response = self.client.get("/v1/languages", name="languages")
+        response.raise_for_status()
+        self._targets = targets(response.json(), source=SOURCE_LANGUAGE)
 
     @task(5)
     def translate_one(self) -> None:
@@ -68,36 +73,42 @@ class Reader(HttpUser):
     @task(2)
     def translate_streamed(self) -> None:
         """A sentence whose translation is read while it is written."""
-        text, target = one_sentence(self._random), self._random.choice(TARGET_LANGUAGES)
-        body = {"text": text, "target_lang": target, "source_lang": "en", "stream": True}
+        text, target = one_sentence(self._random), self._random.choice(self._targets)
+        body = {
+            "text": text,
+            "target_lang": target,
+            "source_lang": SOURCE_LANGUAGE,
+            "num_beams": 1,  # beams can change their mind until the end: no token before it
+            "stream": True,
+        }
         start = time.perf_counter()
         with self.client.post(
             "/v1/translate", json=body, name="stream: headers", stream=True, catch_response=True
         ) as response:
             if not response.ok:
-                response.failure(f"{response.status_code}: {response.text[:200]}")
+                response.failure(refusal(response.status_code, response.text))
                 return
             lines = self._timed(response.iter_lines(decode_unicode=True), since=start)
             error: WrongAnswerError | None = None
             try:
                 translation = streamed_text(sse_events(lines), text=text)
-                _CONSISTENCY.check(text, target, translation)
+                _CONSISTENCY.check(text, f"{target}, streamed", translation)
             except WrongAnswerError as wrong:
                 error = wrong
             self._record("stream: whole", since=start, error=error)
 
     def _translate(self, texts: list[str], *, name: str) -> None:
-        target = self._random.choice(TARGET_LANGUAGES)
+        target = self._random.choice(self._targets)
         body = {
             "text": texts if len(texts) > 1 else texts[0],
             "target_lang": target,
-            "source_lang": "en",
+            "source_lang": SOURCE_LANGUAGE,
         }
         with self.client.post(
             "/v1/translate", json=body, name=name, catch_response=True
         ) as response:
             if not response.ok:
-                response.failure(f"{response.status_code}: {response.text[:200]}")
+                response.failure(refusal(response.status_code, response.text))
                 return
             try:
                 for text, translation in zip(

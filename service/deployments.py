@@ -47,7 +47,12 @@ class ModelServer:
             "cache_use": self._backend.cache_use(),
         }
 
-    def __del__(self) -> None:
-        """End the engines and give the metrics port back; called when the replica is drained."""
+    def close(self) -> None:
+        """End the engines and give the metrics port back; may be called again."""
         self._backend.close()
         self._metrics.stop()
+
+    def __del__(self) -> None:
+        """Close: Ray calls this once the replica is drained."""
+        if hasattr(self, "_metrics"):  # the constructor came to its end
+            self.close()

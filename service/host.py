@@ -10,10 +10,10 @@ from model.engine.config import EngineConfig
 from model.engine.engine import Engine
 from model.engine.params import GenerationParams
 from model.engine.request import RequestOutput
-from model.errors import InputTooLongError
+from model.errors import InputTooLongError, InvalidParamsError
 from model.load import LoadedModel, load_model
 from model.tokenizer.detokenizer import IncrementalDetokenizer
-from model.tokenizer.prompt import Prompt, Task
+from model.tokenizer.prompt import Prompt, Task, Translation
 from service.async_engine import AsyncEngine, EngineRequest
 from service.backend import Event, FinishedEvent, GenerateRequest, ModelInfo, Output, TokenEvent
 from service.catalogue import ModelEntry
@@ -22,6 +22,7 @@ from service.metrics import EngineMetrics
 from service.settings import Settings
 
 FALLBACK_MAX_NEW_TOKENS = 256  # where neither checkpoint nor catalogue says
+MAX_PREFIX_TOKENS = 256
 
 
 class ModelHost:
@@ -57,7 +58,7 @@ class ModelHost:
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         """As `Backend.generate`."""
         prompt, was_cut = self._fit(self._loaded.prompt(request.text, request.task), request)
-        params = self._params(request)
+        params = self._params(request, prompt)
         detokenizer = IncrementalDetokenizer(self._loaded.tokenizer)
         if request.stream and request.target_prefix:
             yield TokenEvent("".join(map(detokenizer.push, params.target_prefix_ids)))
@@ -91,18 +92,37 @@ class ModelHost:
         kept = (*prompt.encoder_ids[: limit - 1], prompt.encoder_ids[-1])  # the last ends the sentence
         return replace(prompt, encoder_ids=kept), True
 
-    def _params(self, request: GenerateRequest) -> GenerationParams:
+    def _params(self, request: GenerateRequest, prompt: Prompt) -> GenerationParams:
+        """What the client set, over the model's own defaults.
+
+        Unless the client says otherwise, a translation ends at about twice the length of its source:
+        a small model that falls into a loop should not hold its rows up to the model's limit.
+
+        Raises:
+            InvalidParamsError: A parameter out of range, or a target_prefix that is too long.
+        """
         fields: dict[str, Any] = {**self._defaults, **request.overrides}
         sampling = ("temperature", "top_k", "top_p", "seed")
         if any(request.overrides.get(name) is not None for name in sampling):
             fields["num_beams"] = request.overrides.get("num_beams", 1)
-        prefix = self._loaded.tokenizer.encode_target(request.target_prefix or "")
-        if prefix and "max_new_tokens" not in request.overrides:
-            room = self._config.max_target_tokens - 2 - len(prefix)
-            fields["max_new_tokens"] = max(1, min(fields["max_new_tokens"], room))
+        prefix = tuple(self._loaded.tokenizer.encode_target(request.target_prefix or ""))
+        if len(prefix) > MAX_PREFIX_TOKENS:
+            raise InvalidParamsError(
+                "target_prefix", f"has {len(prefix)} tokens; at most {MAX_PREFIX_TOKENS} are allowed"
+            )
+        if "max_new_tokens" not in request.overrides:
+            limits = [fields["max_new_tokens"], self._room(prompt, len(prefix))]
+            if isinstance(request.task, Translation):
+                limits.append(2 * len(prompt.encoder_ids) + 32)
+            fields["max_new_tokens"] = max(1, min(limits))
         return GenerationParams(
-            **fields, target_prefix_ids=tuple(prefix), return_scores=request.return_scores
+            **fields, target_prefix_ids=prefix, return_scores=request.return_scores
         )
+
+    def _room(self, prompt: Prompt, num_prefix_tokens: int) -> int:
+        """New tokens that fit after the decoder's prefix, a forced first token, and the client's."""
+        used = len(prompt.decoder_prefix_ids) + 1 + num_prefix_tokens
+        return self._config.max_target_tokens - used
 
     def _finished(self, prompt: Prompt, output: RequestOutput, *, was_cut: bool) -> FinishedEvent:
         assert output.timing is not None and output.finish_reason is not None  # noqa: PT018, S101

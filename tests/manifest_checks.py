@@ -67,6 +67,9 @@ def environment_problems(manifests: list[Manifest]) -> list[str]:
     environments = {name: _environment(template) for name, template in pod_templates(manifests)}
     head = environments["head"]
     problems = [f"{name}: not the head's" for name, env in environments.items() if env != head]
+    for template_name, template in pod_templates(manifests):
+        names = [item["name"] for item in template["spec"]["containers"][0]["env"]]
+        problems += [f"{template_name}: {n} twice" for n in set(names) if names.count(n) > 1]
     local = _local_environment()
     problems += [
         f"{name}: {head.get(name)}, and {local[name]} on one machine"

@@ -28,7 +28,12 @@ class RunningService:
     announcement: str
     url: str
     metrics_port: int
-    log: Path
+    folder: Path  # stands for /tmp
+
+    @property
+    def log(self) -> str:
+        """What it wrote to standard error so far."""
+        return (self.folder / "log").read_text()
 
     def processes(self) -> list[psutil.Process]:
         """Every process of the service that runs now."""
@@ -50,25 +55,32 @@ class RunningService:
 def running_service(*options: str, port: int | None = None) -> Iterator[RunningService]:
     """A service on free ports, with the options given; gone at the end, however it comes."""
     port, metrics_port = port or free_port(), free_port()
-    with tempfile.NamedTemporaryFile(prefix="dragoman-log-") as log:
+    with (
+        tempfile.TemporaryDirectory(dir="/tmp", prefix="") as folder,  # short: for sockets
+        (Path(folder) / "log").open("w") as log,
+    ):
         process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-m", "service.cli", "serve", "--port", str(port), *options],
             stdout=subprocess.PIPE,
             stderr=log,
-            env={**os.environ, "DRAGOMAN_METRICS_PORT": str(metrics_port)},
+            env={
+                **os.environ,
+                "DRAGOMAN_METRICS_PORT": str(metrics_port),
+                "TMPDIR": folder,
+            },
             cwd=ROOT,
             text=True,
         )
         try:
             assert process.stdout is not None
             announcement = process.stdout.readline()
-            assert announcement, f"the service did not start: {Path(log.name).read_text()}"
+            assert announcement, f"not started: {(Path(folder) / 'log').read_text()}"
             yield RunningService(
                 process=process,
                 announcement=announcement,
                 url=f"http://127.0.0.1:{port}",
                 metrics_port=metrics_port,
-                log=Path(log.name),
+                folder=Path(folder),
             )
         finally:
             _end(process)

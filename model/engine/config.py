@@ -1,6 +1,6 @@
 """How an engine is sized, and the token rules of the checkpoint it runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from model.errors import ConfigError
 
@@ -44,9 +44,9 @@ class EngineConfig:
     kv_cache_bytes: int = 1 << 30
 
     def __post_init__(self) -> None:
-        for name in ("max_source_tokens", "max_target_tokens", "max_rows", "max_encode_tokens"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name}: {getattr(self, name)} is below 1")
+        for limit in fields(self):
+            if getattr(self, limit.name) < 1:
+                raise ConfigError(f"{limit.name}: {getattr(self, limit.name)} is below 1")
 
     def num_rows(self, *, bytes_per_token: int) -> int:
         """Rows that fit the budget, each with a memory of its own.

@@ -1,7 +1,8 @@
-"""The keys and values that decoding keeps: per hypothesis of its own tokens, per request of its source.
+"""The keys and values that decoding keeps: of each hypothesis, and of each request's source.
 
-Every table is allocated once. Rows are dense and padded to the longest sequence allowed; a step reads
-the slice it needs. On a CPU, memory that no sequence ever reached is never touched, so it costs nothing.
+Rows are dense and as long as the longest sequence so far; a step reads the slice it needs. A table
+grows, by doubling, only when a sequence is longer than any before, so in the steady state nothing
+is allocated, and short sequences lie close together, which a CPU reads faster.
 """
 
 from collections.abc import Sequence
@@ -14,13 +15,69 @@ from model.transformer.attention import KeysValues
 
 Copies = Sequence[tuple[int, int]]  # (from row, to row); no row is both
 
+_FIRST_CAPACITY = 64  # tokens
+
+
+class Tables:
+    """Keys and values of every layer: (rows, heads, tokens, d_head) each.
+
+    What one head reads of one row lies together.
+    """
+
+    def __init__(
+        self,
+        config: TransformerConfig,
+        *,
+        num_rows: int,
+        max_tokens: int,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        num_heads = config.decoder.num_heads
+        self._shape = (num_rows, num_heads, config.d_model // num_heads)
+        self._dtype, self._device = dtype, device
+        self._max_tokens = max_tokens
+        self.capacity = 0  # tokens
+        layers = range(config.decoder.num_layers)
+        self.layers: list[KeysValues] = [(self._empty(0), self._empty(0)) for _ in layers]
+        self.starts = torch.empty(0, dtype=torch.int64)
+        self.reserve(min(_FIRST_CAPACITY, max_tokens))
+
+    def reserve(self, num_tokens: int) -> None:
+        """Makes room for sequences of `num_tokens`, keeping what is stored."""
+        if num_tokens <= self.capacity:
+            return
+        self.capacity = min(max(num_tokens, 2 * self.capacity), self._max_tokens)
+        self.layers = [(self._grown(keys), self._grown(values)) for keys, values in self.layers]
+        # Where the first token of each head of each row lies in a flattened table.
+        num_rows, num_heads, _ = self._shape
+        first = torch.arange(num_rows * num_heads, device=self._device) * self.capacity
+        self.starts = first.view(num_rows, num_heads)
+
+    def copy(self, copies: Copies, *, num_tokens: int) -> None:
+        """Copies the first `num_tokens` tokens of rows to others."""
+        if not copies:
+            return
+        sources, targets = torch.tensor(copies, device=self._device).unbind(1)
+        for layer in self.layers:
+            for table in layer:
+                used = table[:, :, :num_tokens]
+                used.index_copy_(0, targets, used.index_select(0, sources))
+
+    def _grown(self, table: Tensor) -> Tensor:
+        larger = self._empty(self.capacity)
+        larger[:, :, : table.shape[2]] = table
+        return larger
+
+    def _empty(self, num_tokens: int) -> Tensor:
+        # Zeros, not garbage: a hidden key still enters a product, and NaN * 0 is NaN.
+        num_rows, num_heads, d_head = self._shape
+        shape = (num_rows, num_heads, num_tokens, d_head)
+        return torch.zeros(shape, dtype=self._dtype, device=self._device)
+
 
 class KVCache:
-    """Tables of keys and values, one pair per decoder layer.
-
-    Each is (rows, heads, tokens, d_head), so that what one head reads of one row lies together. A row
-    of `self_tables` is a hypothesis, a row of `cross_tables` the source of a request.
-    """
+    """The tables of one engine: `own` has a row for each hypothesis, `source` one for each request."""
 
     def __init__(
         self,
@@ -32,20 +89,13 @@ class KVCache:
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
-        num_heads = config.decoder.num_heads
-        d_head = config.d_model // num_heads
-
-        def table(num_tokens: int) -> Tensor:
-            # Zeros, not garbage: a hidden key still enters a product, and NaN * 0 is NaN.
-            return torch.zeros((num_rows, num_heads, num_tokens, d_head), dtype=dtype, device=device)
-
-        layers = range(config.decoder.num_layers)
         self.dtype = dtype
-        self.self_tables = [(table(max_target_tokens), table(max_target_tokens)) for _ in layers]
-        self.cross_tables = [(table(max_source_tokens), table(max_source_tokens)) for _ in layers]
-        # Where the first token of each head of each row lies in a flattened self-attention table.
-        starts = torch.arange(num_rows * num_heads, device=device) * max_target_tokens
-        self._starts = starts.view(num_rows, num_heads)
+        self.own = Tables(
+            config, num_rows=num_rows, max_tokens=max_target_tokens, dtype=dtype, device=device
+        )
+        self.source = Tables(
+            config, num_rows=num_rows, max_tokens=max_source_tokens, dtype=dtype, device=device
+        )
 
     @staticmethod
     def bytes_per_token(config: TransformerConfig, dtype: torch.dtype) -> int:
@@ -59,15 +109,17 @@ class KVCache:
             slots: (batch,) int64.
             keys_values: for each layer.
         """
-        for tables, parts in zip(self.cross_tables, keys_values, strict=True):
+        num_keys = keys_values[0][0].shape[2]
+        self.source.reserve(num_keys)
+        for tables, parts in zip(self.source.layers, keys_values, strict=True):
             for table, part in zip(tables, parts, strict=True):
-                table[:, :, : part.shape[2]].index_copy_(0, slots, part.to(self.dtype))
+                table[:, :, :num_keys].index_copy_(0, slots, part.to(self.dtype))
 
     def memories(self, *, num_slots: int, num_keys: int) -> list[KeysValues]:
-        """Views of the first memories for each layer."""
+        """Views of the first sources for each layer."""
         return [
             (keys[:num_slots, :, :num_keys], values[:num_slots, :, :num_keys])
-            for keys, values in self.cross_tables
+            for keys, values in self.source.layers
         ]
 
     def step_stores(self, positions: Tensor, *, num_keys: int) -> list["StepStore"]:
@@ -77,29 +129,16 @@ class KVCache:
             positions: (rows,) int64, of each row's new token.
             num_keys: the longest of their sequences, the new token included.
         """
-        write_index = (self._starts[: len(positions)] + positions[:, None]).flatten()
+        self.own.reserve(num_keys)
+        write_index = (self.own.starts[: len(positions)] + positions[:, None]).flatten()
         return [
             StepStore(tables, write_index, num_rows=len(positions), num_keys=num_keys)
-            for tables in self.self_tables
+            for tables in self.own.layers
         ]
-
-    def copy_rows(self, copies: Copies, *, num_keys: int) -> None:
-        """Copies the first `num_keys` tokens of rows to others."""
-        _copy(self.self_tables, copies, num_keys)
-
-    def copy_memories(self, copies: Copies, *, num_keys: int) -> None:
-        """As `copy_rows`, for the sources of requests."""
-        _copy(self.cross_tables, copies, num_keys)
-
-    def scrub(self) -> None:
-        """Puts 0 in place of what is not finite: even a hidden key would spread it, as NaN * 0 is NaN."""
-        for table in (table for pair in self.self_tables + self.cross_tables for table in pair):
-            is_dirty = ~table.flatten(1).isfinite().all(dim=1)
-            table[is_dirty] = table[is_dirty].nan_to_num(0.0, 0.0, 0.0)
 
 
 class StepStore:
-    """One layer's self-attention tables, as one decoding step sees them (a `KVStore`)."""
+    """One layer's own tables, as one decoding step sees them (a `KVStore`)."""
 
     __slots__ = ("_num_keys", "_num_rows", "_tables", "_write_index")
 
@@ -122,13 +161,3 @@ class StepStore:
         flat = table.view(-1, table.shape[-1])
         flat.index_copy_(0, self._write_index, new.reshape(-1, table.shape[-1]).to(table.dtype))
         return table[: self._num_rows, :, : self._num_keys]
-
-
-def _copy(tables: Sequence[KeysValues], copies: Copies, num_keys: int) -> None:
-    if not copies:
-        return
-    sources, targets = torch.tensor(copies, device=tables[0][0].device).unbind(1)
-    for pair in tables:
-        for table in pair:
-            used = table[:, :, :num_keys]
-            used.index_copy_(0, targets, used.index_select(0, sources))

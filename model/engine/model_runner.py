@@ -52,10 +52,10 @@ class ModelRunner:
         """
         if batch.row_moves:
             longest = max(request.num_computed for request in batch.decode)
-            self._cache.copy_rows(batch.row_moves, num_keys=longest)
+            self._cache.own.copy(batch.row_moves, num_tokens=longest)
         if batch.slot_moves:
             longest = max(request.num_source_tokens for request in batch.decode)
-            self._cache.copy_memories(batch.slot_moves, num_keys=longest)
+            self._cache.source.copy(batch.slot_moves, num_tokens=longest)
         if batch.encode:
             self._encode(batch.encode)
         return self._decode(batch) if batch.decode else None
@@ -63,7 +63,7 @@ class ModelRunner:
     @torch.inference_mode()
     def copy_rows(self, copies: Copies, *, num_keys: int) -> None:
         """Gives hypotheses that branched off a cache of their own."""
-        self._cache.copy_rows(copies, num_keys=num_keys)
+        self._cache.own.copy(copies, num_tokens=num_keys)
 
     def scrub(self) -> None:
         """Takes the traces of numbers that are none out of the cache."""

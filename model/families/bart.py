@@ -28,7 +28,7 @@ def prompt(tokenizer: Tokenizer, hf: HfConfig, text: str, task: Task) -> Prompt:
     tags = []
     if task.style is not None:
         tag = tokenizer.token_to_id(f"<{task.style}>")
-        if tag is None:
+        if tag is None or tag in (*tokenizer.special_ids, tokenizer.token_to_id("<unk>")):
             raise UnsupportedTaskError(f"style: {task.style!r} is not one this model was made for")
         tags = [tag]
     return Prompt(

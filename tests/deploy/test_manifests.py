@@ -127,6 +127,13 @@ def _set_environment(name: str, value: str) -> Seed:
     return seed
 
 
+def _repeat_variable(manifests: list[Manifest]) -> None:
+    """Gives every node its first variable twice."""
+    for _, template in pod_templates(manifests):
+        env = template["spec"]["containers"][0]["env"]
+        env[:] = [env[0], *env]
+
+
 _HEAD = "spec.rayClusterConfig.headGroupSpec"
 _WORKERS = "spec.rayClusterConfig.workerGroupSpecs.0"
 _WORKER = f"{_WORKERS}.template.spec"
@@ -163,6 +170,7 @@ SEEDS = [
         _set_environment("RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S", "120"), id="haproxy-hard-stop"
     ),
     pytest.param(_put("RayService", f"{_WORKER}.containers.0.env", []), id="worker-environment"),
+    pytest.param(_repeat_variable, id="variable-twice"),
     pytest.param(_put("RayService", f"{_WORKER}.terminationGracePeriodSeconds", 30), id="grace"),
     pytest.param(_put("RayService", f"{_WORKER}.serviceAccountName", "worker"), id="account-name"),
     pytest.param(_put("RayService", f"{_WORKERS}.maxReplicas", 4), id="no-room-to-surge"),

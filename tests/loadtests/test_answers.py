@@ -7,8 +7,10 @@ import pytest
 from loadtests.answers import (
     Consistency,
     WrongAnswerError,
+    refusal,
     sse_events,
     streamed_text,
+    targets,
     translations,
 )
 
@@ -38,6 +40,22 @@ def test_a_right_answer_gives_its_texts() -> None:
 def test_a_wrong_answer_is_refused(body: dict[str, Any]) -> None:
     with pytest.raises(WrongAnswerError):
         translations(body, texts=["one", "two"])
+
+
+def test_the_targets_are_those_of_the_source_language() -> None:
+    body = {
+        "languages": [{"code": "de", "targets": ["en"]}, {"code": "en", "targets": ["de", "fr"]}]
+    }
+    assert targets(body, source="en") == ["de", "fr"]
+    with pytest.raises(WrongAnswerError, match="nothing from 'es'"):
+        targets(body, source="es")
+
+
+def test_a_refusal_is_the_sentence_without_the_request_id() -> None:
+    assert refusal(503, '{"error": "the queue is full", "request_id": "1"}') == (
+        "503: the queue is full"
+    )
+    assert refusal(500, "<html>") == "500: <html>"
 
 
 def test_events_are_read_and_comments_skipped() -> None:

@@ -26,7 +26,8 @@ class _Service(BaseHTTPRequestHandler):
         return text[::-1]
 
     def do_GET(self) -> None:
-        self._send("application/json", json.dumps({"status": "ready"}))
+        languages = [{"code": "en", "name": "English", "targets": ["de", "fr"]}]
+        self._send("application/json", json.dumps({"status": "ready", "languages": languages}))
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -95,6 +96,7 @@ def test_every_kind_of_request_is_made_and_counted() -> None:
     assert done.returncode == 0, done.stderr
     entries = {entry["name"]: entry for entry in json.loads(done.stdout)}
     assert entries.keys() <= {
+        "languages",
         "one sentence",
         "list of 2 to 8",
         "paragraph of 5",

@@ -3,8 +3,6 @@
 import signal
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import httpx
 import psutil
@@ -27,10 +25,6 @@ def listeners(service: RunningService) -> set[tuple[str, str, int]]:
     }
 
 
-def private_folders() -> set[Path]:
-    return {path for path in Path(tempfile.gettempdir()).glob("dragoman-*") if path.is_dir()}
-
-
 def test_only_the_replicas_own_grpc_ports_leave_loopback(service: RunningService) -> None:
     outside = [listener for listener in listeners(service) if listener[1] not in LOOPBACK]
     assert all(name.startswith("ray::ServeRepl") for name, _, _ in outside)
@@ -51,7 +45,6 @@ def test_the_port_of_a_running_service_is_refused_to_a_second(service: RunningSe
 def test_a_second_service_runs_beside_the_first_and_ctrl_c_leaves_nothing_of_it(
     service: RunningService,
 ) -> None:
-    folders = private_folders()
     with running_service("--threads", "1") as second:
         body = {"text": "Good morning.", "target_lang": "de", "source_lang": "en"}
         for url in (service.url, second.url):
@@ -60,15 +53,15 @@ def test_a_second_service_runs_beside_the_first_and_ctrl_c_leaves_nothing_of_it(
         everything = second.processes()
         ports = [Endpoint("127.0.0.1", port) for _, _, port in listeners(second)]
         assert len(everything) > 5
+        assert [path.name for path in second.folder.glob("dragoman-*/haproxy.sh")]
         assert second.stop(signal.SIGINT) == 0
+        assert list(second.folder.glob("dragoman-*")) == []
     assert [process for process in everything if process.is_running()] == []
     assert [port for port in ports if not port.is_free()] == []
-    assert private_folders() == folders
     assert httpx.get(f"{service.url}/ready", timeout=20).status_code == 200
 
 
 def test_a_signal_during_the_start_leaves_nothing_either() -> None:
-    folders = private_folders()
     process = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "service.cli", "serve", "--port", str(free_port())],
         stdout=subprocess.PIPE,
@@ -89,4 +82,3 @@ def test_a_signal_during_the_start_leaves_nothing_either() -> None:
     assert (process.returncode, out) == (0, ""), err
     assert "Traceback" not in err
     assert [child for child in seen if child.is_running()] == []
-    assert private_folders() == folders

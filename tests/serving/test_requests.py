@@ -31,7 +31,12 @@ def test_an_english_question_becomes_a_german_one(service: RunningService) -> No
 
 
 def test_a_stream_says_word_by_word_what_the_whole_answer_says(service: RunningService) -> None:
-    body = {"text": "Good morning. How are you?", "target_lang": "de", "stream": True}
+    body = {
+        "text": "Good morning. How are you?",
+        "target_lang": "de",
+        "num_beams": 1,
+        "stream": True,
+    }
     response = httpx.post(f"{service.url}/v1/translate", json=body, timeout=60)
     assert response.headers["content-type"].startswith("text/event-stream")
     events = sse_events(response.text)
@@ -45,7 +50,7 @@ def test_a_stream_says_word_by_word_what_the_whole_answer_says(service: RunningS
 @pytest.mark.parametrize(
     ("path", "body", "status", "code"),
     [
-        pytest.param("/v1/translate", {"target_lang": "de"}, 422, "invalid_request", id="field"),
+        pytest.param("/v1/translate", {"target_lang": "de"}, 422, "invalid_field", id="field"),
         pytest.param("/v1/summarize", {"text": "x"}, 404, None, id="no summarizer"),
         pytest.param("/nowhere", {}, 404, None, id="route"),
     ],
@@ -128,4 +133,4 @@ def test_what_a_replica_logs_reaches_standard_error_with_the_request_s_id(
     service: RunningService,
 ) -> None:
     httpx.get(f"{service.url}/v1/models", headers={"X-Request-Id": "find-me"}, timeout=20)
-    wait_until(lambda: "find-me" in service.log.read_text(), timeout_s=20)
+    wait_until(lambda: "find-me" in service.log, timeout_s=20)

@@ -154,8 +154,8 @@ def test_the_value_of_a_hidden_key_changes_nothing(queries: int) -> None:
     has_bias=st.booleans(),
     seed=st.integers(0, 1_000),
 )
-def test_attend_is_the_weights_times_the_values(  # noqa: PLR0913 - one strategy each
-    queries: int, keys: int, d_head: int, heads: int, has_bias: bool, seed: int
+def test_attend_is_the_weights_times_the_values(
+    *, queries: int, keys: int, d_head: int, heads: int, has_bias: bool, seed: int
 ) -> None:
     query, key, value = (
         random_heads(length, d_head, seed=seed + i, heads=heads)
@@ -224,13 +224,11 @@ def test_self_attention_does_not_depend_on_the_order_of_positions() -> None:
     attention = make_self_attention()
     x = random_heads(5, 12, heads=1)[:, 0]
     order = torch.tensor([3, 0, 4, 1, 2])
-    torch.testing.assert_close(
-        attention(x[:, order], bias=None), attention(x, bias=None)[:, order]
-    )
+    torch.testing.assert_close(attention(x[:, order], bias=None), attention(x, bias=None)[:, order])
 
 
 @pytest.mark.parametrize("has_padding", [False, True])
-def test_hypotheses_that_share_a_source_are_answered_as_each_alone(has_padding: bool) -> None:
+def test_hypotheses_that_share_a_source_are_answered_as_each_alone(*, has_padding: bool) -> None:
     attention = make_cross_attention()
     memory = random_heads(7, 12, heads=1)[:, 0]  # two sources
     mask = torch.tensor([[True] * 7, [True] * 4 + [False] * 3])
@@ -260,7 +258,9 @@ def test_cross_attention_answers_each_position_alone() -> None:
     torch.testing.assert_close(together, torch.cat(alone, dim=1))
 
 
-def test_attention_computes_in_the_precision_of_its_keys_and_answers_in_that_of_its_queries() -> None:
+def test_attention_computes_in_the_precision_of_its_keys_and_answers_in_that_of_its_queries() -> (
+    None
+):
     attention = make_cross_attention().bfloat16()
     key, value = attention.keys_values(random_heads(7, 12, heads=1)[:, 0].bfloat16())
     x = random_heads(1, 12, seed=1, heads=1)[:, 0].bfloat16()

@@ -49,9 +49,7 @@ def test_padding_of_the_source_changes_nothing(changes: dict[str, Any]) -> None:
     source, target = random_ids(2, 5), random_ids(2, 4, seed=1)
     padded = torch.cat([source, random_ids(2, 6, seed=2)], dim=1)
     mask = torch.arange(11).expand(2, -1) < 5
-    torch.testing.assert_close(
-        network(padded, target, encoder_mask=mask), network(source, target)
-    )
+    torch.testing.assert_close(network(padded, target, encoder_mask=mask), network(source, target))
 
 
 @pytest.mark.parametrize("changes", SHAPES)
@@ -116,7 +114,7 @@ def test_the_output_bias_is_added_to_the_logits() -> None:
 
 
 def test_each_parameter_is_counted_once() -> None:
-    """16 x 24 for one table of embeddings, tied, is less than for the three that an untied one has."""
+    """Two tables more, 16 wide, where neither the two sides nor the output share one."""
     tied = Seq2SeqTransformer(make_config(tied_output=True))
     untied = Seq2SeqTransformer(make_config(tied_output=False, shared_embeddings=False))
     assert tied.num_parameters == sum(p.numel() for p in tied.parameters())

@@ -61,9 +61,7 @@ class GrowingStore:
 def test_what_comes_out_is_as_wide_as_what_goes_in(changes: dict[str, Any]) -> None:
     encoder, decoder = make_encoder(**changes), make_decoder(**changes)
     source = encoder(random_vectors(), POSITIONS, bias=None)
-    target = decoder(
-        random_vectors(), POSITIONS, memory_of(decoder, source), self_bias=causal()
-    )
+    target = decoder(random_vectors(), POSITIONS, memory_of(decoder, source), self_bias=causal())
     assert source.shape == target.shape == (2, LENGTH, 16)
 
 

@@ -1,0 +1,100 @@
+"""Tiny checkpoints in Hugging Face's format, written without its library."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from model.families.family import Family
+from model.families.registry import family_of
+from model.transformer.seq2seq import Seq2SeqTransformer
+from model.weights.checkpoint import SINGLE_FILE
+
+Json = dict[str, Any]
+
+_SHAPE: Json = {
+    "vocab_size": 30,
+    "d_model": 12,
+    "encoder_layers": 2,
+    "encoder_attention_heads": 3,
+    "encoder_ffn_dim": 20,
+    "decoder_layers": 1,
+    "decoder_attention_heads": 2,
+    "decoder_ffn_dim": 16,
+    "max_position_embeddings": 32,
+}
+
+
+def marian_config(**changes: Any) -> Json:
+    """config.json of a Marian model."""
+    return {
+        **_SHAPE,
+        "model_type": "marian",
+        "activation_function": "swish",
+        "scale_embedding": True,
+        "eos_token_id": 0,
+        "pad_token_id": 29,
+        "decoder_start_token_id": 29,
+        "bad_words_ids": [[29]],
+        **changes,
+    }
+
+
+def bart_config(**changes: Any) -> Json:
+    """config.json of a BART model."""
+    return {
+        **_SHAPE,
+        "model_type": "bart",
+        "bos_token_id": 0,
+        "pad_token_id": 1,
+        "eos_token_id": 2,
+        "decoder_start_token_id": 2,
+        "forced_bos_token_id": 0,
+        "forced_eos_token_id": 2,
+        **changes,
+    }
+
+
+def fresh_network(hf_config: Json, *, seed: int = 0) -> Seq2SeqTransformer:
+    """The network that a config.json describes, at random."""
+    torch.manual_seed(seed)
+    network = Seq2SeqTransformer(family_of(hf_config).architecture(hf_config))
+    for parameter in network.parameters():
+        parameter.data.normal_(std=0.3)
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+def tensors_of(network: Seq2SeqTransformer, family: Family) -> dict[str, Tensor]:
+    """The parameters as `model.safetensors` holds them: the inverse of loading."""
+    weights = family.weights(network.config)
+    tensors: dict[str, Tensor] = {}
+    for name, parameter in network.named_parameters():
+        sources = weights.sources(name, available=())
+        parts = parameter.detach().clone().chunk(len(sources))
+        tensors.update(zip(sources, parts, strict=True))
+    tensors["final_logits_bias"] = tensors["final_logits_bias"][None]
+    return {name: tensor.contiguous() for name, tensor in tensors.items()}
+
+
+def write_json(path: Path, content: object) -> Path:
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def write_tensors(folder: Path, tensors: Mapping[str, Tensor], *, name: str = SINGLE_FILE) -> Path:
+    """A safetensors file in a folder that is made if needed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(dict(tensors), folder / name, metadata={"format": "pt"})
+    return folder / name
+
+
+def write_checkpoint(folder: Path, hf_config: Json, *, seed: int = 0) -> Seq2SeqTransformer:
+    """config.json and weights, no tokenizer; returns the network they describe."""
+    network = fresh_network(hf_config, seed=seed)
+    write_tensors(folder, tensors_of(network, family_of(hf_config)))
+    write_json(folder / "config.json", hf_config)
+    return network

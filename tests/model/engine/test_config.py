@@ -1,0 +1,30 @@
+"""How large an engine is follows from its limits and its memory."""
+
+import pytest
+
+from model.errors import ConfigError
+from tests.factories import make_engine_config
+
+
+def test_the_budget_decides_how_many_rows_there_are() -> None:
+    config = make_engine_config(max_source_tokens=10, max_target_tokens=6, kv_cache_bytes=1_000)
+    assert config.num_rows(bytes_per_token=10) == 6  # 160 bytes each
+
+
+def test_more_memory_than_rows_asked_for_is_left_alone() -> None:
+    assert make_engine_config(max_rows=3).num_rows(bytes_per_token=1) == 3
+
+
+def test_a_budget_below_one_row_is_an_error_that_says_both() -> None:
+    config = make_engine_config(max_source_tokens=10, max_target_tokens=6, kv_cache_bytes=159)
+    with pytest.raises(ConfigError, match="kv_cache_bytes: 159 is below the 160 bytes of one row"):
+        config.num_rows(bytes_per_token=10)
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["max_source_tokens", "max_target_tokens", "max_rows", "max_encode_tokens", "max_waiting"],
+)
+def test_a_limit_of_nothing_is_refused(field: str) -> None:
+    with pytest.raises(ConfigError, match=f"{field}: 0 is below 1"):
+        make_engine_config(**{field: 0})

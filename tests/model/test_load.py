@@ -1,0 +1,288 @@
+"""From a folder to a model that is ready to serve, or one sentence that says why not."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from model.engine.config import TokenRules
+from model.errors import CheckpointError, ConfigError, UnsupportedModelError
+from model.load import LoadedModel, load_model, resolve_device, resolve_dtype
+from model.tokenizer.prompt import Translation
+from model.transformer.packed import Int8Linear, PackedLinear
+from tests.checkpoint_factories import (
+    Json,
+    bart_config,
+    marian_config,
+    write_checkpoint,
+    write_json,
+)
+from tests.tokenizer_factories import (
+    make_sentences,
+    train_spm,
+    write_bart_tokenizer,
+    write_marian_tokenizer,
+)
+
+CPU = torch.device("cpu")
+Write = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def spm() -> bytes:
+    return train_spm(make_sentences(count=300), vocab_size=120)
+
+
+@pytest.fixture
+def write_model(tmp_path: Path, spm: bytes) -> Write:
+    """Writes a Marian checkpoint; takes generation_config.json, and keys of config.json."""
+
+    def write(generation: Json | None = None, **changes: Any) -> Path:
+        folder = write_marian_tokenizer(tmp_path / "model", source=spm, target=spm)
+        num_tokens = len(json.loads((folder / "vocab.json").read_text(encoding="utf-8")))
+        defaults = {
+            "vocab_size": num_tokens,
+            "decoder_start_token_id": num_tokens - 1,
+            "bad_words_ids": [[num_tokens - 1]],
+        }
+        write_checkpoint(folder, marian_config(**{**defaults, **changes}))
+        if generation is not None:
+            write_json(folder / "generation_config.json", generation)
+        return folder
+
+    return write
+
+
+def load(folder: Path) -> LoadedModel:
+    return load_model(folder, dtype="float32", device="cpu")
+
+
+def edit_config(folder: Path, **changes: object) -> None:
+    """Changes keys of config.json; None removes one."""
+    path = folder / "config.json"
+    config = {**json.loads(path.read_text(encoding="utf-8")), **changes}
+    write_json(path, {key: value for key, value in config.items() if value is not None})
+
+
+def test_a_marian_checkpoint_is_loaded_whole(write_model: Write) -> None:
+    model = load(write_model())
+    start = model.config.vocab_size - 1
+    assert model.family.name == "Marian"
+    assert model.device == CPU
+    assert model.dtype == "float32"
+    assert model.rules == TokenRules(eos_ids=frozenset([0]), suppressed_ids=(start,))
+    assert model.generation == {}
+    prompt = model.prompt("the book", Translation("de"))
+    assert prompt.decoder_prefix_ids == (start,)
+    logits = model.network(torch.tensor([prompt.encoder_ids]), torch.tensor([[start]]))
+    assert logits.isfinite().all()
+
+
+def test_a_bart_checkpoint_is_loaded_whole(tmp_path: Path) -> None:
+    write_bart_tokenizer(tmp_path, sentences=make_sentences(count=300), vocab_size=300)
+    write_checkpoint(tmp_path, bart_config(vocab_size=300))
+    model = load(tmp_path)
+    assert model.family.name == "BART"
+    assert model.rules == TokenRules(eos_ids=frozenset([2]), forced_bos_id=0, forced_eos_id=2)
+
+
+def test_a_folder_may_be_given_by_its_name(write_model: Write) -> None:
+    assert load_model(str(write_model())).family.name == "Marian"  # type: ignore[arg-type]
+
+
+def test_generation_defaults_are_read_from_config_json(write_model: Write) -> None:
+    """Where checkpoints had them before there was a generation_config.json."""
+    model = load(write_model(num_beams=6, length_penalty=0.8, early_stopping=True, max_length=20))
+    assert model.generation == {
+        "num_beams": 6,
+        "length_penalty": 0.8,
+        "early_stopping": True,
+        "max_new_tokens": 19,  # max_length counts the start token
+    }
+
+
+def test_generation_config_json_goes_before_config_json(write_model: Write) -> None:
+    generation = {"num_beams": 2, "max_new_tokens": 7, "no_repeat_ngram_size": 3}
+    model = load(write_model(generation, num_beams=6, max_length=20, repetition_penalty=1.2))
+    assert model.generation == {
+        "num_beams": 2,
+        "max_new_tokens": 7,
+        "no_repeat_ngram_size": 3,
+        "repetition_penalty": 1.2,
+    }
+
+
+def test_a_null_in_generation_config_json_is_no_value(write_model: Write) -> None:
+    assert load(write_model({"num_beams": None}, num_beams=6)).generation == {"num_beams": 6}
+
+
+def test_rules_for_tokens_are_read_from_either_file(write_model: Write) -> None:
+    generation = {
+        "eos_token_id": [0, 5],
+        "forced_bos_token_id": 7,
+        "forced_eos_token_id": [0, 5],
+        "suppress_tokens": [9, 3],
+        "bad_words_ids": [[3], [4]],
+    }
+    assert load(write_model(generation)).rules == TokenRules(
+        eos_ids=frozenset([0, 5]), suppressed_ids=(3, 4, 9), forced_bos_id=7, forced_eos_id=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "found"),
+    [
+        pytest.param("bad_words_ids", [[3], [4, 5]], r"\[4, 5\]", id="a word of two tokens"),
+        pytest.param("suppress_tokens", [100_000], "100000", id="beyond the vocabulary"),
+        pytest.param("suppress_tokens", [-1], "-1", id="below the vocabulary"),
+        pytest.param("forced_bos_token_id", "de", "'de'", id="no number"),
+        pytest.param("eos_token_id", 100_000, "100000", id="an end beyond the vocabulary"),
+    ],
+)
+def test_a_rule_for_what_is_no_token_is_refused(
+    write_model: Write, key: str, value: object, found: str
+) -> None:
+    folder = write_model({key: value})
+    with pytest.raises(CheckpointError, match=f"'{key}' has {found}, no token id below"):
+        load(folder)
+
+
+def test_the_start_token_may_be_in_generation_config_json_alone(write_model: Write) -> None:
+    """Prompts once looked for it in config.json only, and failed on the first request."""
+    folder = write_model({"decoder_start_token_id": 11})
+    edit_config(folder, decoder_start_token_id=None)
+    assert load(folder).prompt("a", Translation("de")).decoder_prefix_ids == (11,)
+
+
+def test_where_both_files_have_a_start_token_generation_config_json_decides(
+    write_model: Write,
+) -> None:
+    model = load(write_model({"decoder_start_token_id": 11}))
+    assert model.prompt("a", Translation("de")).decoder_prefix_ids == (11,)
+
+
+@pytest.mark.parametrize("key", ["decoder_start_token_id", "eos_token_id", "d_model"])
+def test_a_key_that_is_needed_is_missed_at_loading(write_model: Write, key: str) -> None:
+    folder = write_model()
+    edit_config(folder, **{key: None})
+    with pytest.raises(CheckpointError, match=f"'{key}' is missing"):
+        load(folder)
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="nowhere: no such folder"):
+        load_model(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "source.spm", "vocab.json"])
+def test_a_missing_file_is_named(write_model: Write, name: str) -> None:
+    folder = write_model()
+    (folder / name).unlink()
+    with pytest.raises(CheckpointError, match=name):
+        load(folder)
+
+
+def test_a_model_of_no_known_family_is_refused(write_model: Write) -> None:
+    folder = write_model()
+    edit_config(folder, model_type="t5")
+    with pytest.raises(UnsupportedModelError, match="'t5' is not one of marian, bart"):
+        load(folder)
+
+
+def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(write_model: Write) -> None:
+    """Its first text with such a token would have stopped the engine for everybody."""
+    folder = write_model(vocab_size=100, decoder_start_token_id=9, bad_words_ids=None)
+    with pytest.raises(CheckpointError, match="tokenizer has a token 100, but vocab_size is 100"):
+        load(folder)
+
+
+def test_special_tokens_may_lie_beyond_the_vocabulary(tmp_path: Path) -> None:
+    """As `<mask>` does in checkpoints that BART's authors fine-tuned."""
+    write_bart_tokenizer(tmp_path, sentences=make_sentences(count=300), vocab_size=300)
+    path = tmp_path / "vocab.json"
+    vocab = json.loads(path.read_text(encoding="utf-8"))
+    last = next(token for token, id_ in vocab.items() if id_ == 299)
+    vocab["<mask>"], vocab[last] = vocab[last], vocab["<mask>"]
+    write_json(path, vocab)
+    write_checkpoint(tmp_path, bart_config(vocab_size=299))
+    assert load(tmp_path).tokenizer.vocab_size == 300
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_weights_have_the_dtype_asked_for(write_model: Write, dtype: Any) -> None:
+    model = load_model(write_model(), dtype=dtype, device="cpu")
+    assert model.dtype == dtype
+    assert model.network.embedding.weight.dtype is getattr(torch, dtype)
+
+
+def test_a_cpu_caches_in_float32(write_model: Write) -> None:
+    assert load_model(write_model(), dtype="bfloat16", device="cpu").cache_dtype is torch.float32
+
+
+@pytest.mark.skipif(not PackedLinear.is_available(), reason="packs no bfloat16 here")
+def test_bfloat16_is_packed_on_a_cpu(write_model: Write) -> None:
+    network = load_model(write_model(), dtype="bfloat16", device="cpu").network
+    assert isinstance(network.packed_output, PackedLinear)
+
+
+@pytest.mark.skipif(not Int8Linear.is_available(), reason="has no int8 kernels here")
+def test_int8_weights_go_with_float32_activations(write_model: Write) -> None:
+    model = load_model(write_model(), dtype="int8", device="cpu")
+    assert model.dtype == "int8"
+    assert model.network.embedding.weight.dtype is torch.float32
+    assert isinstance(model.network.packed_output, Int8Linear)
+
+
+@pytest.mark.parametrize(
+    ("has_avx512_bf16", "has_amx", "dtype"),
+    [
+        (True, False, "bfloat16"),
+        (False, True, "bfloat16"),
+        (False, False, "float32"),
+    ],
+)
+def test_auto_is_bfloat16_where_the_cpu_computes_in_it(
+    monkeypatch: pytest.MonkeyPatch, *, has_avx512_bf16: bool, has_amx: bool, dtype: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_avx512_bf16)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_amx)
+    assert resolve_dtype("auto", CPU) == dtype
+
+
+def test_auto_is_not_kept_as_the_models_dtype(write_model: Write) -> None:
+    assert load_model(write_model(), device="cpu").dtype in ("float32", "bfloat16")
+
+
+def test_an_unknown_dtype_is_answered_with_those_that_are_known() -> None:
+    with pytest.raises(ConfigError, match="dtype: 'fp8' is not one of auto, float32, bfloat16"):
+        resolve_dtype("fp8", CPU)  # type: ignore[arg-type]
+
+
+def test_int8_is_refused_on_a_gpu() -> None:
+    with pytest.raises(ConfigError, match="'int8' needs a CPU"):
+        resolve_dtype("int8", torch.device("cuda"))
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "cuda:x", "meta", "mps"])
+def test_a_device_that_is_none_of_the_kinds_served(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"device: '{name}' is not auto, cpu, cuda or cuda:N"):
+        resolve_device(name)
+
+
+def test_a_cpu_is_always_there() -> None:
+    assert resolve_device("cpu") == CPU
+
+
+def test_auto_is_a_gpu_if_there_is_one() -> None:
+    expected = "cuda" if torch.cuda.is_available() else "cpu"
+    assert resolve_device("auto").type == expected
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:7"])
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(ConfigError, match=f"'{name}' was asked for, but CUDA devices here: 0"):
+        resolve_device(name)

@@ -1,0 +1,229 @@
+"""A checkpoint that is not what it should be: one clear error, and nothing executed."""
+
+import os
+import pickle
+import re
+import shlex
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from model.errors import CheckpointError
+from model.families.marian import MARIAN
+from model.weights.checkpoint import INDEX_FILE, SINGLE_FILE, Checkpoint, read_json
+from tests.checkpoint_factories import (
+    fresh_network,
+    marian_config,
+    tensors_of,
+    write_json,
+    write_tensors,
+)
+
+TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.ones(4)}
+SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+
+
+class Exploit:
+    """What, unpickled, makes a folder: any code would do."""
+
+    def __init__(self, proof: Path) -> None:
+        self._proof = proof
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self._proof),)
+
+
+def write_shards(folder: Path, weight_map: object) -> Path:
+    for name, shard in zip(TENSORS, SHARDS, strict=True):
+        write_tensors(folder, {name: TENSORS[name]}, name=shard)
+    write_json(folder / INDEX_FILE, {"metadata": {}, "weight_map": weight_map})
+    return folder
+
+
+def assert_equal(checkpoint: Checkpoint, tensors: dict[str, Tensor]) -> None:
+    assert set(checkpoint) == set(tensors)
+    assert len(checkpoint) == len(tensors)
+    for name, tensor in tensors.items():
+        assert torch.equal(checkpoint[name], tensor)
+        assert checkpoint.shape(name) == tuple(tensor.shape)
+
+
+def test_one_file_is_read(tmp_path: Path) -> None:
+    write_tensors(tmp_path, TENSORS)
+    assert_equal(Checkpoint(tmp_path), TENSORS)
+
+
+def test_several_files_are_read_by_their_index(tmp_path: Path) -> None:
+    write_shards(tmp_path, dict(zip(TENSORS, SHARDS, strict=True)))
+    assert_equal(Checkpoint(tmp_path), TENSORS)
+
+
+def test_a_name_that_is_not_there_is_a_key_error(tmp_path: Path) -> None:
+    write_tensors(tmp_path, TENSORS)
+    checkpoint = Checkpoint(tmp_path)
+    assert "c" not in checkpoint
+    with pytest.raises(KeyError):
+        checkpoint["c"]
+
+
+def test_a_link_to_a_file_elsewhere_is_followed(tmp_path: Path) -> None:
+    """The cache of Hugging Face's hub consists of such links."""
+    blob = write_tensors(tmp_path / "blobs", TENSORS, name="0123abcd")
+    snapshot = tmp_path / "snapshots"
+    snapshot.mkdir()
+    (snapshot / SINGLE_FILE).symlink_to(blob)
+    assert_equal(Checkpoint(snapshot), TENSORS)
+
+
+def test_a_pickle_is_refused_and_not_executed(tmp_path: Path) -> None:
+    proof = tmp_path / "executed"
+    path = tmp_path / "pytorch_model.bin"
+    path.write_bytes(pickle.dumps(Exploit(proof)))
+    with pytest.raises(CheckpointError, match=r"pytorch_model\.bin: a pickle can run code"):
+        Checkpoint(tmp_path)
+    assert not proof.exists()
+    pickle.loads(path.read_bytes())  # noqa: S301 - our own; shows that it does run when unpickled
+    assert proof.is_dir()
+
+
+def test_a_pickle_that_is_called_safetensors_is_not_executed(tmp_path: Path) -> None:
+    proof = tmp_path / "executed"
+    (tmp_path / SINGLE_FILE).write_bytes(pickle.dumps(Exploit(proof)))
+    with pytest.raises(CheckpointError, match="not a safetensors file"):
+        Checkpoint(tmp_path)
+    assert not proof.exists()
+
+
+def test_beside_safetensors_a_pickle_is_no_matter(tmp_path: Path) -> None:
+    write_tensors(tmp_path, TENSORS)
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    assert_equal(Checkpoint(tmp_path), TENSORS)
+
+
+def test_the_command_that_the_refusal_of_a_pickle_names_converts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "it's a model"
+    folder.mkdir()
+    hf_config = marian_config()
+    tensors = tensors_of(fresh_network(hf_config), MARIAN)
+    torch.save(tensors, folder / "pytorch_model.bin")
+    write_json(folder / "config.json", hf_config)
+    with pytest.raises(CheckpointError) as refusal:
+        Checkpoint(folder)
+    program, option, code, *arguments = shlex.split(str(refusal.value).split(": ", 2)[2])
+    assert [program, option, *arguments] == ["python", "-c", str(folder)]
+    monkeypatch.setattr(sys, "argv", [option, *arguments])
+    exec(code, {})  # noqa: S102 - what the command runs, without the start of another Python
+    assert_equal(Checkpoint(folder), tensors)
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="nowhere: no such folder"):
+        Checkpoint(tmp_path / "nowhere")
+
+
+def test_a_folder_without_weights_says_which_files_were_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=f"{SINGLE_FILE} nor {INDEX_FILE}"):
+        Checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"not a tensor in sight", id="text"),
+        pytest.param(struct.pack("<Q", 1 << 60) + b"{}", id="a header of an exabyte"),
+        pytest.param(struct.pack("<Q", 2) + b"[]", id="a header that is no object"),
+    ],
+)
+def test_a_file_that_is_not_safetensors(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / SINGLE_FILE).write_bytes(content)
+    with pytest.raises(CheckpointError, match=f"{SINGLE_FILE}: truncated, or not a safetensors"):
+        Checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("num_missing", [1, 20, 90])
+def test_a_truncated_file(tmp_path: Path, num_missing: int) -> None:
+    path = write_tensors(tmp_path, TENSORS)
+    path.write_bytes(path.read_bytes()[:-num_missing])
+    with pytest.raises(CheckpointError, match=f"{SINGLE_FILE}: truncated"):
+        Checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil.safetensors",
+        "/etc/evil.safetensors",
+        "sub/evil.safetensors",
+        "..",
+        "",
+        ".hidden.safetensors",
+        "evil.safetensors\0",
+        "pytorch_model.bin",
+        7,
+        None,
+    ],
+)
+def test_an_index_names_only_files_beside_it(tmp_path: Path, name: object) -> None:
+    """Each file exists, so that only the check can be what keeps it from being read."""
+    folder = write_shards(tmp_path / "model", {"a": SHARDS[0], "b": name})
+    for place in (tmp_path, folder / "sub"):
+        write_tensors(place, {"b": TENSORS["b"]}, name="evil.safetensors")
+    expected = f"{INDEX_FILE}: {name!r} is not the name of a .safetensors file here"
+    with pytest.raises(CheckpointError, match=re.escape(expected)):
+        Checkpoint(folder)
+
+
+def test_an_index_that_names_a_missing_file(tmp_path: Path) -> None:
+    write_shards(tmp_path, dict(zip(TENSORS, SHARDS, strict=True)))
+    (tmp_path / SHARDS[1]).unlink()
+    with pytest.raises(CheckpointError, match=f"{SHARDS[1]}: no such file"):
+        Checkpoint(tmp_path)
+
+
+def test_two_files_with_a_tensor_of_one_name(tmp_path: Path) -> None:
+    write_shards(tmp_path, dict(zip(TENSORS, SHARDS, strict=True)))
+    write_tensors(tmp_path, TENSORS, name=SHARDS[1])
+    with pytest.raises(CheckpointError, match=f"{SHARDS[1]}: another file, too, .* 'a'"):
+        Checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("weight_map", [None, {}, [], "a"], ids=str)
+def test_an_index_without_a_weight_map(tmp_path: Path, weight_map: object) -> None:
+    write_shards(tmp_path, weight_map)
+    with pytest.raises(CheckpointError, match=f"{INDEX_FILE}: has no weight_map"):
+        Checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"", "not readable as JSON", id="empty"),
+        pytest.param(b'{"a": ', "not readable as JSON", id="truncated"),
+        pytest.param(b"\xff\xfe", "not readable as JSON", id="not UTF-8"),
+        pytest.param(b"[" * 100_000, "not readable as JSON", id="nested without end"),
+        pytest.param(b"[1]", "holds a list, not an object", id="a list"),
+    ],
+)
+def test_a_json_file_that_is_none(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=f"config.json: {message}"):
+        read_json(path)
+
+
+def test_a_json_file_that_is_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="not readable as JSON"):
+        read_json(tmp_path)
+
+
+def test_a_json_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"config\.json: no such file"):
+        read_json(tmp_path / "config.json")

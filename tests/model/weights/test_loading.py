@@ -1,0 +1,242 @@
+"""From a checkpoint to the network: every name used once, every number in its place."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from model.errors import CheckpointError
+from model.families.registry import family_of
+from model.transformer.positions import sinusoids
+from model.transformer.seq2seq import Seq2SeqTransformer
+from model.weights.checkpoint import Checkpoint
+from model.weights.loading import load_network
+from tests.checkpoint_factories import (
+    Json,
+    bart_config,
+    fresh_network,
+    marian_config,
+    tensors_of,
+    write_tensors,
+)
+
+UNTIED = {"tie_word_embeddings": False}
+TWO_TABLES = {"share_encoder_decoder_embeddings": False, "decoder_vocab_size": 40}
+CONFIGS = [
+    pytest.param(marian_config(), id="marian"),
+    pytest.param(bart_config(), id="bart"),
+    pytest.param(marian_config(**UNTIED), id="untied"),
+    pytest.param(marian_config(**TWO_TABLES), id="two tables"),
+]
+SHARED, OUTPUT = "model.shared.weight", "lm_head.weight"
+ENCODER_TABLE, DECODER_TABLE = (
+    "model.encoder.embed_tokens.weight",
+    "model.decoder.embed_tokens.weight",
+)
+
+
+def marian_tensors(**changes: Any) -> dict[str, Tensor]:
+    hf_config = marian_config(**changes)
+    return tensors_of(fresh_network(hf_config), family_of(hf_config))
+
+
+def load(
+    folder: Path,
+    hf_config: Json,
+    tensors: Mapping[str, Tensor],
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> Seq2SeqTransformer:
+    write_tensors(folder, tensors)
+    family = family_of(hf_config)
+    config = family.architecture(hf_config)
+    device = torch.device("cpu")
+    weights = family.weights(config)
+    return load_network(config, Checkpoint(folder), weights, dtype=dtype, device=device)
+
+
+def problems_of(folder: Path, hf_config: Json, tensors: Mapping[str, Tensor]) -> list[str]:
+    """The lines of the refusal, below its headline."""
+    with pytest.raises(CheckpointError, match="the checkpoint does not fit its config") as refusal:
+        load(folder, hf_config, tensors)
+    return [line.strip() for line in str(refusal.value).splitlines()[1:]]
+
+
+@pytest.mark.parametrize("hf_config", CONFIGS)
+def test_every_parameter_is_loaded(tmp_path: Path, hf_config: Json) -> None:
+    network = fresh_network(hf_config)
+    loaded = load(tmp_path, hf_config, tensors_of(network, family_of(hf_config)))
+    expected = dict(network.named_parameters())
+    assert {name for name, _ in loaded.named_parameters()} == set(expected)
+    for name, parameter in loaded.named_parameters():
+        assert torch.equal(parameter, expected[name]), name
+
+
+@pytest.mark.parametrize("hf_config", CONFIGS)
+def test_the_network_computes_what_it_did_and_is_ready_for_inference(
+    tmp_path: Path, hf_config: Json
+) -> None:
+    network = fresh_network(hf_config)
+    loaded = load(tmp_path, hf_config, tensors_of(network, family_of(hf_config)))
+    source, target = torch.tensor([[3, 4, 5]]), torch.tensor([[6, 7]])
+    assert torch.equal(loaded(source, target), network(source, target))
+    assert not loaded.training
+    assert not any(parameter.requires_grad for parameter in loaded.parameters())
+    assert not any(tensor.is_meta for tensor in [*loaded.parameters(), *loaded.buffers()])
+
+
+def test_three_projections_become_one_in_order(tmp_path: Path) -> None:
+    tensors = marian_tensors()
+    loaded = load(tmp_path, marian_config(), tensors)
+    for ours, theirs, letters in (
+        ("encoder.layers.1.self_attention.qkv", "model.encoder.layers.1.self_attn", "qkv"),
+        ("decoder.layers.0.cross_attention.kv", "model.decoder.layers.0.encoder_attn", "kv"),
+    ):
+        for kind in ("weight", "bias"):
+            parts = [tensors[f"{theirs}.{letter}_proj.{kind}"] for letter in letters]
+            assert torch.equal(loaded.get_parameter(f"{ours}.{kind}"), torch.cat(parts))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_weights_and_positions_have_the_dtype_asked_for(tmp_path: Path, dtype: torch.dtype) -> None:
+    tensors = marian_tensors()
+    loaded = load(tmp_path, marian_config(), tensors, dtype=dtype)
+    assert {p.dtype for p in [*loaded.parameters(), *loaded.buffers()]} == {dtype}
+    assert torch.equal(loaded.embedding.weight, tensors[SHARED].to(dtype))
+
+
+def test_sinusoids_are_computed_whatever_the_checkpoint_holds(tmp_path: Path) -> None:
+    names = (f"model.{side}.embed_positions.weight" for side in ("encoder", "decoder"))
+    stored = {name: torch.zeros(32, 12) for name in names}
+    loaded = load(tmp_path, marian_config(), marian_tensors() | stored)
+    assert torch.equal(loaded.encoder.positions.weight, sinusoids(32, 12))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/maps")
+def test_weights_that_need_no_conversion_stay_in_the_file(tmp_path: Path) -> None:
+    loaded = load(tmp_path, marian_config(), marian_tensors())
+    address = loaded.embedding.weight.data_ptr()
+    ranges = [
+        [int(end, base=16) for end in line.split(maxsplit=1)[0].split("-")]
+        for line in Path("/proc/self/maps").read_text().splitlines()
+        if str(tmp_path) in line
+    ]
+    assert any(low <= address < high for low, high in ranges)
+
+
+def test_all_that_is_missing_unused_and_misshapen_is_named_at_once(tmp_path: Path) -> None:
+    tensors = marian_tensors()
+    del tensors["model.encoder.layers.0.fc1.weight"]
+    del tensors["model.decoder.layers.0.encoder_attn.k_proj.bias"]
+    tensors["model.encoder.layers.2.fc1.weight"] = torch.zeros(1)
+    tensors["surprise"] = torch.zeros(1)
+    tensors["model.encoder.layers.0.fc2.bias"] = torch.zeros(13)
+    tensors["model.encoder.layers.1.self_attn.k_proj.weight"] = torch.zeros(12, 11)
+    qkv = " + ".join(
+        f"model.encoder.layers.1.self_attn.{part}_proj.weight {shape}"
+        for part, shape in (("q", (12, 12)), ("k", (12, 11)), ("v", (12, 12)))
+    )
+    assert problems_of(tmp_path, marian_config(), tensors) == [
+        "missing: model.decoder.layers.0.encoder_attn.k_proj.bias",
+        "missing: model.encoder.layers.0.fc1.weight",
+        "unused: model.encoder.layers.2.fc1.weight",
+        "unused: surprise",
+        "misshapen: model.encoder.layers.0.fc2.bias (13,), where (12,) is needed",
+        f"misshapen: {qkv}, where (36, 12) is needed",
+    ]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param((12, 20), id="transposed"),
+        pytest.param((240,), id="flat"),
+        pytest.param((), id="a number"),
+        pytest.param((20, 12, 1), id="one dimension more"),
+    ],
+)
+def test_as_many_numbers_in_another_shape_do_not_fit(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    tensors = marian_tensors() | {"model.encoder.layers.0.fc1.weight": torch.zeros(shape)}
+    assert problems_of(tmp_path, marian_config(), tensors) == [
+        f"misshapen: model.encoder.layers.0.fc1.weight {shape}, where (20, 12) is needed"
+    ]
+
+
+def test_projections_of_unequal_size_do_not_fit_though_their_sum_does(tmp_path: Path) -> None:
+    name = "model.encoder.layers.0.self_attn.{}_proj.bias"
+    tensors = marian_tensors() | {
+        name.format("q"): torch.zeros(11),
+        name.format("k"): torch.zeros(13),
+    }
+    (problem,) = problems_of(tmp_path, marian_config(), tensors)
+    assert problem.startswith("misshapen: model.encoder.layers.0.self_attn.q_proj.bias (11,) + ")
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_widths_of_1_are_no_special_case(tmp_path: Path, width: int) -> None:
+    """A (1, 1) matrix was once taken for a vector, and refused."""
+    narrow = marian_config(
+        d_model=width, encoder_attention_heads=1, decoder_attention_heads=1, encoder_ffn_dim=1
+    )
+    network = fresh_network(narrow)
+    loaded = load(tmp_path, narrow, tensors_of(network, family_of(narrow)))
+    assert torch.equal(loaded.embedding.weight, network.embedding.weight)
+
+
+@pytest.mark.parametrize("name", [SHARED, ENCODER_TABLE, DECODER_TABLE, OUTPUT])
+def test_a_shared_table_is_found_under_any_of_its_names(tmp_path: Path, name: str) -> None:
+    tensors = marian_tensors()
+    tensors[name] = table = tensors.pop(SHARED)
+    loaded = load(tmp_path, marian_config(), tensors)
+    assert torch.equal(loaded.embedding.weight, table)
+    assert loaded.output_weight is loaded.embedding.weight
+
+
+def test_equal_copies_of_a_shared_table_are_no_matter(tmp_path: Path) -> None:
+    tensors = marian_tensors()
+    tensors |= {name: tensors[SHARED].clone() for name in (ENCODER_TABLE, DECODER_TABLE, OUTPUT)}
+    assert torch.equal(load(tmp_path, marian_config(), tensors).embedding.weight, tensors[SHARED])
+
+
+def test_a_copy_that_differs_is_not_dropped_in_silence(tmp_path: Path) -> None:
+    """Of two tables that should be one, the output projection was once ignored."""
+    tensors = marian_tensors()
+    tensors[OUTPUT] = tensors[SHARED] + 1
+    assert problems_of(tmp_path, marian_config(), tensors) == [
+        f"untied: {OUTPUT} differs from {SHARED}, though config.json ties them"
+    ]
+
+
+def test_an_untied_output_is_a_table_of_its_own(tmp_path: Path) -> None:
+    tensors = marian_tensors(**UNTIED) | {SHARED: torch.zeros(30, 12)}
+    loaded = load(tmp_path, marian_config(**UNTIED), tensors)
+    assert torch.equal(loaded.embedding.weight, tensors[ENCODER_TABLE])
+    assert torch.equal(loaded.target_embedding.weight, tensors[DECODER_TABLE])
+    assert torch.equal(loaded.output_weight, tensors[OUTPUT])
+
+
+def test_an_untied_output_cannot_stand_for_the_decoders_table(tmp_path: Path) -> None:
+    tensors = marian_tensors(**UNTIED)
+    del tensors[DECODER_TABLE]
+    assert problems_of(tmp_path, marian_config(**UNTIED), tensors) == [f"missing: {DECODER_TABLE}"]
+
+
+def test_an_older_untied_checkpoint_has_one_table_for_both_sides(tmp_path: Path) -> None:
+    tensors = marian_tensors(**UNTIED)
+    tensors[SHARED] = tensors.pop(ENCODER_TABLE)
+    del tensors[DECODER_TABLE]
+    loaded = load(tmp_path, marian_config(**UNTIED), tensors)
+    assert torch.equal(loaded.target_embedding.weight, loaded.embedding.weight)
+
+
+def test_separate_tables_of_two_vocabularies(tmp_path: Path) -> None:
+    tensors = marian_tensors(**TWO_TABLES)
+    loaded = load(tmp_path, marian_config(**TWO_TABLES), tensors)
+    assert loaded.embedding.weight.shape == (30, 12)
+    assert torch.equal(loaded.output_weight, tensors[DECODER_TABLE])

@@ -1,0 +1,274 @@
+"""Greedy decoding, beam search and sampling as by `generate`, through the batching engine."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import BartTokenizer, MarianTokenizer, PreTrainedModel
+from transformers.generation.logits_process import (
+    LogitsProcessorList,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from model.engine.config import EngineConfig
+from model.engine.engine import Engine
+from model.engine.params import GenerationParams
+from model.engine.sampler import candidates
+from model.engine.search import Hypothesis
+from model.load import LoadedModel, load_model
+from model.tokenizer.prompt import Prompt, Summarization, Translation
+from tests.factories import drain
+from tests.parity.references import generated, make_bart, make_marian, randomize, save
+from tests.tokenizer_factories import (
+    make_sentences,
+    train_spm,
+    write_bart_tokenizer,
+    write_marian_tokenizer,
+)
+
+NUM_PROMPTS = 16
+MARIAN_SIZE, BART_SIZE = 125, 300
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One checkpoint, read by both."""
+
+    theirs: PreTrainedModel
+    ours: LoadedModel
+
+    def __str__(self) -> str:
+        return self.ours.family.name
+
+
+@dataclass(frozen=True)
+class Job:
+    prompt: Prompt
+    max_new_tokens: int
+
+
+def write_marian(folder: Path, *, seed: int = 0, **generation: Any) -> Pair:
+    spm = train_spm(make_sentences(count=300), vocab_size=120)
+    write_marian_tokenizer(folder, source=spm, target=spm)
+    theirs = make_marian(seed=seed, vocab_size=MARIAN_SIZE)
+    pad = MARIAN_SIZE - 1
+    return finish(folder, theirs, bad_words_ids=[[pad]], **generation)
+
+
+def write_bart(folder: Path, *, seed: int = 0, **generation: Any) -> Pair:
+    write_bart_tokenizer(folder, sentences=make_sentences(count=300), vocab_size=BART_SIZE)
+    theirs = make_bart(seed=seed, vocab_size=BART_SIZE)
+    return finish(folder, theirs, **generation)
+
+
+def finish(folder: Path, theirs: PreTrainedModel, **generation: Any) -> Pair:
+    """Makes outputs that vary and that sometimes end by themselves."""
+    randomize(theirs, std=0.5)
+    for key, value in generation.items():
+        setattr(theirs.generation_config, key, value)
+    eos = theirs.config.eos_token_id
+    theirs.final_logits_bias[0, eos] += 2.5
+    save(theirs, folder)
+    return Pair(theirs, load_model(folder, dtype="float32", device="cpu"))
+
+
+MAKERS: dict[str, Any] = {
+    "marian": lambda folder: write_marian(folder, forced_eos_token_id=0),
+    "marian, nothing forced": lambda folder: write_marian(folder, seed=1, forced_eos_token_id=None),
+    "bart, start and end forced": lambda folder: write_bart(
+        folder, forced_bos_token_id=0, forced_eos_token_id=2
+    ),
+    "bart, two ends": lambda folder: write_bart(
+        folder, seed=1, eos_token_id=[2, 40], forced_eos_token_id=None
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=MAKERS)
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    result: Pair = MAKERS[request.param](tmp_path_factory.mktemp("checkpoint"))
+    return result
+
+
+@pytest.fixture(scope="module")
+def jobs(pair: Pair) -> list[Job]:
+    """Sources of 1 to 20 tokens, outputs of 1 to 24."""
+    rng = random.Random(0)
+    config = pair.theirs.config
+    start, eos = pair.ours.hf_config["decoder_start_token_id"], config.eos_token_id
+    lengths = [1, 2, *(rng.randint(2, 24) for _ in range(NUM_PROMPTS - 2))]
+    return [
+        Job(
+            Prompt(
+                (
+                    *(rng.randrange(3, config.vocab_size - 1) for _ in range(rng.randint(0, 19))),
+                    eos,
+                ),
+                (start,),
+            ),
+            max_new_tokens,
+        )
+        for max_new_tokens in lengths
+    ]
+
+
+def ours(pair: Pair, jobs: Sequence[Job], **params: Any) -> list[tuple[Hypothesis, ...]]:
+    """All prompts in one engine, as many together as there is room for."""
+    limits = EngineConfig(max_source_tokens=32, max_target_tokens=32, max_rows=24)
+    engine = Engine(pair.ours.network, pair.ours.rules, limits)
+    for index, job in enumerate(jobs):
+        settings = GenerationParams(max_new_tokens=job.max_new_tokens, return_scores=True, **params)
+        engine.add_request(str(index), job.prompt, settings)
+    outputs = drain(engine)
+    return [outputs[str(index)][-1].hypotheses for index in range(len(jobs))]
+
+
+def theirs(pair: Pair, jobs: Sequence[Job], **params: Any) -> Iterator[Any]:
+    """One prompt after another: without padding, nothing there can be inexact."""
+    settings = {"num_return_sequences": params.pop("num_return", 1), **params}
+    for job in jobs:
+        ids = torch.tensor([job.prompt.encoder_ids])
+        yield pair.theirs.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=job.max_new_tokens,
+            do_sample=False,
+            return_dict_in_generate=True,
+            output_scores=True,
+            output_logits=True,
+            **settings,
+        )
+
+
+def log_prob(output: Any, job: Job, pair: Pair) -> float:
+    """The sum over what was chosen greedily; a forced token adds 0."""
+    rules, total = pair.ours.rules, 0.0
+    for step, (token, logits) in enumerate(
+        zip(output.sequences[0, 1:].tolist(), output.logits, strict=True)
+    ):
+        starts = rules.forced_bos_id is not None and step == 0
+        ends = rules.forced_eos_id is not None and step == job.max_new_tokens - 1
+        if not (starts or ends):
+            total += logits[0].log_softmax(dim=-1)[token].item()
+    return total
+
+
+GREEDY: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "repetition penalised": {"repetition_penalty": 1.3},
+    "no pair of tokens twice": {"no_repeat_ngram_size": 2},
+    "no token twice": {"no_repeat_ngram_size": 1},
+    "both": {"repetition_penalty": 1.7, "no_repeat_ngram_size": 3},
+}
+BEAMS: dict[str, dict[str, Any]] = {
+    "4 beams": {"num_beams": 4},
+    "4 beams, all returned": {"num_beams": 4, "num_return": 4},
+    "2 beams": {"num_beams": 2, "num_return": 2},
+    "long preferred": {"num_beams": 4, "num_return": 3, "length_penalty": 2.0},
+    "short preferred": {"num_beams": 4, "num_return": 3, "length_penalty": 0.6},
+    "length of no matter": {"num_beams": 3, "num_return": 2, "length_penalty": 0.0},
+    "length rewarded below zero": {"num_beams": 3, "num_return": 3, "length_penalty": -1.0},
+    "stopped early": {"num_beams": 4, "num_return": 4, "early_stopping": True},
+    "never stopped early": {"num_beams": 4, "num_return": 4, "early_stopping": "never"},
+    "never stopped early, short preferred": {
+        "num_beams": 4,
+        "early_stopping": "never",
+        "length_penalty": -1.0,
+    },
+    "stopped early, long preferred": {
+        "num_beams": 3,
+        "num_return": 2,
+        "early_stopping": True,
+        "length_penalty": 1.6,
+    },
+    "no pair of tokens twice": {"num_beams": 4, "num_return": 2, "no_repeat_ngram_size": 2},
+    "repetition penalised": {"num_beams": 4, "num_return": 4, "repetition_penalty": 1.3},
+    "all at once": {
+        "num_beams": 4,
+        "num_return": 4,
+        "repetition_penalty": 1.2,
+        "no_repeat_ngram_size": 3,
+        "length_penalty": 1.4,
+        "early_stopping": True,
+    },
+}
+
+
+@pytest.mark.parametrize("params", GREEDY.values(), ids=GREEDY)
+def test_greedy_tokens_and_scores_are_those_of_generate(
+    pair: Pair, jobs: list[Job], params: dict[str, Any]
+) -> None:
+    answers = ours(pair, jobs, **params)
+    for job, (answer,), expected in zip(jobs, answers, theirs(pair, jobs, **params), strict=True):
+        tokens = generated(expected.sequences[0], sorted(pair.ours.rules.eos_ids))
+        assert list(answer.token_ids) == tokens
+        assert answer.log_prob == pytest.approx(log_prob(expected, job, pair), abs=1e-4)
+        assert answer.num_generated == len(expected.logits)
+
+
+@pytest.mark.parametrize("params", BEAMS.values(), ids=BEAMS)
+def test_beams_and_their_scores_are_those_of_generate(
+    pair: Pair, jobs: list[Job], params: dict[str, Any]
+) -> None:
+    answers = ours(pair, jobs, **params)
+    for answer, expected in zip(answers, theirs(pair, jobs, **params), strict=True):
+        eos_ids = sorted(pair.ours.rules.eos_ids)
+        tokens = [generated(sequence, eos_ids) for sequence in expected.sequences]
+        assert [list(hypothesis.token_ids) for hypothesis in answer] == tokens
+        scores = expected.sequences_scores.tolist()
+        assert [hypothesis.rank for hypothesis in answer] == pytest.approx(scores, abs=1e-4)
+
+
+def test_the_outputs_compared_are_worth_comparing(pair: Pair, jobs: list[Job]) -> None:
+    """Of different lengths, and not always one token over and over."""
+    answers = [answer[0].token_ids for answer in ours(pair, jobs, num_beams=4)]
+    assert len({len(tokens) for tokens in answers}) > 3
+    assert len(set(answers)) > NUM_PROMPTS // 2
+    assert sum(len(set(tokens)) > 2 for tokens in answers) > NUM_PROMPTS // 3
+
+
+@pytest.mark.parametrize("temperature", [None, 0.3, 1.0, 2.5], ids=str)
+@pytest.mark.parametrize("top_k", [None, 1, 7, 1_000], ids=str)
+@pytest.mark.parametrize("top_p", [None, 0.05, 0.5, 0.95, 1.0], ids=str)
+def test_tokens_are_drawn_from_the_distribution_of_generate(
+    temperature: float | None, top_k: int | None, top_p: float | None
+) -> None:
+    warpers = LogitsProcessorList()
+    if temperature is not None:
+        warpers.append(TemperatureLogitsWarper(temperature))
+    if top_k is not None:
+        warpers.append(TopKLogitsWarper(top_k))
+    if top_p is not None:
+        warpers.append(TopPLogitsWarper(top_p))
+    params = GenerationParams(temperature=temperature, top_k=top_k, top_p=top_p)
+    generator = torch.Generator().manual_seed(0)
+    for logits in 3 * torch.randn(5, 100, generator=generator):
+        warped: Tensor = warpers(torch.zeros(1, 1, dtype=torch.int64), logits[None].clone())
+        probabilities, token_ids = candidates(logits, params)
+        ours = torch.zeros(100).index_put_((token_ids,), probabilities / probabilities.sum())
+        torch.testing.assert_close(ours, warped[0].softmax(dim=-1), atol=1e-6, rtol=1e-5)
+
+
+TEXTS = ("the book", "The lazy dog jumps over my window!", "", "1999 - ok?", "straße")
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_marian_reads_a_text_as_in_transformers(tmp_path: Path, text: str) -> None:
+    pair = write_marian(tmp_path)
+    prompt = pair.ours.prompt(text, Translation("de"))
+    expected = MarianTokenizer.from_pretrained(tmp_path)(f">>de<< {text}").input_ids
+    assert list(prompt.encoder_ids) == expected
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_bart_reads_a_text_as_in_transformers(tmp_path: Path, text: str) -> None:
+    pair = write_bart(tmp_path)
+    prompt = pair.ours.prompt(text, Summarization())
+    assert list(prompt.encoder_ids) == BartTokenizer.from_pretrained(tmp_path)(text).input_ids
