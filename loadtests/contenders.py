@@ -85,6 +85,10 @@ class Transformers:
 
     def __init__(self, checkpoint: Path, *, dtype: str, shape: Shape) -> None:
         from transformers import MarianMTModel  # noqa: PLC0415 - may not be installed
+        from transformers.utils import logging  # noqa: PLC0415
+
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
 
         self.name = f"transformers {dtype}"
         self._pad_id = shape.pad_id

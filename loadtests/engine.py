@@ -7,8 +7,8 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from rich.console import Console
@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from loadtests.checkpoint import Shape, make_checkpoint
 from loadtests.contenders import Contender, CTranslate2, Dragoman, Transformers, Workload
+from loadtests.isolation import Isolated
 from loadtests.measurement import make_workload, measure, read_bandwidth
 from loadtests.report import Report, render, to_json
 
@@ -38,7 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     progress_console = Console(stderr=True)
     torch.set_num_threads(options.threads)
-    _quiet_transformers()
     shape = Shape(**{field.name: getattr(options, field.name) for field in fields(Shape)})
     checkpoint = make_checkpoint(shape, options.cache)
     workloads = _workloads(shape, options)
@@ -52,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             num_rounds=options.rounds,
             on_turn=lambda: progress.advance(task),
         )
+    for contender in contenders:
+        contender.close()
     report = Report(
         shape=shape, num_threads=options.threads, bandwidth=read_bandwidth(), timings=timings
     )
@@ -77,16 +79,13 @@ def _workloads(shape: Shape, options: argparse.Namespace) -> list[Workload]:
 
 def _contenders(
     options: argparse.Namespace, checkpoint: Path, shape: Shape, *, console: Console
-) -> Iterator[Contender]:
+) -> Iterator[Isolated]:
     """Loads those whose packages are there, and says which are not."""
-    makers: dict[str, Callable[[Any], Contender]] = {
-        "dragoman": lambda dtype: Dragoman(
-            checkpoint, dtype=dtype, max_rows=max(options.batch) * max(options.num_beams)
-        ),
-        "ctranslate2": lambda dtype: CTranslate2(
-            checkpoint, dtype=dtype, num_threads=options.threads
-        ),
-        "transformers": lambda dtype: Transformers(checkpoint, dtype=dtype, shape=shape),
+    max_rows = max(options.batch) * max(options.num_beams)
+    makers: dict[str, Callable[..., Contender]] = {
+        "dragoman": partial(Dragoman, checkpoint, max_rows=max_rows),
+        "ctranslate2": partial(CTranslate2, checkpoint, num_threads=options.threads),
+        "transformers": partial(Transformers, checkpoint, shape=shape),
     }
     for name in options.contenders:
         library, _, dtype = name.partition("-")
@@ -94,15 +93,8 @@ def _contenders(
         if package is not None and importlib.util.find_spec(package) is None:
             console.print(f"{name} is left out: {package} is not installed")
         else:
-            yield makers[library](dtype)
-
-
-def _quiet_transformers() -> None:
-    if importlib.util.find_spec("transformers") is not None:
-        from transformers.utils import logging  # noqa: PLC0415 - may not be installed
-
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
+            make = partial(makers[library], dtype=dtype)
+            yield Isolated(make, num_threads=options.threads)
 
 
 def _parser() -> argparse.ArgumentParser:

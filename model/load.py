@@ -13,7 +13,7 @@ from model.families.family import Family, HfConfig, required_int
 from model.families.registry import family_of
 from model.tokenizer.prompt import Prompt, Task
 from model.tokenizer.tokenizer import Tokenizer
-from model.transformer.packed import Int8Linear, PackedLinear, replace_linears
+from model.transformer.packed import Int8Linear, PackedLinear, pack_linears, replace_linears
 from model.transformer.seq2seq import Seq2SeqTransformer
 from model.weights.checkpoint import Checkpoint, read_json
 from model.weights.loading import load_network
@@ -93,7 +93,7 @@ def load_model(path: Path, *, dtype: DtypeName = "auto", device: str = "auto") -
     if dtype == "int8":
         replace_linears(network, Int8Linear)
     elif dtype == "bfloat16" and torch_device.type == "cpu" and PackedLinear.is_available():
-        replace_linears(network, PackedLinear)
+        pack_linears(network)
     tokenizer = family.load_tokenizer(folder)
     _check_vocabulary(tokenizer, config)
     return LoadedModel(
@@ -153,10 +153,16 @@ def resolve_dtype(name: DtypeName, device: torch.device) -> DtypeName:
 
 
 def _generation_config(folder: Path, hf_config: HfConfig) -> HfConfig:
-    """generation_config.json over config.json, where old checkpoints keep the same keys."""
+    """generation_config.json, or config.json, where old checkpoints keep the same keys.
+
+    As in `generate`, the one replaces the other: what only config.json says is then of no matter.
+    Only the two tokens that nothing works without are looked for in both.
+    """
     path = folder / "generation_config.json"
-    own = read_json(path) if path.is_file() else {}
-    return {**hf_config, **_without_nulls(own)}
+    if not path.is_file():
+        return hf_config
+    needed = {key: hf_config.get(key) for key in ("decoder_start_token_id", "eos_token_id")}
+    return {**needed, **_without_nulls(read_json(path))}
 
 
 def _without_nulls(hf_config: HfConfig) -> HfConfig:

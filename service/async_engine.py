@@ -1,14 +1,16 @@
-"""One engine in a thread of its own, spoken to in messages; to asyncio it looks like a stream per request.
+"""One engine in a thread of its own, spoken to in messages; to asyncio, a stream per request.
 
-The thread owns the network, the caches and the engine. Nothing else touches them: others put messages in
-its inbox, and it posts what each step brought back to the event loops that asked, once a step.
+The thread owns the network, the caches and the engine. Nothing else touches them: others put
+messages in its inbox, and it posts what each step brought back to the event loops that asked, once
+a step.
 """
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -18,7 +20,7 @@ from model.engine.engine import Engine
 from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.request import RequestOutput
 from model.engine.stats import EngineStats
-from model.errors import DeadlineExceededError, EngineStoppedError, ModelError
+from model.errors import DeadlineExceededError, EngineStoppedError, NoTokenError
 from model.tokenizer.prompt import Prompt
 from service.metrics import EngineMetrics
 
@@ -48,7 +50,7 @@ class _Add:
 
 @dataclass(frozen=True, slots=True)
 class _Abort:
-    request_id: str
+    stream: "_Stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +64,36 @@ class _Stream:
     def __init__(self, request: EngineRequest) -> None:
         self.request = request
         self.loop = asyncio.get_running_loop()
-        self.messages: asyncio.Queue[RequestOutput | ModelError] = asyncio.Queue()
+        self.messages: asyncio.Queue[RequestOutput | Exception] = asyncio.Queue()
 
 
-_Delivery = tuple[_Stream, RequestOutput | ModelError]
+_Delivery = tuple[_Stream, RequestOutput | Exception]
 
 
 class AsyncEngine:
     """Runs an engine; safe to call from any event loop."""
 
-    def __init__(self, engine: Engine, *, num_threads: int, metrics: EngineMetrics) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        num_threads: int,
+        metrics: EngineMetrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock` is the engine's own: deadlines are moments on it."""
         self._engine = engine
         self._num_threads = num_threads
         self._metrics = metrics
         self._inbox: queue.SimpleQueue[_Add | _Abort | _Stop] = queue.SimpleQueue()
         self._streams: dict[str, _Stream] = {}  # the engine thread's own
         self._stats = engine.stats()
+        self._clock = clock
+        self._lock = threading.Lock()  # of the two below
         self._num_open = 0
-        self._open_lock = threading.Lock()
-        self._last_beat_s = time.monotonic()
-        self._failure: EngineStoppedError | None = None
+        self._ending: str | None = None  # why nobody reads the inbox any more
+        self._is_idle = False
+        self._last_beat_s = clock()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
@@ -98,8 +110,8 @@ class AsyncEngine:
 
     def is_alive(self) -> bool:
         """Whether the thread runs, and is not stuck in a step."""
-        fresh = time.monotonic() - self._last_beat_s < HEARTBEAT_TIMEOUT_S
-        return self._thread.is_alive() and (fresh or self._num_open == 0)
+        is_fresh = self._clock() - self._last_beat_s < HEARTBEAT_TIMEOUT_S
+        return self._thread.is_alive() and (is_fresh or self._is_idle)
 
     async def generate(self, request: EngineRequest) -> AsyncGenerator[RequestOutput, None]:
         """The outputs of one request; the last has a finish reason.
@@ -107,65 +119,67 @@ class AsyncEngine:
         Closing the generator early aborts the request: its rows are free by the next step.
 
         Raises:
-            ModelError: As `Engine.add_request`; DeadlineExceededError; EngineStoppedError.
+            ModelError: As `Engine.add_request`; DeadlineExceededError, EngineStoppedError or
+                NoTokenError.
         """
-        if self._failure is not None:
-            raise self._failure
         stream = _Stream(request)
-        with self._open_lock:
-            self._num_open += 1
+        self._open(_Add(request, self._clock() + request.timeout_s, stream))
         is_finished = False
         try:
-            self._inbox.put(_Add(request, time.monotonic() + request.timeout_s, stream))
             while not is_finished:
                 message = await stream.messages.get()
-                is_finished = isinstance(message, ModelError) or message.finish_reason is not None
-                if isinstance(message, ModelError):
-                    raise message
-                if message.finish_reason is FinishReason.DEADLINE:
-                    raise DeadlineExceededError(timeout_ms=request.timeout_s * 1_000)
-                yield message
+                is_finished = isinstance(message, Exception) or message.finish_reason is not None
+                yield _output_or_error(message, request)
         finally:
-            with self._open_lock:
+            with self._lock:
                 self._num_open -= 1
             if not is_finished:
-                self._inbox.put(_Abort(request.request_id))
+                self._inbox.put(_Abort(stream))
 
     def stop(self) -> None:
         """Ends the thread; unfinished requests get EngineStoppedError."""
         self._inbox.put(_Stop())
         self._thread.join()
 
+    def _open(self, message: _Add) -> None:
+        with self._lock:  # so that no message comes after the thread has read its last
+            if self._ending is not None:
+                raise EngineStoppedError(self._ending)
+            self._num_open += 1
+            self._inbox.put(message)
+
     def _run(self) -> None:
-        # In this thread: a thread count set in another costs tens of milliseconds a step.
-        torch.set_num_threads(self._num_threads)
+        ending = "the engine was shut down"
         try:
+            # In this thread: a thread count set in another costs tens of milliseconds a step.
+            torch.set_num_threads(self._num_threads)
             while self._read_inbox():
                 self._step()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, everybody waiting is told
             _log.exception("engine failed")
-            self._failure = EngineStoppedError(f"the engine failed: {type(error).__name__}")
-        else:
-            self._failure = EngineStoppedError("the engine was shut down")
-        self._fail_all(self._failure)
+            ending = f"the engine failed: {type(error).__name__}"
+        finally:
+            with self._lock:
+                self._ending = ending
+            self._fail_all(ending)
 
     def _read_inbox(self) -> bool:
         """Takes in all messages, waiting for one if there is nothing to do; False to stop."""
-        is_idle = not self._engine.has_work
-        if is_idle:
+        self._is_idle = not self._engine.has_work
+        if self._is_idle:
             self._report_idle()
         while True:
             try:
-                message = self._inbox.get(block=is_idle)
+                message = self._inbox.get(block=self._is_idle)
             except queue.Empty:
                 return True
-            is_idle = False
-            self._last_beat_s = time.monotonic()
+            self._last_beat_s = self._clock()
+            self._is_idle = False
             match message:
                 case _Add():
                     self._add(message)
-                case _Abort(request_id):
-                    self._abort(request_id)
+                case _Abort(stream):
+                    self._abort(stream)
                 case _Stop():
                     return False
 
@@ -179,20 +193,22 @@ class AsyncEngine:
                 priority=request.priority,
                 deadline_s=message.deadline_s,
             )
-        except ModelError as error:
+        except Exception as error:  # noqa: BLE001 - one bad request must not end the others
             _deliver([(stream, error)])
         else:
             self._streams[request.request_id] = stream
 
-    def _abort(self, request_id: str) -> None:
-        if self._streams.pop(request_id, None) is not None:
+    def _abort(self, stream: _Stream) -> None:
+        request_id = stream.request.request_id
+        if self._streams.get(request_id) is stream:
+            del self._streams[request_id]
             self._engine.abort(request_id)
             self._metrics.aborted()
 
     def _step(self) -> None:
-        self._last_beat_s = started_s = time.monotonic()
+        self._last_beat_s = started_s = self._clock()
         outputs = self._engine.step()
-        self._last_beat_s = time.monotonic()
+        self._last_beat_s = self._clock()
         self._stats = stats = self._engine.stats()
         self._metrics.step(
             duration_s=self._last_beat_s - started_s,
@@ -235,9 +251,9 @@ class AsyncEngine:
             cache_used_ratio=stats.cache_use,
         )
 
-    def _fail_all(self, error: EngineStoppedError) -> None:
+    def _fail_all(self, ending: str) -> None:
         """Tells everybody that no answer will come, those still in the inbox too."""
-        deliveries: list[_Delivery] = [(stream, error) for stream in self._streams.values()]
+        streams = list(self._streams.values())
         self._streams.clear()
         while True:
             try:
@@ -245,8 +261,19 @@ class AsyncEngine:
             except queue.Empty:
                 break
             if isinstance(message, _Add):
-                deliveries.append((message.stream, error))
-        _deliver(deliveries)
+                streams.append(message.stream)
+        _deliver([(stream, EngineStoppedError(ending)) for stream in streams])
+
+
+def _output_or_error(message: RequestOutput | Exception, request: EngineRequest) -> RequestOutput:
+    """The output, or its failure raised."""
+    if isinstance(message, Exception):
+        raise message
+    if message.finish_reason is FinishReason.DEADLINE:
+        raise DeadlineExceededError(timeout_ms=request.timeout_s * 1_000)
+    if message.finish_reason is FinishReason.ERROR:
+        raise NoTokenError
+    return message
 
 
 def _deliver(deliveries: list[_Delivery]) -> None:
@@ -255,7 +282,7 @@ def _deliver(deliveries: list[_Delivery]) -> None:
     for delivery in deliveries:
         by_loop.setdefault(delivery[0].loop, []).append(delivery)
     for loop, messages in by_loop.items():
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more
             loop.call_soon_threadsafe(_put_all, messages)
 
 

@@ -4,7 +4,6 @@ from starlette.types import ASGIApp
 
 from service.api import create_api
 from service.catalogue import Catalogue
-from service.host import LocalBackend
 from service.log import configure_logging, get_logger
 from service.metrics import FOLDER_VARIABLE, MetricsListener, is_shared
 from service.settings import Settings
@@ -16,6 +15,9 @@ class ModelServer:
     """What one replica holds; Ray Serve calls its methods by their names."""
 
     def __init__(self, catalogue: Catalogue, settings: Settings) -> None:
+        # Torch takes a second and 200 MB, and who only deploys this class does not need it.
+        from service.host import LocalBackend  # noqa: PLC0415
+
         configure_logging(level=settings.log_level, fmt=settings.log_format)
         if not is_shared():
             logger.warning(

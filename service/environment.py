@@ -15,6 +15,8 @@ from pathlib import Path
 LONGEST_REQUEST_S = 120
 HAPROXY_HARD_STOP_AFTER_S = LONGEST_REQUEST_S + 30
 
+LOWEST_PORT, NUM_PORTS = 20_000, 10_000
+
 # Stands in for the HAProxy binary. Ray has HAProxy show its statistics and its metrics on every
 # interface, with no option to change that: the two lines are narrowed to loopback. And HAProxy
 # would outlive a Ray that is killed, holding the port: it is told to end with its parent.
@@ -74,6 +76,7 @@ def ray_environment() -> dict[str, str]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the node's address is 127.0.0.1
+        "RAY_ENABLE_AUTO_CONNECT": "0",  # else a late call starts another Ray, after the end
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_DEDUP_LOGS": "0",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
@@ -111,12 +114,23 @@ def haproxy_environment(folder: Path, binary: str) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(HAPROXY_HARD_STOP_AFTER_S),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(_first_replica_port()),
     }
 
 
+def _first_replica_port() -> int:
+    """Where the replicas' ports begin: beside those of another service, if there is one."""
+    beginnings = range(30_000, 31_000, 50)  # Ray's range, which it ends at 31,000
+    return next((p for p in beginnings if Endpoint("127.0.0.1", p).is_free()), 30_000)
+
+
 def free_port() -> int:
-    """A port of loopback that nobody uses now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of loopback that nobody uses now.
+
+    It lies below those that a system gives out by itself: Ray takes many of them as it starts, and
+    might take this one before who asked for it does.
+    """
+    while True:
+        port = LOWEST_PORT + secrets.randbelow(NUM_PORTS)
+        if Endpoint("127.0.0.1", port).is_free():
+            return port

@@ -16,13 +16,15 @@ from model.tokenizer.detokenizer import IncrementalDetokenizer
 from model.tokenizer.prompt import Prompt, Task, Translation
 from service.async_engine import AsyncEngine, EngineRequest
 from service.backend import Event, FinishedEvent, GenerateRequest, ModelInfo, Output, TokenEvent
-from service.catalogue import ModelEntry
+from service.catalogue import CatalogueError, ModelEntry
 from service.cores import threads_per_replica
 from service.metrics import EngineMetrics
 from service.settings import Settings
 
 FALLBACK_MAX_NEW_TOKENS = 256  # where neither checkpoint nor catalogue says
 MAX_PREFIX_TOKENS = 256
+
+_SAMPLING = ("temperature", "top_k", "top_p", "seed")
 
 
 class ModelHost:
@@ -59,9 +61,7 @@ class ModelHost:
         """As `Backend.generate`."""
         prompt, was_cut = self._fit(self._loaded.prompt(request.text, request.task), request)
         params = self._params(request, prompt)
-        detokenizer = IncrementalDetokenizer(self._loaded.tokenizer)
-        if request.stream and request.target_prefix:
-            yield TokenEvent("".join(map(detokenizer.push, params.target_prefix_ids)))
+        is_streamed = request.stream and params.num_rows == 1
         outputs = self.engine.generate(
             EngineRequest(
                 request_id=f"{request.request_id}/{next(self._ids)}",
@@ -69,18 +69,21 @@ class ModelHost:
                 params=params,
                 priority=request.priority,
                 timeout_s=request.timeout_s,
-                stream=request.stream and params.num_rows == 1,
+                stream=is_streamed,
             )
         )
+        detokenizer = IncrementalDetokenizer(self._loaded.tokenizer)
+        unsent = params.target_prefix_ids  # until the engine has taken the request and answers
         async with aclosing(outputs):
             async for output in outputs:
-                piece = "".join(map(detokenizer.push, output.new_token_ids))
-                if output.finish_reason is not None and request.stream:
-                    piece += detokenizer.flush()
-                if piece and request.stream and params.num_rows == 1:
-                    yield TokenEvent(piece)
+                if is_streamed:
+                    piece = "".join(map(detokenizer.push, (*unsent, *output.new_token_ids)))
+                    unsent = ()
+                    piece += detokenizer.flush() if output.finish_reason is not None else ""
+                    if piece:
+                        yield TokenEvent(piece)
                 if output.finish_reason is not None:
-                    yield self._finished(prompt, output, was_cut=was_cut)
+                    yield self._finished(prompt, params, output, was_cut=was_cut)
 
     def _fit(self, prompt: Prompt, request: GenerateRequest) -> tuple[Prompt, bool]:
         """The prompt as the model can read it, and whether its end was cut for that."""
@@ -89,26 +92,24 @@ class ModelHost:
             return prompt, False
         if request.on_overflow == "error":
             raise InputTooLongError(num_tokens=num_tokens, limit_tokens=limit)
-        kept = (*prompt.encoder_ids[: limit - 1], prompt.encoder_ids[-1])  # the last ends the sentence
-        return replace(prompt, encoder_ids=kept), True
+        *kept, _ = prompt.encoder_ids[:limit]
+        return replace(prompt, encoder_ids=(*kept, prompt.encoder_ids[-1])), True  # ends as it did
 
     def _params(self, request: GenerateRequest, prompt: Prompt) -> GenerationParams:
         """What the client set, over the model's own defaults.
 
-        Unless the client says otherwise, a translation ends at about twice the length of its source:
-        a small model that falls into a loop should not hold its rows up to the model's limit.
+        Unless the client says otherwise, a translation ends at about twice the length of its
+        source: a small model in a loop should not hold its rows up to the model's limit.
 
         Raises:
             InvalidParamsError: A parameter out of range, or a target_prefix that is too long.
         """
-        fields: dict[str, Any] = {**self._defaults, **request.overrides}
-        sampling = ("temperature", "top_k", "top_p", "seed")
-        if any(request.overrides.get(name) is not None for name in sampling):
-            fields["num_beams"] = request.overrides.get("num_beams", 1)
+        fields = _merged(self._defaults, request.overrides)
         prefix = tuple(self._loaded.tokenizer.encode_target(request.target_prefix or ""))
         if len(prefix) > MAX_PREFIX_TOKENS:
             raise InvalidParamsError(
-                "target_prefix", f"has {len(prefix)} tokens; at most {MAX_PREFIX_TOKENS} are allowed"
+                "target_prefix",
+                f"has {len(prefix)} tokens; at most {MAX_PREFIX_TOKENS} are allowed",
             )
         if "max_new_tokens" not in request.overrides:
             limits = [fields["max_new_tokens"], self._room(prompt, len(prefix))]
@@ -120,11 +121,13 @@ class ModelHost:
         )
 
     def _room(self, prompt: Prompt, num_prefix_tokens: int) -> int:
-        """New tokens that fit after the decoder's prefix, a forced first token, and the client's."""
+        """New tokens that fit after the decoder's prefix, a forced token, the client's prefix."""
         used = len(prompt.decoder_prefix_ids) + 1 + num_prefix_tokens
         return self._config.max_target_tokens - used
 
-    def _finished(self, prompt: Prompt, output: RequestOutput, *, was_cut: bool) -> FinishedEvent:
+    def _finished(
+        self, prompt: Prompt, params: GenerationParams, output: RequestOutput, *, was_cut: bool
+    ) -> FinishedEvent:
         assert output.timing is not None and output.finish_reason is not None  # noqa: PT018, S101
         special = self._loaded.tokenizer.special_ids
         return FinishedEvent(
@@ -132,7 +135,7 @@ class ModelHost:
                 Output(
                     text=self._loaded.tokenizer.decode(hypothesis.token_ids),
                     token_ids=tuple(i for i in hypothesis.token_ids if i not in special),
-                    score=hypothesis.score,
+                    score=hypothesis.score if params.return_scores else 0.0,
                 )
                 for hypothesis in output.hypotheses
             ),
@@ -149,9 +152,13 @@ class LocalBackend:
     """Every model of a catalogue, in this process (a `service.backend.Backend`)."""
 
     def __init__(self, entries: Sequence[ModelEntry], settings: Settings) -> None:
-        self._hosts: Mapping[str, ModelHost] = {
-            entry.name: ModelHost(entry, settings) for entry in entries
-        }
+        self._hosts: dict[str, ModelHost] = {}
+        try:
+            for entry in entries:
+                self._hosts[entry.name] = ModelHost(entry, settings)
+        except BaseException:
+            self.close()
+            raise
 
     def models(self) -> Sequence[ModelInfo]:
         return [host.info for host in self._hosts.values()]
@@ -205,9 +212,27 @@ def _engine_config(entry: ModelEntry, settings: Settings, loaded: LoadedModel) -
 
 def _defaults(entry: ModelEntry, loaded: LoadedModel, config: EngineConfig) -> dict[str, Any]:
     """The model's own generation parameters: the catalogue's over the checkpoint's."""
-    defaults = {"max_new_tokens": FALLBACK_MAX_NEW_TOKENS, **loaded.generation, **entry.defaults}
+    fallback = {"max_new_tokens": FALLBACK_MAX_NEW_TOKENS}
+    defaults = _merged({**fallback, **loaded.generation}, entry.defaults)
+    try:
+        GenerationParams(**defaults)
+    except InvalidParamsError as error:
+        raise CatalogueError(
+            f"model {entry.name!r}: its own generation parameters cannot be served: {error}; "
+            "`defaults` in the catalogue overrides them"
+        ) from error
     room = config.max_target_tokens - 2  # decoder start, and a language token where there is one
     return {**defaults, "max_new_tokens": min(defaults["max_new_tokens"], room)}
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, the second first; asking for sampling means one beam, asking for beams no sampling."""
+    merged = {**base, **over}
+    if any(over.get(name) is not None for name in _SAMPLING):
+        merged["num_beams"] = over.get("num_beams", 1)
+    elif over.get("num_beams", 1) > 1:
+        merged |= dict.fromkeys(_SAMPLING)
+    return merged
 
 
 def _describe(

@@ -64,14 +64,11 @@ def run(settings: Settings, *, console: Console, announce: Callable[[str], None]
     _handle_signals(_request_stop)
     try:
         _serve(settings, folder, console=console, announce=announce)
-    except (
-        _StopRequestedError,
-        SystemExit,
-    ):  # while Ray starts, SIGTERM finds a handler of its own
+    except (_StopRequestedError, SystemExit):  # Ray's own handler exits, while it starts
+        _handle_signals(signal.SIG_IGN)  # until `_stop` handles the next
         console.print("Stopping ...")
     finally:
-        _stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        _stop(folder)
 
 
 def _serve(
@@ -96,17 +93,25 @@ def _serve(
     threading.Event().wait()
 
 
-def _stop() -> None:
-    """End Ray in order, then whatever is left of it by force."""
+def _stop(folder: Path) -> None:
+    """End Ray in order, then whatever is left of it by force; at a signal, all by force."""
+
+    def by_force() -> None:
+        _handle_signals(signal.SIG_IGN)
+        kill_descendants()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def at_once(_signal: int, _frame: FrameType | None) -> None:
+        by_force()
+        os._exit(0)  # Python's own end would have Ray look for its processes, for a minute
+
+    _handle_signals(at_once)
     cluster = sys.modules.get("service.cluster")  # not there yet if the signal came early
     try:
         if cluster is not None:
             cluster.stop()
-    except _StopRequestedError:
-        pass
     finally:
-        _handle_signals(signal.SIG_IGN)
-        kill_descendants()
+        by_force()
 
 
 def _private_folder() -> Path:
@@ -178,6 +183,7 @@ def _step(console: Console, name: str) -> Iterator[None]:
 
 
 def _request_stop(_signal: int, _frame: FrameType | None) -> None:
+    _handle_signals(signal.SIG_IGN)
     raise _StopRequestedError
 
 

@@ -1,6 +1,7 @@
 """Tiny models, engines and requests, every part of them with a default."""
 
 import random
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -69,7 +70,7 @@ def make_engine(
     *,
     network: Seq2SeqTransformer | None = None,
     rules: TokenRules | None = None,
-    clock: Callable[[], float] | None = None,
+    clock: Callable[[], float] = time.monotonic,
     **limits: int,
 ) -> Engine:
     """An engine over a tiny network; `limits` are fields of `EngineConfig`."""
@@ -77,7 +78,7 @@ def make_engine(
         network or make_network(),
         rules or make_rules(),
         make_engine_config(**limits),
-        **({} if clock is None else {"clock": clock}),
+        clock=clock,
     )
 
 

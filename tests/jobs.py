@@ -1,4 +1,4 @@
-"""Requests of every kind, arriving and leaving at any step: what the engine's properties range over."""
+"""Requests of every kind, coming and going at any step: what the engine's properties range over."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -65,7 +65,9 @@ tokens = st.integers(1, START - 1)
 def prompts(draw: st.DrawFn) -> Prompt:
     """Sources of up to 12 tokens; the decoder begins with one token, or with a language tag too."""
     prefix = draw(st.sampled_from([(START,), (START, 7)]))
-    return make_prompt(length=draw(st.integers(1, 12)), seed=draw(st.integers(0, 99)), prefix=prefix)
+    return make_prompt(
+        length=draw(st.integers(1, 12)), seed=draw(st.integers(0, 99)), prefix=prefix
+    )
 
 
 @st.composite

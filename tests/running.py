@@ -106,4 +106,13 @@ def value_of(metrics: str, series: str) -> float:
 
 def wait_for_metric(service: RunningService, series: str, value: float) -> None:
     """Return once the series has the value, on whichever replica answers."""
-    wait_until(lambda: value_of(service.metrics(), series) == value, timeout_s=20)
+    seen: list[float] = []
+
+    def is_there() -> bool:
+        seen.append(value_of(service.metrics(), series))
+        return seen[-1] == value
+
+    try:
+        wait_until(is_there, timeout_s=20)
+    except AssertionError as error:
+        raise AssertionError(f"{series} is {seen[-1]}, not {value}") from error

@@ -1,7 +1,7 @@
 """Beam search with the semantics of Hugging Face's `generate`, on plain numbers.
 
-Each step extends every beam by its best tokens and keeps the `num_beams` best of all. Of the top
-2 * num_beams candidates, those that end and are among the first `num_beams` become finished; the best
+Each step extends every beam by its best tokens and keeps the `num_beams` best of all. Of the top 2
+* num_beams candidates, those that end and are among the first `num_beams` become finished; the best
 of the others live on. Finished hypotheses are ranked by log-probability / length ** length_penalty.
 """
 
@@ -31,8 +31,9 @@ class _Continuation:
 class BeamSearch:
     """The `num_beams` most promising hypotheses, side by side.
 
-    There are always that many. Where fewer differ (at the start all are the prefix, and after a forced
-    token there is still but one), the others are copies with a log-probability of -inf, and say nothing.
+    There are always that many. Where fewer differ (at the start all are the prefix, and after a
+    forced token there is still but one), the others are copies with a log-probability of -inf, and
+    say nothing.
     """
 
     def __init__(

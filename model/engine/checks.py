@@ -1,4 +1,4 @@
-"""What an engine refuses before it starts: whatever would fail in the middle of everybody's step."""
+"""What an engine refuses beforehand, as it would fail in the middle of everybody's step."""
 
 from collections.abc import Iterable
 
@@ -10,24 +10,29 @@ from model.tokenizer.prompt import Prompt
 
 
 def check_setup(config: TransformerConfig, rules: TokenRules, limits: EngineConfig) -> None:
-    """Refuses token ids that the vocabulary lacks, and sequences longer than the network's positions.
+    """Refuses tokens that the vocabulary lacks, and sequences longer than the positions.
 
     Raises:
         ConfigError: Says which.
     """
     forced = {"forced_bos_id": rules.forced_bos_id, "forced_eos_id": rules.forced_eos_id}
-    named: dict[str, Iterable[int]] = {"eos_ids": rules.eos_ids, "suppressed_ids": rules.suppressed_ids}
+    named: dict[str, Iterable[int]] = {
+        "eos_ids": rules.eos_ids,
+        "suppressed_ids": rules.suppressed_ids,
+    }
     named |= {field: [token_id] for field, token_id in forced.items() if token_id is not None}
     for field, ids in named.items():
         unknown = _first_unknown(ids, config.target_vocab_size)
         if unknown is not None:
             raise ConfigError(
-                f"{field}: token {unknown} is not among the {config.target_vocab_size} the model writes"
+                f"{field}: token {unknown} is not among the {config.target_vocab_size} "
+                "that the model writes"
             )
     for field in ("max_source_tokens", "max_target_tokens"):
         if getattr(limits, field) > config.max_positions:
             raise ConfigError(
-                f"{field}: {getattr(limits, field)} is above the model's {config.max_positions} positions"
+                f"{field}: {getattr(limits, field)} is above the {config.max_positions} positions "
+                "of the model"
             )
 
 
@@ -38,8 +43,8 @@ def check_request(
 
     Raises:
         InputTooLongError: The source exceeds `max_source_tokens`.
-        InvalidParamsError: A token that the vocabulary lacks, an empty prompt, or an output that could
-            exceed `max_target_tokens`.
+        InvalidParamsError: A token that the vocabulary lacks, an empty prompt, or an output that
+            could exceed `max_target_tokens`.
     """
     num_tokens = len(prompt.encoder_ids)
     if num_tokens > limits.max_source_tokens:
@@ -53,7 +58,9 @@ def check_request(
             raise InvalidParamsError(field, "is empty; at least 1 token is needed")
         unknown = _first_unknown(ids, vocab_size)
         if unknown is not None:
-            raise InvalidParamsError(field, f"token {unknown} is not between 0 and {vocab_size - 1}")
+            raise InvalidParamsError(
+                field, f"token {unknown} is not between 0 and {vocab_size - 1}"
+            )
     _check_length(prompt, params, limits)
 
 
@@ -62,7 +69,8 @@ def _check_length(prompt: Prompt, params: GenerationParams, limits: EngineConfig
     if len(params.target_prefix_ids) >= room:
         raise InvalidParamsError(
             "target_prefix",
-            f"{len(params.target_prefix_ids)} tokens leave nothing of the {room} this model can write",
+            f"{len(params.target_prefix_ids)} tokens leave nothing of the {room} "
+            "this model can write",
         )
     room -= len(params.target_prefix_ids)
     if params.max_new_tokens > room:

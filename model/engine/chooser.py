@@ -1,4 +1,4 @@
-"""From logits to the candidates each search is given: greedy, sampled, or the best of every beam."""
+"""From hidden states to what each search is given: the best token, a drawn one, or several."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,35 +12,41 @@ from model.engine.ranking import top_tokens
 from model.engine.request import Request
 from model.engine.sampler import Sampler
 from model.engine.search import Candidate
+from model.engine.shortlist import Shortlist
+from model.transformer.seq2seq import Seq2SeqTransformer
 
 Candidates = list[list[Candidate]]  # for each live hypothesis of a request
 
 
 class Chooser:
-    """Turns the logits of a whole step into candidates, with as few passes over them as possible."""
+    """Turns a step's hidden states into candidates, with as few passes over logits as possible."""
 
-    def __init__(self, rules: TokenRules) -> None:
+    def __init__(self, rules: TokenRules, network: Seq2SeqTransformer) -> None:
         self._suppressed = list(rules.suppressed_ids)
+        self._network = network
+        self._shortlist = None
+        weight = network.output_weight
+        if Shortlist.pays_off(weight):
+            self._shortlist = Shortlist(weight, network.output_bias, suppressed=self._suppressed)
 
     @torch.inference_mode()
     def choose(
-        self, logits: Tensor, requests: Sequence[Request], samplers: Mapping[str, Sampler]
+        self, hidden: Tensor, requests: Sequence[Request], samplers: Mapping[str, Sampler]
     ) -> list[Candidates]:
         """The candidates of each request; a hypothesis that nothing may follow has none.
 
         Args:
-            logits: (rows, vocab) of the step; changed in place.
+            hidden: (rows, d_model), what the decoder made of each row's last token.
             requests: those whose next token depends on them.
             samplers: by request id, of those that sample.
         """
         if all(_is_plain(request) for request in requests):
-            self._suppress(logits)
-            values, token_ids = (best[:, 0].tolist() for best in top_tokens(logits.float(), 1))
+            values, token_ids = (best.tolist() for best in self._best(hidden))
             return [
                 [_at_most_one(token_ids[row], values[row], log_prob=0.0) for row in request.rows]
                 for request in requests
             ]
-        logits = logits.float()
+        logits = self._network.logits(hidden).float()
         normalizers = logits.logsumexp(dim=-1, keepdim=True)
         self._suppress(logits)
         ranked = self._rank_beams(logits, normalizers, requests)
@@ -50,6 +56,15 @@ class Chooser:
             else self._choose_one(logits, normalizers, request, samplers.get(request.request_id))
             for request in requests
         ]
+
+    def _best(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """The largest logit of each row and its token, both (rows,)."""
+        if self._shortlist is not None:
+            return self._shortlist.best(hidden)
+        logits = self._network.logits(hidden).float()
+        self._suppress(logits)
+        values, token_ids = top_tokens(logits, 1)
+        return values[:, 0], token_ids[:, 0]
 
     def _suppress(self, logits: Tensor) -> None:
         if self._suppressed:
@@ -76,7 +91,11 @@ class Chooser:
         most = max(request.search.num_candidates for request in searches)
         values, token_ids = top_tokens(scores, min(most, scores.shape[-1]))
         beams = [
-            [Candidate(*candidate) for candidate in zip(*best, strict=True) if candidate[1] > HIDDEN]
+            [
+                Candidate(*candidate)
+                for candidate in zip(*best, strict=True)
+                if candidate[1] > HIDDEN
+            ]
             for best in zip(token_ids.tolist(), values.tolist(), strict=True)
         ]
         taken = iter(beams)
@@ -90,8 +109,8 @@ class Chooser:
     ) -> Candidates:
         """One token for each hypothesis of a greedy or sampling request.
 
-        Its log-probability is the network's own: rules and temperature change what is chosen, not how
-        sure the network was.
+        Its log-probability is the network's own: rules and temperature change what is chosen, not
+        how sure the network was.
         """
         candidates: Candidates = []
         for row, sequence in zip(request.rows, request.search.sequences, strict=True):

@@ -61,6 +61,7 @@ class EngineConfig:
         fitting = self.kv_cache_bytes // bytes_per_row
         if fitting < 1:
             raise ConfigError(
-                f"kv_cache_bytes: {self.kv_cache_bytes} is below the {bytes_per_row} bytes of one row"
+                f"kv_cache_bytes: {self.kv_cache_bytes} is below the {bytes_per_row} bytes "
+                "of one row"
             )
         return min(self.max_rows, fitting)

@@ -51,7 +51,7 @@ class Engine:
             network, config, cache_dtype=cache_dtype or network.embedding.weight.dtype
         )
         self._scheduler = Scheduler(config, num_rows=self._runner.num_rows)
-        self._chooser = Chooser(rules)
+        self._chooser = Chooser(rules, network)
         self._requests: dict[str, Request] = {}
         self._samplers: dict[str, Sampler] = {}
         self._num_decoded = 0
@@ -120,7 +120,7 @@ class Engine:
         for request in batch.encode:
             request.admitted_s = self._clock()
         self._num_decoded = batch.num_rows
-        logits = self._runner.run(batch)
+        hidden = self._runner.run(batch)
         for request in batch.decode:
             request.num_computed += 1
         deciding = [
@@ -128,8 +128,9 @@ class Engine:
             for request in batch.decode
             if request.num_computed == len(request.search.sequences[0])
         ]
-        if logits is not None:
-            outputs.extend(self._advance(request, found) for request, found in self._decide(deciding, logits))
+        if hidden is not None:
+            decided = self._decide(deciding, hidden)
+            outputs.extend(self._advance(request, found) for request, found in decided)
         return outputs
 
     def stats(self) -> EngineStats:
@@ -174,16 +175,16 @@ class Engine:
         )
 
     def _decide(
-        self, requests: list[Request], logits: torch.Tensor
+        self, requests: list[Request], hidden: torch.Tensor
     ) -> list[tuple[Request, list[list[Candidate]]]]:
-        """Each request with the candidates of its hypotheses: forced ones, or chosen by the logits."""
+        """Each request with its hypotheses' candidates: forced ones, or the network's choice."""
         forced: dict[str, int] = {}
         for request in requests:
             token_id = forced_token(request.search, self._rules)
             if token_id is not None:
                 forced[request.request_id] = token_id
         free = [request for request in requests if request.request_id not in forced]
-        chosen = iter(self._chooser.choose(logits, free, self._samplers) if free else [])
+        chosen = iter(self._chooser.choose(hidden, free, self._samplers) if free else [])
         return [
             (request, [[Candidate(forced[request.request_id], 0.0)] for _ in request.rows])
             if request.request_id in forced
@@ -207,7 +208,7 @@ class Engine:
         return RequestOutput(request_id=request.request_id, new_token_ids=new_token_ids)
 
     def _reassign_rows(self, request: Request, parents: list[int]) -> None:
-        """Each hypothesis inherits its parent's row; where several have one parent, all but one copy it."""
+        """Each one inherits its parent's row; of several with one parent, all but one copy."""
         if parents == list(range(len(request.rows))):
             return
         rows: list[int] = []
@@ -237,7 +238,9 @@ class Engine:
 
     def _expire(self) -> list[RequestOutput]:
         now = self._clock()
-        late = [r for r in self._requests.values() if r.deadline_s is not None and r.deadline_s <= now]
+        late = [
+            r for r in self._requests.values() if r.deadline_s is not None and r.deadline_s <= now
+        ]
         for request in late:
             del self._requests[request.request_id]
             self._forget(request)

@@ -64,6 +64,13 @@ class Tables:
                 used = table[:, :, :num_tokens]
                 used.index_copy_(0, targets, used.index_select(0, sources))
 
+    def scrub(self) -> None:
+        """Puts 0 in place of what is not finite; even hidden it would spread, as NaN * 0 is NaN."""
+        for layer in self.layers:
+            for table in layer:
+                is_dirty = ~table.flatten(1).isfinite().all(dim=1)
+                table[is_dirty] = table[is_dirty].nan_to_num(0.0, 0.0, 0.0)
+
     def _grown(self, table: Tensor) -> Tensor:
         larger = self._empty(self.capacity)
         larger[:, :, : table.shape[2]] = table
@@ -77,7 +84,7 @@ class Tables:
 
 
 class KVCache:
-    """The tables of one engine: `own` has a row for each hypothesis, `source` one for each request."""
+    """The tables of one engine: a row in `own` per hypothesis, one in `source` per request."""
 
     def __init__(
         self,

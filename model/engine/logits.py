@@ -1,7 +1,7 @@
-"""Rules that change the scores of single tokens before one is chosen; as in Hugging Face's `generate`.
+"""Rules that change scores before a token is chosen; as in Hugging Face's `generate`.
 
-Each rule looks at the tokens of one hypothesis so far (decoder prefix included) and edits its row of
-scores in place. Most requests use none, so most steps skip all of this.
+Each rule looks at the tokens of one hypothesis so far (decoder prefix included) and edits its row
+of scores in place. Most requests use none, so most steps skip all of this.
 """
 
 from collections.abc import Sequence
@@ -61,7 +61,7 @@ def has_token_rules(params: GenerationParams) -> bool:
 
 
 def forced_token(search: Search, rules: TokenRules) -> int | None:
-    """The token that must come next whatever the scores say, if any; the same for all hypotheses."""
+    """The token that must come next whatever the scores say, if any; the same for all beams."""
     frame, sequence = search.frame, search.sequences[0]
     num_generated = frame.num_generated(sequence)
     if rules.forced_eos_id is not None and num_generated == frame.max_new_tokens - 1:

@@ -1,6 +1,7 @@
-"""Carries out a batch: lists of tokens become tensors, go through the network, and come back as candidates.
+"""Carries out a batch: lists of tokens become tensors and go through the network.
 
-This is the only place where requests meet tensors. One transfer to the device and one back per step.
+This is the only place where requests meet tensors. One transfer to the device and one back per
+step.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from model.engine.request import Request
 from model.transformer.attention import HIDDEN, Fan, Memory, padding_bias
 from model.transformer.seq2seq import Seq2SeqTransformer
 
-# Sources of one encoder call differ in length by at most this ratio: padding costs as much as tokens.
+# Sources of one encoder call differ in length by at most this ratio: padding costs like tokens.
 MAX_PADDING_RATIO = 1.3
 
 
@@ -48,7 +49,8 @@ class ModelRunner:
         """Does what the batch says.
 
         Returns:
-            Logits of every row, (rows, vocab), or None when nobody's next token depends on them.
+            The hidden state of every row's new token, (rows, d_model), or None when nobody's next
+            token depends on them.
         """
         if batch.row_moves:
             longest = max(request.num_computed for request in batch.decode)
@@ -65,9 +67,11 @@ class ModelRunner:
         """Gives hypotheses that branched off a cache of their own."""
         self._cache.own.copy(copies, num_tokens=num_keys)
 
+    @torch.inference_mode()
     def scrub(self) -> None:
-        """Takes the traces of numbers that are none out of the cache."""
-        self._cache.scrub()
+        """Takes out of the caches what is not a number, lest it reach whoever comes next."""
+        self._cache.own.scrub()
+        self._cache.source.scrub()
 
     def _encode(self, requests: Sequence[Request]) -> None:
         for group in _similar_lengths(requests):
@@ -102,7 +106,7 @@ class ModelRunner:
         )
         if not any(request.wants_logits for request in batch.decode):
             return None
-        return self._network.logits(hidden[:, 0])
+        return hidden[:, 0]
 
     def _future(self, positions: Tensor, num_keys: int) -> Tensor:
         """Hides the keys after each row's own position, (rows, 1, 1, num_keys)."""

@@ -1,4 +1,4 @@
-"""How one request wants its output generated: names and meanings as in Hugging Face's `generate`."""
+"""How one request wants its output: names and meanings as in Hugging Face's `generate`."""
 
 import math
 from dataclasses import dataclass
@@ -49,7 +49,9 @@ class GenerationParams:
     top_p: float | None = None
     seed: int | None = None
     target_prefix_ids: tuple[int, ...] = ()  # forced beginning of the output
-    return_scores: bool = False  # greedy and sampling: log-probabilities are worth a pass over the logits
+    return_scores: bool = (
+        False  # greedy and sampling: log-probabilities are worth a pass over the logits
+    )
 
     def __post_init__(self) -> None:
         _check("max_new_tokens", self.max_new_tokens, low=1)
@@ -105,6 +107,4 @@ def _check_above_0(field: str, value: Any, *, high: float) -> None:
 
 def _check_is_number(field: str, value: Any, *, is_whole: bool) -> None:
     if isinstance(value, bool) or not isinstance(value, int if is_whole else int | float):
-        raise InvalidParamsError(
-            field, f"{value!r} is not a {'whole ' if is_whole else ''}number"
-        )
+        raise InvalidParamsError(field, f"{value!r} is not a {'whole ' if is_whole else ''}number")

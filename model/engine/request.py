@@ -26,8 +26,8 @@ class Request:
         slot: The row of the cross-attention memory; None until it is admitted.
         admitted_s: When it left the queue, on the engine's clock.
         first_token_s: When its first token was chosen.
-        num_computed: Target tokens whose keys and values are cached, the same for all rows. While it
-            is behind the end of the sequences, the next token is known and no logits are needed.
+        num_computed: Target tokens whose keys and values are cached, the same for all rows. While
+            it is behind the end of the sequences, the next token is known and no logits are needed.
     """
 
     request_id: str
@@ -79,8 +79,8 @@ class RequestOutput:
     """What one step brought one request.
 
     `new_token_ids` are final (greedy and single samples; beams can still change their mind, so they
-    come with the end). `hypotheses`, best first, `finish_reason` and `timing` are set in the last output;
-    one that ends with DEADLINE or ERROR has no hypotheses.
+    come with the end). `hypotheses`, best first, `finish_reason` and `timing` are set in the last
+    output; one that ends with DEADLINE or ERROR has no hypotheses.
     """
 
     request_id: str

@@ -7,15 +7,14 @@ from torch import Tensor
 
 from model.engine.params import GenerationParams
 
-
 _MIN_TEMPERATURE = 1e-30  # what float32 can still divide by
 
 
 class Sampler:
     """The random numbers of one request: one stream for each of its samples.
 
-    The numbers come from Python's generator, not torch's, so that a seed means the same on a CPU and
-    a GPU, and whoever else is in the batch.
+    The numbers come from Python's generator, not torch's, so that a seed means the same on a CPU
+    and a GPU, and whoever else is in the batch.
     """
 
     def __init__(self, params: GenerationParams) -> None:
@@ -42,8 +41,8 @@ class Sampler:
 def candidates(logits: Tensor, params: GenerationParams) -> tuple[Tensor, Tensor]:
     """The tokens that may be drawn, most probable first.
 
-    Temperature, then top-k (Fan et al., 2018), then top-p (Holtzman et al., 2020): the fewest tokens
-    whose probabilities sum to at least `top_p`.
+    Temperature, then top-k (Fan et al., 2018), then top-p (Holtzman et al., 2020): the fewest
+    tokens whose probabilities sum to at least `top_p`.
 
     Args:
         logits: (vocab,), float32; the largest is finite.
@@ -52,7 +51,9 @@ def candidates(logits: Tensor, params: GenerationParams) -> tuple[Tensor, Tensor
     Returns:
         Probabilities and token ids, both (candidates,).
     """
-    num_candidates = logits.shape[-1] if params.top_k is None else min(params.top_k, logits.shape[-1])
+    num_candidates = (
+        logits.shape[-1] if params.top_k is None else min(params.top_k, logits.shape[-1])
+    )
     values, token_ids = logits.topk(num_candidates)
     if params.temperature is not None:
         # The best becomes 0 first, so that the smallest temperature makes no infinity of it.

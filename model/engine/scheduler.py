@@ -1,7 +1,7 @@
 """Who decodes next: continuous batching decided on plain integers.
 
-Each step encodes the newly admitted requests, then decodes everybody by one token. A request joins as
-soon as there are rows for all its hypotheses, and leaves, rows freed, the moment it ends.
+Each step encodes the newly admitted requests, then decodes everybody by one token. A request joins
+as soon as there are rows for all its hypotheses, and leaves, rows freed, the moment it ends.
 """
 
 from collections import deque
@@ -17,8 +17,8 @@ from model.errors import QueueFullError
 class Scheduler:
     """Admits waiting requests, interactive ones first, each class in order of arrival.
 
-    A bulk request at the head of its queue is never overtaken for ever: interactive requests go first
-    only while `_BULK_TURN` of them at most have been admitted since the last bulk one.
+    A bulk request at the head of its queue is never overtaken for ever: interactive requests go
+    first only while `_BULK_TURN` of them at most have been admitted since the last bulk one.
     """
 
     _BULK_TURN = 8
@@ -76,7 +76,7 @@ class Scheduler:
         request.status = RequestStatus.FINISHED
 
     def resize_rows(self, request: Request, *, keep: list[int]) -> None:
-        """Frees the rows of a running request that are not among those to keep, in their new order."""
+        """Frees a running request's rows but those to keep, which are in their new order."""
         for row in set(request.rows) - set(keep):
             self._rows.free(row)
         request.rows = keep
@@ -104,7 +104,9 @@ class Scheduler:
         rows = sorted(row for request in self._running.values() for row in request.rows)
         slots = sorted(r.slot for r in self._running.values() if r.slot is not None)
         if len(set(rows)) != len(rows) or len(rows) != self._rows.num_taken:
-            raise RuntimeError(f"running requests hold rows {rows}, {self._rows.num_taken} are taken")
+            raise RuntimeError(
+                f"running requests hold rows {rows}, {self._rows.num_taken} are taken"
+            )
         if len(set(slots)) != len(slots) or len(slots) != self._slots.num_taken:
             raise RuntimeError(
                 f"running requests hold memories {slots}, {self._slots.num_taken} are taken"

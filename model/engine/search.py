@@ -1,7 +1,7 @@
 """How hypotheses grow from one step to the next: plain Python, no tensors.
 
-A search is given, for each live hypothesis, its best continuations, and answers which hypotheses live
-on. It never sees logits, so it can be tested with numbers written by hand.
+A search is given, for each live hypothesis, its best continuations, and answers which hypotheses
+live on. It never sees logits, so it can be tested with numbers written by hand.
 """
 
 from collections.abc import Sequence
@@ -24,9 +24,10 @@ class Hypothesis:
     """One finished output.
 
     Attributes:
-        token_ids: What was generated, forced prefix included, without start token and end of sentence.
-        num_generated: Tokens that were chosen: forced first and last ones and the end of sentence count,
-            a forced prefix does not.
+        token_ids: What was generated, forced prefix included, without start token and end of
+            sentence.
+        num_generated: Tokens that were chosen: forced first and last ones and the end of sentence
+            count, a forced prefix does not.
         log_prob: The sum over the generated tokens; a forced token adds 0.
         rank: What candidates are ordered by, the length-penalised log-probability.
         finish_reason: STOP or LENGTH.
@@ -65,7 +66,9 @@ class Frame:
     def num_generated(self, sequence: Sequence[int]) -> int:
         return len(sequence) - len(self.prefix_ids)
 
-    def finish(self, sequence: Sequence[int], *, log_prob: float, length_penalty: float) -> Hypothesis:
+    def finish(
+        self, sequence: Sequence[int], *, log_prob: float, length_penalty: float
+    ) -> Hypothesis:
         """The finished form of a sequence that ends in its last token."""
         num_generated = self.num_generated(sequence)
         stopped = sequence[-1] in self.eos_ids

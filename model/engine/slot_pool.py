@@ -1,7 +1,7 @@
 """Which rows of a fixed-size table are taken; plain integers.
 
-The taken rows are kept dense, 0 to n - 1, so that a step computes on one slice of each cache table and
-never gathers. A leaver's row is refilled by the next comer, or, if none comes, by the last row.
+The taken rows are kept dense, 0 to n - 1, so that a step computes on one slice of each cache table
+and never gathers. A leaver's row is refilled by the next comer, or, if none comes, by the last row.
 """
 
 import heapq

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from model.config import Activation
+from model.transformer.layers import FeedForward
 from model.transformer.seq2seq import Seq2SeqTransformer
 
 _TYPICAL_ROWS = 32  # what the bfloat16 layout is chosen for; any number of rows may come
@@ -20,11 +22,23 @@ _INT8_ENGINE = "fbgemm"
 MakeLinear = Callable[[Tensor, Tensor | None], nn.Module]
 
 
+# What a non-linearity is called by the kernel that can apply it to a product at once.
+_FUSED = {
+    Activation.RELU: ("relu", ""),
+    Activation.GELU: ("gelu", "none"),
+    Activation.GELU_TANH: ("gelu", "tanh"),
+    Activation.SILU: ("swish", ""),
+}
+
+
 class PackedLinear(nn.Module):
     """`nn.Linear` in bfloat16 for inference, with oneDNN's own weight layout."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, *, activation: Activation | None = None
+    ) -> None:
         super().__init__()
+        self._fused = ("none", "") if activation is None else _FUSED[activation]
         self.weight = torch.ops.mkldnn._reorder_linear_weight(  # noqa: SLF001 - no public name
             weight.detach().contiguous(), _TYPICAL_ROWS
         )
@@ -40,9 +54,9 @@ class PackedLinear(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: (..., in) bfloat16; returns (..., out)."""
+        """x: (..., in) bfloat16; returns (..., out), through the activation if there is one."""
         return torch.ops.mkldnn._linear_pointwise(  # noqa: SLF001 - no public name
-            x, self.weight, self.bias, "none", [], ""
+            x, self.weight, self.bias, self._fused[0], [], self._fused[1]
         )
 
 
@@ -104,3 +118,14 @@ def replace_linears(network: Seq2SeqTransformer, make: MakeLinear) -> None:
         for name, child in module.named_children():
             if isinstance(child, nn.Linear) and child is not network.output:
                 setattr(module, name, make(child.weight, child.bias))
+
+
+def pack_linears(network: Seq2SeqTransformer) -> None:
+    """`replace_linears` with `PackedLinear`; the one before a non-linearity applies that, too."""
+    for module in network.modules():
+        if isinstance(module, FeedForward):
+            activation = network.config.activation
+            up = PackedLinear(module.up.weight, module.up.bias, activation=activation)
+            module.add_module("up", up)
+            module.activation = nn.Identity()
+    replace_linears(network, PackedLinear)

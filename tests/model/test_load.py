@@ -104,19 +104,19 @@ def test_generation_defaults_are_read_from_config_json(write_model: Write) -> No
     }
 
 
-def test_generation_config_json_goes_before_config_json(write_model: Write) -> None:
+def test_where_there_is_a_generation_config_json_it_alone_decides(write_model: Write) -> None:
+    """As in `generate`."""
     generation = {"num_beams": 2, "max_new_tokens": 7, "no_repeat_ngram_size": 3}
     model = load(write_model(generation, num_beams=6, max_length=20, repetition_penalty=1.2))
     assert model.generation == {
         "num_beams": 2,
         "max_new_tokens": 7,
         "no_repeat_ngram_size": 3,
-        "repetition_penalty": 1.2,
     }
 
 
 def test_a_null_in_generation_config_json_is_no_value(write_model: Write) -> None:
-    assert load(write_model({"num_beams": None}, num_beams=6)).generation == {"num_beams": 6}
+    assert load(write_model({"num_beams": None, "max_length": None})).generation == {}
 
 
 def test_rules_for_tokens_are_read_from_either_file(write_model: Write) -> None:

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import PreTrainedModel
 
 from model.families.registry import family_of
 from model.transformer.seq2seq import Seq2SeqTransformer
 from model.weights.checkpoint import Checkpoint, read_json
 from model.weights.loading import load_network
-from tests.parity.references import make_bart, make_marian, randomize, save
+from tests.parity.references import Reference, make_bart, make_marian, randomize, save
 
 EVERY_FAMILY: dict[str, dict[str, Any]] = {
     "as usual": {},
@@ -57,7 +56,7 @@ MARIAN_ONLY: dict[str, dict[str, Any]] = {
     },
 }
 
-Make = Callable[..., PreTrainedModel]
+Make = Callable[..., Reference]
 MODELS = [
     *(pytest.param(make_marian, c, id=f"marian, {k}") for k, c in EVERY_FAMILY.items()),
     *(pytest.param(make_marian, c, id=f"marian, {k}") for k, c in MARIAN_ONLY.items()),

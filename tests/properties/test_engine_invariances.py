@@ -1,6 +1,6 @@
-"""What must hold for any mix of requests: the batch decides when an answer comes, never what it is."""
+"""For any mix of requests: the batch decides when an answer comes, never what it is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -9,25 +9,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from model.engine import kv_cache
 from model.engine.batch import Batch
 from model.engine.beam_search import BeamSearch
 from model.engine.config import TokenRules
-from model.engine.engine import Engine
 from model.engine.model_runner import ModelRunner
 from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.request import RequestOutput
 from model.engine.search import Candidate, Frame, Hypothesis, Search
 from model.tokenizer.prompt import Prompt
 from model.transformer.seq2seq import Seq2SeqTransformer
-from tests.factories import EOS, START, answer, make_engine, make_rules
 from tests.clocks import FakeClock
+from tests.factories import EOS, START, answer, make_engine, make_rules
 from tests.jobs import Job, alone, jobs, networks, parameters, prompts, rules, run_together
 
-Step = tuple[Prompt, tuple[int, ...], Tensor]  # what a row had read and written, and its logits
+Step = tuple[Prompt, tuple[int, ...], Tensor]  # what a row had read and written, and its state
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_tables() -> Iterator[None]:
+    """Cache tables that begin small, so that they grow in the middle of everything."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kv_cache, "_FIRST_CAPACITY", 2)
+        yield
 
 
 class RecordingRunner:
-    """A model runner that remembers which logits it gave for which sequence."""
+    """A model runner that remembers what it made of which sequence."""
 
     def __init__(self, runner: ModelRunner) -> None:
         self._runner = runner
@@ -36,20 +44,19 @@ class RecordingRunner:
         self.steps: list[Step] = []
 
     def run(self, batch: Batch) -> Tensor | None:
-        logits = self._runner.run(batch)
-        if logits is not None:
+        hidden = self._runner.run(batch)
+        if hidden is not None:
             for request in batch.decode:
                 for row, sequence in zip(request.rows, request.search.sequences, strict=True):
                     read = tuple(sequence[: request.num_computed + 1])
-                    self.steps.append((request.prompt, read, logits[row].clone()))
-        return logits
+                    self.steps.append((request.prompt, read, hidden[row].clone()))
+        return hidden
 
 
-def full_forward(
-    network: Seq2SeqTransformer, prompt: Prompt, sequence: Sequence[int]
-) -> Tensor:
+def full_forward(network: Seq2SeqTransformer, prompt: Prompt, sequence: Sequence[int]) -> Tensor:
     """Logits after every position of a sequence, (length, vocab), with no cache and no batch."""
-    return network(torch.tensor([prompt.encoder_ids]), torch.tensor([sequence]))[0]
+    logits: Tensor = network(torch.tensor([prompt.encoder_ids]), torch.tensor([sequence]))
+    return logits[0]
 
 
 def same_answer(one: RequestOutput, other: RequestOutput) -> None:
@@ -64,7 +71,9 @@ def test_a_request_gets_the_same_answer_alone_and_in_company(
     network: Seq2SeqTransformer, token_rules: TokenRules, todo: list[Job], max_rows: int
 ) -> None:
     """Few rows, so that requests queue, and those who leave make others move."""
-    engine = make_engine(network=network, rules=token_rules, max_rows=max_rows, max_encode_tokens=15)
+    engine = make_engine(
+        network=network, rules=token_rules, max_rows=max_rows, max_encode_tokens=15
+    )
     outputs = run_together(engine, todo)
     for number, job in enumerate(todo):
         finished = bool(outputs[number]) and outputs[number][-1].finish_reason is not None
@@ -82,9 +91,9 @@ def test_cached_logits_equal_the_full_forward(
     engine._runner = recorder  # type: ignore[assignment]
     run_together(engine, todo)
     assert recorder.steps
-    for prompt, sequence, logits in recorder.steps:
+    for prompt, sequence, hidden in recorder.steps:
         expected = full_forward(network, prompt, sequence)[-1]
-        torch.testing.assert_close(logits, expected, rtol=0, atol=1e-9)
+        torch.testing.assert_close(network.logits(hidden), expected, rtol=0, atol=1e-9)
 
 
 @given(networks, rules, jobs())
@@ -187,9 +196,7 @@ def test_one_beam_is_greedy(
 def test_beams_are_those_of_a_search_without_cache(
     network: Seq2SeqTransformer, prompt: Prompt, params: GenerationParams
 ) -> None:
-    plain = replace(
-        params, repetition_penalty=1.0, no_repeat_ngram_size=0, target_prefix_ids=()
-    )
+    plain = replace(params, repetition_penalty=1.0, no_repeat_ngram_size=0, target_prefix_ids=())
     found = answer(make_engine(network=network), prompt, plain).hypotheses
     expected = decode_uncached(network, prompt, beam_search(prompt, plain))
     assert [h.token_ids for h in found] == [h.token_ids for h in expected]

@@ -61,7 +61,8 @@ def test_a_second_service_runs_beside_the_first_and_ctrl_c_leaves_nothing_of_it(
     assert httpx.get(f"{service.url}/ready", timeout=20).status_code == 200
 
 
-def test_a_signal_during_the_start_leaves_nothing_either() -> None:
+@pytest.mark.parametrize("is_hurried", [False, True], ids=["one", "and another"])
+def test_a_signal_during_the_start_leaves_nothing_either(*, is_hurried: bool) -> None:
     process = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "service.cli", "serve", "--port", str(free_port())],
         stdout=subprocess.PIPE,
@@ -78,6 +79,10 @@ def test_a_signal_during_the_start_leaves_nothing_either() -> None:
 
     wait_until(raylet_runs, timeout_s=60)
     process.send_signal(signal.SIGTERM)
+    if is_hurried:
+        assert process.stderr is not None
+        assert any("Stopping" in line for line in process.stderr)
+        process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, ""), err
     assert "Traceback" not in err

@@ -13,12 +13,12 @@ from tests.factories import START, VOCAB_SIZE, make_config, make_engine_config, 
 GOOD = {"encoder_ids": (3, 0), "decoder_prefix_ids": (START,), "target_prefix_ids": ()}
 
 
-def check(*, max_new_tokens: int = 4, **ids: Any) -> None:
-    parts = {**GOOD, **ids}
+def check(**changes: Any) -> None:
+    parts: dict[str, Any] = {"max_new_tokens": 4, **GOOD, **changes}
     check_request(
         Prompt(parts["encoder_ids"], parts["decoder_prefix_ids"]),
         GenerationParams(
-            max_new_tokens=max_new_tokens, target_prefix_ids=parts["target_prefix_ids"]
+            max_new_tokens=parts["max_new_tokens"], target_prefix_ids=parts["target_prefix_ids"]
         ),
         config=make_config(),
         limits=make_engine_config(max_source_tokens=6, max_target_tokens=10),
@@ -80,5 +80,5 @@ def test_a_rule_about_a_token_the_model_lacks_is_refused(field: str, value: obje
 
 @pytest.mark.parametrize("field", ["max_source_tokens", "max_target_tokens"])
 def test_sequences_longer_than_the_positions_are_refused(field: str) -> None:
-    with pytest.raises(ConfigError, match=f"{field}: 49 is above the model's 48 positions"):
+    with pytest.raises(ConfigError, match=f"{field}: 49 is above the 48 positions of the model"):
         check_setup(make_config(), make_rules(), make_engine_config(**{field: 49}))

@@ -39,7 +39,10 @@ NAN = float("nan")
         ({"top_p": 1.01}, "top_p: 1.01 is not above 0 and at most 1.0"),
         ({"seed": 1 << 64}, f"seed: {1 << 64} is not between -{2**64 - 1} and {2**64 - 1}"),
         ({"seed": 0.5}, "seed: 0.5 is not a whole number"),
-        ({"num_beams": 2, "top_k": 3}, "num_beams: 2 beams cannot be combined with sampling; use 1"),
+        (
+            {"num_beams": 2, "top_k": 3},
+            "num_beams: 2 beams cannot be combined with sampling; use 1",
+        ),
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
 )
@@ -47,7 +50,7 @@ def test_a_parameter_out_of_range_is_refused(params: dict[str, Any], sentence: s
     with pytest.raises(InvalidParamsError) as caught:
         GenerationParams(**params)
     assert str(caught.value) == sentence
-    assert caught.value.field == sentence.split(":")[0]
+    assert caught.value.field == sentence.partition(":")[0]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,12 @@ def test_naming_any_sampling_parameter_means_sampling(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("params", "num_rows"),
-    [({}, 1), ({"num_beams": 4}, 4), ({"num_beams": 4, "num_return": 2}, 4), ({"num_return": 3, "seed": 0}, 3)],
+    [
+        ({}, 1),
+        ({"num_beams": 4}, 4),
+        ({"num_beams": 4, "num_return": 2}, 4),
+        ({"num_return": 3, "seed": 0}, 3),
+    ],
     ids=["greedy", "beams", "best of beams", "samples"],
 )
 def test_a_request_takes_a_row_for_each_beam_or_sample(

@@ -1,0 +1,30 @@
+"""Where a request's time went."""
+
+from model.engine.request import Timing
+from tests.factories import make_request
+
+
+def test_a_finished_request_had_a_queue_and_an_inference() -> None:
+    request = make_request()
+    request.arrival_s, request.admitted_s, request.first_token_s = 1.0, 3.0, 4.0
+    assert Timing.of(request, 9.0) == Timing(
+        queue_s=2.0, inference_s=6.0, time_to_first_token_s=3.0
+    )
+
+
+def test_a_request_that_never_left_the_queue_spent_all_its_time_there() -> None:
+    request = make_request()
+    request.arrival_s = 1.0
+    assert Timing.of(request, 9.0) == Timing(
+        queue_s=8.0, inference_s=0.0, time_to_first_token_s=None
+    )
+
+
+def test_the_next_token_is_known_until_the_prefix_is_read() -> None:
+    request = make_request(num_return=2, seed=0)
+    wanted = []
+    for num_computed in range(2):
+        request.num_computed = num_computed
+        wanted.append(request.wants_logits)
+    assert wanted == [True, False]  # the prefix is one token
+    assert request.num_source_tokens == 5

@@ -1,0 +1,95 @@
+"""The checkpoint that ships with the service is an ordinary one: `transformers` agrees with us."""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import MarianMTModel, MarianTokenizer
+
+from model.engine.config import EngineConfig
+from model.engine.engine import Engine
+from model.engine.params import GenerationParams
+from model.engine.search import Hypothesis
+from model.load import BUNDLED, LoadedModel, load_model
+from model.tokenizer.prompt import Translation
+from tests.factories import drain
+from tests.parity.references import generated
+
+SENTENCES = Path(__file__).with_name("sentences.txt")
+MAX_NEW_TOKENS = 64
+BATCH_SIZE = 50
+
+Sentence = tuple[str, str]  # the language to translate into, and the text
+
+
+def read_sentences() -> list[Sentence]:
+    """A hundred English sentences, then a hundred German ones; short ones first.
+
+    Sorted, those that `transformers` computes together need little padding.
+    """
+    lines = SENTENCES.read_text(encoding="utf-8").splitlines()
+    texts = [line for line in lines if line and not line.startswith("#")]
+    sentences = [("de", text) for text in texts[:100]] + [("en", text) for text in texts[100:]]
+    return sorted(sentences, key=lambda sentence: len(sentence[1]))
+
+
+@pytest.fixture(scope="module")
+def model() -> LoadedModel:
+    return load_model(BUNDLED / "translate", dtype="float32", device="cpu")
+
+
+@cache
+def their_tokenizer() -> Any:
+    return MarianTokenizer.from_pretrained(BUNDLED / "translate")
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")
+
+
+def ours(model: LoadedModel, sentences: Sequence[Sentence], num_beams: int) -> list[Hypothesis]:
+    """The best translation of each, all of them in one engine."""
+    limits = EngineConfig(max_source_tokens=128, max_target_tokens=MAX_NEW_TOKENS + 1, max_rows=64)
+    engine = Engine(model.network, model.rules, limits)
+    params = GenerationParams(max_new_tokens=MAX_NEW_TOKENS, num_beams=num_beams)
+    for index, (target_lang, text) in enumerate(sentences):
+        engine.add_request(str(index), model.prompt(text, Translation(target_lang)), params)
+    outputs = drain(engine)
+    return [outputs[str(index)][-1].hypotheses[0] for index in range(len(sentences))]
+
+
+def theirs(sentences: Sequence[Sentence], num_beams: int) -> list[list[int]]:
+    """The tokens of the best translation of each."""
+    network: Any = MarianMTModel.from_pretrained(BUNDLED / "translate", dtype=torch.float32)
+    tokens: list[list[int]] = []
+    for start in range(0, len(sentences), BATCH_SIZE):
+        texts = [f">>{lang}<< {text}" for lang, text in sentences[start : start + BATCH_SIZE]]
+        inputs = their_tokenizer()(texts, return_tensors="pt", padding=True)
+        sequences = network.generate(**inputs, num_beams=num_beams, max_new_tokens=MAX_NEW_TOKENS)
+        tokens += [generated(sequence, [network.config.eos_token_id]) for sequence in sequences]
+    return tokens
+
+
+def test_the_sentences_are_two_hundred_different_ones() -> None:
+    assert len(set(read_sentences())) == 200
+
+
+def test_every_sentence_is_read_alike(model: LoadedModel) -> None:
+    for target_lang, text in read_sentences():
+        prompt = model.prompt(text, Translation(target_lang))
+        expected = their_tokenizer()(f">>{target_lang}<< {text}").input_ids
+        assert list(prompt.encoder_ids) == expected
+
+
+@pytest.mark.parametrize("num_beams", [1, 4])
+def test_every_sentence_is_translated_alike(model: LoadedModel, num_beams: int) -> None:
+    sentences = read_sentences()
+    answers = ours(model, sentences, num_beams)
+    for sentence, answer, tokens in zip(
+        sentences, answers, theirs(sentences, num_beams), strict=True
+    ):
+        assert list(answer.token_ids) == tokens, sentence
+        expected = their_tokenizer().decode(tokens, skip_special_tokens=True)
+        assert model.tokenizer.decode(answer.token_ids) == expected

@@ -1,0 +1,353 @@
+"""Checkpoints on disk, answered from text to text: what a served model does with a request."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model.engine.params import FinishReason
+from model.errors import (
+    CheckpointError,
+    DeadlineExceededError,
+    InputTooLongError,
+    InvalidParamsError,
+    UnsupportedTaskError,
+)
+from model.tokenizer.prompt import Summarization, Translation
+from service.backend import FinishedEvent, GenerateRequest, TokenEvent
+from service.catalogue import CatalogueError, ModelEntry
+from service.host import LocalBackend
+from service.settings import Settings
+from tests.checkpoint_factories import bart_config, marian_config, write_checkpoint, write_json
+from tests.tokenizer_factories import (
+    ENGLISH,
+    GERMAN,
+    make_sentences,
+    train_spm,
+    write_bart_tokenizer,
+    write_marian_tokenizer,
+)
+
+SETTINGS = Settings(num_threads=1, dtype="float32", device="cpu", max_waiting=9)
+TRANSLATOR, SUMMARIZER = "test/translate", "test/summarize"
+GERMAN_PLEASE = Translation("de", "en")
+TEXT = "The quick brown fox jumps over the lazy dog."
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A tiny Marian and a tiny BART, with real tokenizers."""
+    root = tmp_path_factory.mktemp("checkpoints")
+    spm = train_spm([*make_sentences(count=300), *make_sentences(GERMAN, count=300)])
+    marian = write_marian_tokenizer(root / "marian", source=spm, target=spm)
+    vocab = json.loads((marian / "vocab.json").read_text(encoding="utf-8"))
+    pad = vocab["<pad>"]
+    write_checkpoint(
+        marian,
+        marian_config(
+            vocab_size=len(vocab),
+            pad_token_id=pad,
+            decoder_start_token_id=pad,
+            bad_words_ids=[[pad]],
+            num_beams=3,
+        ),
+    )
+    bart = write_bart_tokenizer(root / "bart", sentences=make_sentences(count=300), vocab_size=300)
+    write_checkpoint(bart, bart_config(vocab_size=300))
+    return {TRANSLATOR: marian, SUMMARIZER: bart}
+
+
+def entry(folders: dict[str, Path], name: str = TRANSLATOR, **changes: Any) -> ModelEntry:
+    defaults: dict[str, Any] = {"name": name, "path": str(folders[name]), "task": "translation"}
+    defaults |= {"pairs": ("en-de",)} if name == TRANSLATOR else {"task": "summarization"}
+    return ModelEntry.model_validate({**defaults, **changes})
+
+
+@pytest.fixture(scope="module")
+def backend(folders: dict[str, Path]) -> Iterator[LocalBackend]:
+    served = LocalBackend([entry(folders), entry(folders, SUMMARIZER)], SETTINGS)
+    yield served
+    served.close()
+
+
+def make_request(text: str = TEXT, **changes: Any) -> GenerateRequest:
+    """A translation; `changes` are fields of the request, or generation parameters."""
+    fields = {name: changes.pop(name) for name in list(changes) if name in _FIELDS}
+    request = GenerateRequest(
+        request_id="r", model=TRANSLATOR, text=text, task=GERMAN_PLEASE, overrides=changes
+    )
+    return replace(request, **fields)
+
+
+_FIELDS = set(GenerateRequest.__dataclass_fields__)
+
+
+async def generate(backend: LocalBackend, request: GenerateRequest) -> tuple[str, FinishedEvent]:
+    """The pieces that were streamed, joined, and the end."""
+    events = [event async for event in backend.generate(request)]
+    *pieces, last = events
+    assert isinstance(last, FinishedEvent)
+    assert all(isinstance(piece, TokenEvent) for piece in pieces)
+    return "".join(piece.text for piece in pieces if isinstance(piece, TokenEvent)), last
+
+
+async def test_a_text_is_answered_by_a_text(backend: LocalBackend) -> None:
+    streamed, last = await generate(backend, make_request())
+    assert streamed == ""
+    (output,) = last.outputs
+    assert output.text
+    assert last.input_tokens == await backend.count_tokens(TRANSLATOR, TEXT, GERMAN_PLEASE)
+    assert last.output_tokens >= len(output.token_ids)
+    assert last.queue_s >= 0
+    assert last.inference_s > 0
+
+
+@pytest.mark.parametrize("name", [TRANSLATOR, SUMMARIZER])
+@pytest.mark.parametrize("prefix", [None, "der Hund", "größer  "])
+async def test_streamed_pieces_joined_are_the_text(
+    backend: LocalBackend, name: str, prefix: str | None
+) -> None:
+    request = make_request(
+        "The fox",
+        model=name,
+        task=GERMAN_PLEASE if name == TRANSLATOR else Summarization(),
+        target_prefix=prefix,
+        stream=True,
+        temperature=3.0,
+        max_new_tokens=12,
+    )
+    seen = set()
+    for seed in range(8):
+        seeded = replace(request, overrides={**request.overrides, "seed": seed})
+        streamed, last = await generate(backend, seeded)
+        assert streamed == last.outputs[0].text
+        seen.add(streamed)
+    assert len(seen) > 4
+
+
+async def test_a_forced_beginning_begins_the_text(backend: LocalBackend) -> None:
+    _, last = await generate(backend, make_request(target_prefix="der Hund"))
+    assert last.outputs[0].text.startswith("der Hund")
+
+
+async def test_beams_stream_nothing_not_even_a_forced_beginning(backend: LocalBackend) -> None:
+    request = make_request(stream=True, target_prefix="der Hund", num_beams=2)
+    streamed, last = await generate(backend, request)
+    assert streamed == ""
+    assert last.outputs[0].text.startswith("der Hund")
+
+
+async def test_a_stream_that_is_refused_sent_nothing_before(backend: LocalBackend) -> None:
+    request = make_request(stream=True, target_prefix="der", num_beams=1, timeout_s=0.0)
+    events = backend.generate(request)
+    with pytest.raises(DeadlineExceededError):
+        await anext(events)
+
+
+async def test_alternatives_come_best_first_with_scores(backend: LocalBackend) -> None:
+    request = make_request(num_beams=4, num_return=3, return_scores=True, length_penalty=1.0)
+    _, last = await generate(backend, request)
+    scores = [output.score for output in last.outputs]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
+    assert all(score < 0 for score in scores)
+
+
+@pytest.mark.parametrize("params", [{}, {"num_beams": 1}, {"seed": 3}], ids=str)
+async def test_scores_are_given_only_where_they_were_asked_for(
+    backend: LocalBackend, params: dict[str, Any]
+) -> None:
+    _, without = await generate(backend, make_request(**params))
+    _, scored = await generate(backend, make_request(return_scores=True, **params))
+    assert without.outputs[0].score == 0.0
+    assert scored.outputs[0].score < 0
+    assert without.outputs[0].text == scored.outputs[0].text
+
+
+async def test_output_that_was_cut_is_marked(backend: LocalBackend) -> None:
+    _, last = await generate(backend, make_request(max_new_tokens=2))
+    assert last.finish_reason is FinishReason.LENGTH
+    assert last.truncated
+
+
+async def test_an_input_too_long_is_refused_or_cut_and_marked(backend: LocalBackend) -> None:
+    long = make_request(TEXT * 9, num_beams=1)
+    with pytest.raises(InputTooLongError, match=r"has \d+ tokens; this model reads at most 32"):
+        await generate(backend, long)
+    _, last = await generate(backend, replace(long, on_overflow="truncate"))
+    assert last.truncated
+    assert last.input_tokens == 32
+
+
+async def test_an_input_that_was_cut_still_ends_like_a_sentence(backend: LocalBackend) -> None:
+    host = backend._hosts[TRANSLATOR]
+    whole = host._loaded.prompt(TEXT * 9, GERMAN_PLEASE)
+    prompt, was_cut = host._fit(whole, make_request(on_overflow="truncate"))
+    assert was_cut
+    assert prompt.encoder_ids == (*whole.encoder_ids[:31], whole.encoder_ids[-1])
+
+
+async def test_a_text_that_just_fits_is_left_alone(backend: LocalBackend) -> None:
+    host = backend._hosts[SUMMARIZER]
+    whole = host._loaded.prompt(TEXT, Summarization())
+    exact = replace(whole, encoder_ids=(whole.encoder_ids * 32)[:32])
+    assert host._fit(exact, make_request()) == (exact, False)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n", "\x00", "🤷", "\u0301", "></s>>", "\ud800 x"])
+async def test_odd_texts_are_answered_too(backend: LocalBackend, text: str) -> None:
+    for name, task in ((TRANSLATOR, GERMAN_PLEASE), (SUMMARIZER, Summarization())):
+        request = make_request(text, model=name, task=task, max_new_tokens=3)
+        _, last = await generate(backend, request)
+        assert last.outputs
+
+
+async def test_many_at_once_get_what_each_gets_alone(backend: LocalBackend) -> None:
+    requests = [
+        make_request(text, num_beams=1 + number % 3)
+        for number, text in enumerate(make_sentences(ENGLISH, count=12))
+    ]
+    requests = [replace(r, text=r.text[:40]) for r in requests]
+    limited = asyncio.Semaphore(9)
+
+    async def one(request: GenerateRequest) -> str:
+        async with limited:
+            return (await generate(backend, request))[1].outputs[0].text
+
+    together = await asyncio.gather(*map(one, requests))
+    assert together == [await one(request) for request in requests]
+
+
+# Whose parameters count
+
+
+def test_the_catalogue_goes_before_the_checkpoint_and_says_so(folders: dict[str, Path]) -> None:
+    plain = LocalBackend([entry(folders)], SETTINGS)
+    changed = LocalBackend([entry(folders, defaults={"num_beams": 2})], SETTINGS)
+    try:
+        assert plain.models()[0].default_num_beams == 3  # of the checkpoint
+        assert changed.models()[0].default_num_beams == 2
+    finally:
+        plain.close()
+        changed.close()
+
+
+async def test_the_client_goes_before_the_catalogue(folders: dict[str, Path]) -> None:
+    served = LocalBackend([entry(folders, defaults={"max_new_tokens": 3})], SETTINGS)
+    try:
+        _, default = await generate(served, make_request())
+        _, chosen = await generate(served, make_request(max_new_tokens=5))
+        assert len(default.outputs[0].token_ids) <= 3 < len(chosen.outputs[0].token_ids)
+    finally:
+        served.close()
+
+
+async def test_sampling_means_one_beam_where_the_model_has_more(backend: LocalBackend) -> None:
+    _, last = await generate(backend, make_request(seed=1, num_return=2))
+    assert len(last.outputs) == 2
+    with pytest.raises(InvalidParamsError, match="num_beams: 2 beams cannot be combined"):
+        await generate(backend, make_request(seed=1, num_beams=2))
+
+
+async def test_beams_mean_no_sampling_where_the_model_samples(folders: dict[str, Path]) -> None:
+    served = LocalBackend([entry(folders, defaults={"temperature": 2.0, "top_k": 5})], SETTINGS)
+    try:
+        assert served.models()[0].default_num_beams == 1
+        _, sampled = await generate(served, make_request(num_return=3))
+        _, searched = await generate(served, make_request(num_beams=2, num_return=2))
+        assert (len(sampled.outputs), len(searched.outputs)) == (3, 2)
+    finally:
+        served.close()
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"num_return": 4}, "num_return: 4 is not between 1 and 3"),
+        ({"num_beams": 2, "num_return": 3}, "num_return: 3 is not between 1 and 2"),
+        ({"max_new_tokens": 32}, "max_new_tokens: 32 is above the 31 this model can write"),
+        ({"target_prefix": "der Hund " * 30}, r"target_prefix: \d+ tokens leave nothing of the 31"),
+        ({"target_prefix": "der Hund " * 300}, r"target_prefix: has \d+ tokens; at most 256"),
+    ],
+)
+async def test_what_the_model_cannot_do_is_refused_with_field_value_and_limit(
+    backend: LocalBackend, params: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidParamsError, match=message):
+        await generate(backend, make_request(**params))
+
+
+async def test_a_task_the_model_was_not_made_for_is_refused(backend: LocalBackend) -> None:
+    with pytest.raises(UnsupportedTaskError, match="a Marian model translates"):
+        await generate(backend, make_request(task=Summarization()))
+    with pytest.raises(UnsupportedTaskError, match="target_lang: 'xx' is not one of"):
+        await generate(backend, make_request(task=Translation("xx")))
+
+
+def test_a_checkpoint_whose_own_parameters_are_out_of_range_is_not_served(
+    folders: dict[str, Path],
+) -> None:
+    """Else every request would be refused for a parameter that its client never set."""
+    config = json.loads((folders[TRANSLATOR] / "config.json").read_text())
+    try:
+        write_json(folders[TRANSLATOR] / "config.json", {**config, "num_beams": 12})
+        with pytest.raises(CatalogueError, match=f"'{TRANSLATOR}'.*num_beams: 12 is not between"):
+            LocalBackend([entry(folders)], SETTINGS)
+        LocalBackend([entry(folders, defaults={"num_beams": 1})], SETTINGS).close()
+    finally:
+        write_json(folders[TRANSLATOR] / "config.json", config)
+
+
+# The backend as a whole
+
+
+def test_a_model_says_what_it_can_do(backend: LocalBackend) -> None:
+    translator, summarizer = backend.models()
+    assert (translator.name, translator.pairs) == (TRANSLATOR, (("en", "de"),))
+    assert (translator.max_input_tokens, translator.max_new_tokens) == (32, 30)
+    assert (translator.family, summarizer.family) == ("Marian", "BART")
+    assert (translator.dtype, translator.device) == ("float32", "cpu")
+    assert (summarizer.task, summarizer.default_num_beams) == ("summarization", 1)
+    assert translator.num_parameters > 0
+
+
+async def test_leaving_early_frees_the_place(backend: LocalBackend) -> None:
+    request = make_request(stream=True, num_beams=1, max_new_tokens=30, seed=2, temperature=5.0)
+    async with aclosing(backend.generate(request)) as events:
+        await anext(events)
+    async with asyncio.timeout(20):
+        while backend.num_running() or backend.num_waiting():  # noqa: ASYNC110 - a thread's doing
+            await asyncio.sleep(0.001)
+    assert backend.cache_use() == 0.0
+    assert backend.num_free_places() == 9
+
+
+def test_a_closed_backend_is_not_alive(folders: dict[str, Path]) -> None:
+    served = LocalBackend([entry(folders)], SETTINGS)
+    assert served.is_alive()
+    assert served.is_ready()
+    served.close()
+    assert not served.is_alive()
+    assert not served.is_ready()
+
+
+def test_a_model_that_cannot_be_loaded_leaves_no_thread_of_the_others_behind(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[bool] = []
+    close = LocalBackend.close
+
+    def noticing(backend: LocalBackend) -> None:
+        close(backend)
+        closed.append(backend.is_alive())
+
+    monkeypatch.setattr(LocalBackend, "close", noticing)
+    broken = entry(folders, SUMMARIZER, path=str(tmp_path))
+    with pytest.raises(CheckpointError):
+        LocalBackend([entry(folders), broken], SETTINGS)
+    assert closed == [False]
