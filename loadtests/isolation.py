@@ -52,7 +52,7 @@ class Isolated:
         except EOFError:
             raise RuntimeError("a contender's process died") from None
         if isinstance(answer, Exception):
-            raise RuntimeError(f"a contender failed: {answer}") from answer
+            raise RuntimeError(f"a contender failed: {answer}") from answer  # noqa: TRY004 - not a type
         return answer
 
 

@@ -90,9 +90,10 @@ Event = TokenEvent | FinishedEvent
 class Backend(Protocol):
     """Runs segments through models.
 
-    Closing the iterator of `generate` early (its `finally`) aborts the request; its place is free by
-    the engine's next step. Errors are subclasses of `model.errors.ModelError`: InputTooLongError,
-    InvalidParamsError, UnsupportedTaskError, QueueFullError, DeadlineExceededError, EngineStoppedError.
+    Closing the iterator of `generate` early (its `finally`) aborts the request; its place is free
+    by the engine's next step. Errors are subclasses of `model.errors.ModelError`:
+    InputTooLongError, InvalidParamsError, UnsupportedTaskError, QueueFullError,
+    DeadlineExceededError, EngineStoppedError.
     """
 
     def models(self) -> Sequence[ModelInfo]:

@@ -85,7 +85,8 @@ class Settings(BaseSettings):
         default="auto", description="`cpu`, `cuda`, `cuda:N`, or `auto`: a GPU if any."
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
-        default="auto", description="Type of the weights; `auto` is bfloat16 where fast, else float32."
+        default="auto",
+        description="Type of the weights; `auto` is bfloat16 where fast, else float32.",
     )
     kv_cache_bytes: int = Field(
         default=2_048 * MIB,
