@@ -296,26 +296,37 @@ def poisoned_network(*, token_id: int) -> Seq2SeqTransformer:
     ids=str,
 )
 def test_a_source_that_makes_no_numbers_fails_alone(params: dict[str, Any]) -> None:
-    """Its company, and whoever takes its rows afterwards, must not notice."""
-    rules = make_rules(suppressed_ids=(13, START))
+    """Its company, and whoever takes its rows beside longer sequences, must not notice."""
+    rules = make_rules(suppressed_ids=(13, EOS, START))
     network = poisoned_network(token_id=13)
-    wanted = GenerationParams(max_new_tokens=6, return_scores=True)
-    healthy = make_prompt(length=7, seed=1)
-    assert 13 not in healthy.encoder_ids
-    expected = answer(make_engine(network=network, rules=rules), healthy, wanted)
+    healthy = {
+        "before": (make_prompt(length=14, seed=5), 20),
+        "beside": (make_prompt(length=7, seed=1), 6),
+        "after": (make_prompt(length=7, seed=1), 6),
+    }
+    engine = make_engine(network=network, rules=rules)
 
-    engine = make_engine(network=network, rules=rules, max_rows=4)
+    def start(name: str) -> None:
+        prompt, max_new_tokens = healthy[name]
+        assert 13 not in prompt.encoder_ids
+        engine.add_request(name, prompt, GenerationParams(max_new_tokens=max_new_tokens))
+
+    start("before")
+    for _ in range(6):
+        engine.step()
     poison = Prompt((13,) * 12, (START,))
     engine.add_request("poison", poison, GenerationParams(max_new_tokens=6, **params))
-    engine.add_request("company", healthy, wanted)
-    outputs = drain(engine)
-    assert [output.finish_reason for output in outputs["poison"]] == [FinishReason.ERROR]
-    assert outputs["poison"][0].hypotheses == ()
-    assert_same(outputs["company"][-1], expected)
-    for name in "abcd":
-        engine.add_request(name, healthy, wanted)
-    for output in drain(engine).values():
-        assert_same(output[-1], expected)
+    start("beside")
+    outputs = [output for _ in range(3) for output in engine.step()]
+    (ended,) = (output for output in outputs if output.request_id == "poison")
+    assert (ended.finish_reason, ended.hypotheses) == (FinishReason.ERROR, ())
+    start("after")
+    outputs += [output for some in drain(engine).values() for output in some]
+    found = {output.request_id: output for output in outputs}
+    for name, (prompt, max_new_tokens) in healthy.items():
+        alone = make_engine(network=network, rules=rules)
+        wanted = GenerationParams(max_new_tokens=max_new_tokens)
+        assert_same(found[name], answer(alone, prompt, wanted))
     assert_empty(engine)
 
 

@@ -59,22 +59,18 @@ def test_feed_forward_treats_each_position_alone() -> None:
     torch.testing.assert_close(ffn(x)[:, 1:2], ffn(x[:, 1:2]))
 
 
-class Plus(nn.Module):
-    """Stands for a norm: adds a number."""
-
-    def __init__(self, number: float) -> None:
-        super().__init__()
-        self.number = number
+class Double(nn.Module):
+    """Stands for a norm."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.number
+        return 2 * x
 
 
 def test_pre_norm_normalises_what_the_sublayer_reads() -> None:
     x = torch.tensor([1.0, 2.0])
-    assert pre_norm(x, Plus(10), lambda x: 3 * x).tolist() == [1 + 33, 2 + 36]
+    assert pre_norm(x, Double(), lambda x: x + 5).tolist() == [1 + (2 + 5), 2 + (4 + 5)]
 
 
 def test_post_norm_normalises_the_sum() -> None:
     x = torch.tensor([1.0, 2.0])
-    assert post_norm(x, Plus(10), lambda x: 3 * x).tolist() == [1 + 3 + 10, 2 + 6 + 10]
+    assert post_norm(x, Double(), lambda x: x + 5).tolist() == [2 * (1 + 6), 2 * (2 + 7)]
