@@ -70,11 +70,13 @@ async def until(condition: Callable[[], bool]) -> None:
 class Gate:
     """Stands before an engine's every step: lets it through, holds it, or breaks it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, closes_after: int = 1_000_000) -> None:
         self.error: Exception | None = None
         self.is_open = threading.Event()
         self.is_open.set()
         self.num_held = 0
+        self.num_steps = 0  # that decoded anything
+        self._closes_after = closes_after
         self._run = engine._runner.run
         engine._runner.run = self  # type: ignore[method-assign]
 
@@ -83,6 +85,9 @@ class Gate:
         self.is_open.wait(20)
         if self.error is not None:
             raise self.error
+        self.num_steps += bool(batch.decode)
+        if self.num_steps == self._closes_after:
+            self.is_open.clear()
         return self._run(batch)
 
 
@@ -128,22 +133,27 @@ async def test_callers_on_other_event_loops_are_answered_there() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-async def test_closing_a_generator_frees_its_place(kind: dict[str, Any]) -> None:
-    with running(make_engine(rules=NEVER)) as engine:
+async def test_closing_a_generator_frees_its_place_by_the_next_step(kind: dict[str, Any]) -> None:
+    built = make_engine(rules=NEVER)
+    gate = Gate(built, closes_after=1)
+    with running(built) as engine:
         request = make_request(max_new_tokens=40, **kind)
         async with aclosing(engine.generate(replace(request, stream=True))) as outputs:
             await anext(outputs)
-            assert engine.stats.num_rows > 0
-        await until(lambda: engine.stats.num_rows == 0)
-        assert engine.num_free_places == engine._engine.config.max_waiting
+            await until(lambda: gate.num_held > 0)  # the second step has begun
+        gate.is_open.set()
+        await until(lambda: engine._is_idle)
+        assert gate.num_steps == 2
+        assert engine.stats.num_rows == 0
+        assert engine.num_free_places == built.config.max_waiting
         assert (await last_of(engine.generate(request))).finish_reason is FinishReason.LENGTH
 
 
 async def test_a_cancelled_caller_frees_its_place_while_waiting_and_while_running() -> None:
     built = make_engine(rules=NEVER, max_rows=1)
     gate = Gate(built)
+    gate.is_open.clear()
     with running(built) as engine:
-        gate.is_open.clear()
         tasks = [
             asyncio.create_task(last_of(engine.generate(make_request(name, max_new_tokens=40))))
             for name in "ab"
@@ -153,7 +163,8 @@ async def test_a_cancelled_caller_frees_its_place_while_waiting_and_while_runnin
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         gate.is_open.set()
-        await until(lambda: engine.stats.num_running + engine.stats.num_waiting == 0)
+        await until(lambda: engine._is_idle)
+        assert gate.num_steps == 1
         built.check_invariants()
 
 
