@@ -5,7 +5,8 @@
 # Run it:                 docker run --rm --init --shm-size 1g -p 8000:8000 dragoman
 # One text, no server:    docker run --rm dragoman translate "Good morning" --to de
 
-ARG PYTHON_VERSION=3.12
+# The version that constraints.txt was tested with.
+ARG PYTHON_VERSION=3.11
 
 FROM python:${PYTHON_VERSION}-slim AS build
 

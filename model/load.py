@@ -11,11 +11,12 @@ from model.engine.config import TokenRules
 from model.errors import CheckpointError, ConfigError
 from model.families.family import Family, HfConfig, required_int
 from model.families.registry import family_of
+from model.json_file import read_json_object
 from model.tokenizer.prompt import Prompt, Task
 from model.tokenizer.tokenizer import Tokenizer
 from model.transformer.packed import Int8Linear, PackedLinear, pack_linears, replace_linears
 from model.transformer.seq2seq import Seq2SeqTransformer
-from model.weights.checkpoint import Checkpoint, read_json
+from model.weights.checkpoint import Checkpoint
 from model.weights.loading import load_network
 
 DtypeName = Literal["auto", "float32", "bfloat16", "float16", "int8"]
@@ -77,7 +78,7 @@ def load_model(path: Path, *, dtype: DtypeName = "auto", device: str = "auto") -
     folder = Path(path)
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such folder")
-    hf_config = read_json(folder / "config.json")
+    hf_config = read_json_object(folder / "config.json")
     generation = _generation_config(folder, hf_config)
     family = family_of(hf_config)
     config = family.architecture(hf_config)
@@ -162,7 +163,7 @@ def _generation_config(folder: Path, hf_config: HfConfig) -> HfConfig:
     if not path.is_file():
         return hf_config
     needed = {key: hf_config.get(key) for key in ("decoder_start_token_id", "eos_token_id")}
-    return {**needed, **_without_nulls(read_json(path))}
+    return {**needed, **_without_nulls(read_json_object(path))}
 
 
 def _without_nulls(hf_config: HfConfig) -> HfConfig:

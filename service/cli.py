@@ -9,7 +9,13 @@ from typing import Annotated
 import typer
 
 from service.catalogue import ModelEntry, load_catalogue
-from service.terminal import console, errors_as_exit_codes, given, settings_with
+from service.terminal import (
+    CommandError,
+    console,
+    errors_as_exit_codes,
+    given,
+    settings_with,
+)
 
 # A command imports what it alone needs when it runs, so that `dragoman --help` is quick and Ray is
 # imported only once its environment is set.
@@ -173,8 +179,11 @@ def models(catalogue: CatalogueOption = None, *, as_json: JsonOption = False) ->
 )
 def train(context: typer.Context) -> None:
     """Train a model; `dragoman train --help` lists what it takes."""
-    from model.training.__main__ import app as training
-
+    with errors_as_exit_codes():
+        try:
+            from model.training.__main__ import app as training
+        except ModuleNotFoundError as error:
+            raise CommandError(f"{error}; `pip install -e '.[train]'` brings it") from None
     training(args=context.args, prog_name="dragoman train")
 
 

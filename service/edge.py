@@ -19,6 +19,7 @@ def middlewares() -> list[Middleware]:
 class Edge:
     """Drops the headers that are not for clients, and the second `X-Request-Id` of an answer.
 
+    Those that are not UTF-8 go too: Ray fails when it reads one of its own (`X-Request-Id`).
     The API has put one there, the same as in its log lines; Ray adds what the client sent.
     """
 
@@ -39,5 +40,13 @@ class Edge:
                     ]  # sets the first, drops others
             await send(message)
 
-        allowed = [(name, value) for name, value in scope["headers"] if name not in NOT_FOR_CLIENTS]
+        allowed = [header for header in scope["headers"] if _is_allowed(*header)]
         await self._app({**scope, "headers": allowed}, receive, send_once)
+
+
+def _is_allowed(name: bytes, value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return name not in NOT_FOR_CLIENTS

@@ -195,13 +195,6 @@ def is_shared() -> bool:
     return bool(getattr(ValueClass, "_multiprocess", False)) and FOLDER_VARIABLE in os.environ
 
 
-def prepare_folder(folder: Path) -> None:
-    """An empty folder to count in; called once, before the first process that counts."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in folder.glob("*.db"):
-        file.unlink(missing_ok=True)
-
-
 def render() -> bytes:
     """All metrics of this node in Prometheus' text format."""
     if not is_shared():

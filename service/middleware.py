@@ -3,8 +3,8 @@
 The order, outermost first: `RequestContext`, `BodyLimit`, `CancelOnDisconnect`, the application.
 All of it works alike under uvicorn and inside a Ray Serve replica. The headers by which a client
 could switch off Ray Serve's own timeout and cancellation (`x-request-timeout-seconds`,
-`x-request-disconnect-disabled`) take effect before a request reaches this code: strip them at the
-edge.
+`x-request-disconnect-disabled`) take effect before a request reaches this code: `service.edge`
+strips them.
 """
 
 import asyncio

@@ -57,7 +57,7 @@ def options_of(
     timeout_ms = body.timeout_ms or settings.default_timeout_ms
     if timeout_ms > settings.max_timeout_ms:
         raise InvalidFieldError(
-            f"`timeout_ms` is {timeout_ms}; it must be at most {settings.max_timeout_ms}"
+            f"`timeout_ms` is {show(timeout_ms)}; it must be at most {settings.max_timeout_ms}"
         )
     return Options(
         request_id=request_id,
@@ -101,7 +101,7 @@ def params_for(model: ModelInfo, options: Options) -> GenerationParams:
     asked = options.overrides.get("max_new_tokens", 1)
     if asked > model.max_new_tokens:
         raise InvalidFieldError(
-            f"`max_new_tokens` is {asked}; {model.name} writes at most {model.max_new_tokens}"
+            f"`max_new_tokens` is {show(asked)}; {model.name} writes at most {model.max_new_tokens}"
         )
     return params
 

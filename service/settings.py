@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
         default="auto",
-        description="Type of the weights; `auto` is bfloat16 where fast, else float32.",
+        description="Type of the weights; `auto` is bfloat16 where the device is good at it.",
     )
     kv_cache_bytes: int = Field(
         default=2_048 * MIB,

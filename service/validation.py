@@ -17,6 +17,7 @@ _MAX_NAME_CHARACTERS = 40
 _NO_JSON = "the body must be one JSON object, sent with content-type: application/json"
 
 _SURROGATE = "holds half of a surrogate pair, which is no character"
+_SURROGATE_KINDS = frozenset({"surrogate", "string_unicode"})  # ours, and pydantic's
 
 _KINDS = {
     "string_type": "a string",
@@ -52,7 +53,8 @@ def invalid_body(errors: Sequence[ErrorDetails]) -> InvalidFieldError:
     if error["type"] == "json_invalid":
         return InvalidFieldError(f"the body is not valid JSON, at character {path[0]}")
     if not path:
-        return InvalidFieldError(_NO_JSON)
+        is_name = error["type"] in _SURROGATE_KINDS
+        return InvalidFieldError(f"the name of a field {_SURROGATE}" if is_name else _NO_JSON)
     if path[0] == "text":
         return InvalidFieldError(_about_text(error, path))
     return InvalidFieldError(_about_field(error, path))
@@ -68,7 +70,7 @@ def _about_text(error: ErrorDetails, path: tuple[Any, ...]) -> str:
     name = f"`text[{path[2]}]`" if len(path) > 2 else "`text`"  # noqa: PLR2004
     if error["type"] == "missing":
         return "`text` is required"
-    if error["type"] == "surrogate":
+    if error["type"] in _SURROGATE_KINDS:
         return f"{name} {_SURROGATE}"
     return f"{name} must be a string" + ("" if len(path) > 2 else " or a list of strings")  # noqa: PLR2004
 
@@ -79,7 +81,7 @@ def _about_field(error: ErrorDetails, path: tuple[Any, ...]) -> str:
     name = f"`{_dotted(path)}`"
     if error["type"] == "missing":
         return f"{name} is required"
-    if error["type"] == "surrogate":
+    if error["type"] in _SURROGATE_KINDS:
         return f"{name} {_SURROGATE}"
     value = "" if path[0] in _NEVER_SHOWN else f" is {show(error['input'])}; it"
     return f"{name}{value} must {_rule(error)}"

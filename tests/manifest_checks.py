@@ -18,7 +18,6 @@ from tests.manifests import CORE_SCHEMAS, CUSTOM_KINDS, Manifest, one, pod_templ
 from tests.manifests import schema_problems as problems_by_schema
 
 Check = Callable[[list[Manifest]], list[str]]
-_INSTANCE = "app.kubernetes.io/instance"
 # The operator's head service selects pods by its own values of these.
 _OPERATOR_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/created-by")
 # What `dragoman serve` sets on one machine and a cluster needs as well.

@@ -62,5 +62,6 @@ def candidates(logits: Tensor, params: GenerationParams) -> tuple[Tensor, Tensor
     if params.top_p is not None and params.top_p < 1.0:
         before = probabilities.cumsum(0) - probabilities
         keep = before < params.top_p
+        keep[0] = True  # whatever rounding makes of the smallest top_p
         probabilities, token_ids = probabilities[keep], token_ids[keep]
     return probabilities, token_ids

@@ -10,7 +10,8 @@ import tokenizers
 from tokenizers import models, pre_tokenizers
 
 from model.errors import CheckpointError, UnsupportedModelError
-from model.tokenizer.vocabulary import check_vocab, read_json_object, special_token_names
+from model.json_file import read_json_object
+from model.tokenizer.vocabulary import check_vocab, special_token_names
 
 Merge = tuple[str, str]
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.json_file import read_json_object
 from model.tokenizer.spm_model import SPACE, PieceType, SpmModel, read_spm
 from model.tokenizer.spm_normalizer import Normalizer
 from model.tokenizer.spm_segmenter import make_segmenter
-from model.tokenizer.vocabulary import check_vocab, read_json_object, special_token_names
+from model.tokenizer.vocabulary import check_vocab, special_token_names
 
 
 class SentencePieceEncoder:

@@ -1,28 +1,11 @@
-"""The JSON files that number a checkpoint's tokens."""
+"""What a checkpoint's files say of its tokens: their numbers, and the names of special ones."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from model.errors import CheckpointError
-
-
-def read_json_object(path: Path) -> dict[str, Any]:
-    """The object in a JSON file.
-
-    Raises:
-        CheckpointError: The file is missing, is not JSON, or holds something else.
-    """
-    try:
-        value = json.loads(path.read_bytes())
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise CheckpointError(f"{path}: not valid JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path}: must be a JSON object, is a {type(value).__name__}")
-    return value
+from model.json_file import read_json_object
 
 
 def check_vocab(path: Path, vocab: Mapping[str, Any], *, required: Iterable[str]) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """A checkpoint folder as a read-only mapping from tensor names to tensors, nothing executed."""
 
-import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from model.errors import CheckpointError
+from model.json_file import read_json_object
 
 SINGLE_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
@@ -60,23 +60,6 @@ class Checkpoint(Mapping[str, torch.Tensor]):
         return tuple(self._file_of[name].get_slice(name).get_shape())
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a checkpoint's file.
-
-    Raises:
-        CheckpointError: The file is missing, or does not hold a JSON object.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such file") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: not readable as JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path}: holds a {type(content).__name__}, not an object")
-    return content
-
-
 def _weight_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such folder")
@@ -95,7 +78,7 @@ def _weight_files(folder: Path) -> list[Path]:
 
 def _shards(folder: Path) -> list[Path]:
     index = folder / INDEX_FILE
-    names = read_json(index).get("weight_map")
+    names = read_json_object(index).get("weight_map")
     if not isinstance(names, dict) or not names:
         raise CheckpointError(f"{index}: has no weight_map")
     for name in names.values():

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from model.families.registry import family_of
+from model.json_file import read_json_object
 from model.transformer.seq2seq import Seq2SeqTransformer
-from model.weights.checkpoint import Checkpoint, read_json
+from model.weights.checkpoint import Checkpoint
 from model.weights.loading import load_network
 from tests.parity.references import Reference, make_bart, make_marian, randomize, save
 
@@ -65,7 +66,7 @@ MODELS = [
 
 
 def load(folder: Path, *, dtype: torch.dtype = torch.float32) -> Seq2SeqTransformer:
-    hf_config = read_json(folder / "config.json")
+    hf_config = read_json_object(folder / "config.json")
     family = family_of(hf_config)
     config = family.architecture(hf_config)
     device = torch.device("cpu")

@@ -60,12 +60,17 @@ def test_without_splitting_a_line_reaches_the_model_as_it_is() -> None:
     assert json.loads(result.stdout)["output_ids"]  # the model was asked, though no letter is there
 
 
-def test_more_beams_never_score_worse_by_much_and_reach_the_engine() -> None:
-    text = "The weather was so bad that nobody wanted to leave the house."
-    arguments = ("translate", text, "--from", "en", "--to", "de", "--json")
-    greedy = json.loads(dragoman(*arguments, "--num-beams", "1", "--dtype", "float32").stdout)
-    beams = json.loads(dragoman(*arguments, "--num-beams", "8", "--dtype", "float32").stdout)
-    assert beams["score"] >= greedy["score"]
+def test_the_number_of_beams_reaches_the_engine(tmp_path: Path) -> None:
+    catalogue = tmp_path / "dragoman.yaml"
+    catalogue.write_text(
+        "models: [{name: m, path: bundled/translate, task: translation, pairs: [en-de],"
+        " max_running_rows: 4}]"
+    )
+    arguments = ("translate", "Good morning.", "--to", "de", "--catalogue", str(catalogue))
+    assert dragoman(*arguments, "--num-beams", "4").exit_code == 0
+    refused = dragoman(*arguments, "--num-beams", "8")
+    assert refused.exit_code == 2
+    assert "num_beams: 8 is above the 4 rows" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -186,3 +191,23 @@ def test_help_needs_neither_torch_nor_ray() -> None:
         out, _ = process.communicate(timeout=30)
     assert "translate" in out
     assert "LOADED set()" in out
+
+
+def test_training_has_its_own_help() -> None:
+    result = dragoman("train", "--help")
+    assert result.exit_code == 0, result.stderr
+    assert {"translate", "export", "evaluate"} <= set(result.stdout.split())
+
+
+def test_training_without_its_packages_says_how_to_get_them() -> None:
+    code = (
+        "import sys; sys.modules['sacrebleu'] = None; from service.cli import app; app(['train'])"
+    )
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("dragoman: ")
+    assert "sacrebleu" in done.stderr
+    assert "pip install -e '.[train]'" in done.stderr
+    assert done.stderr.count("\n") == 1

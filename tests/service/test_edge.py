@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from service.edge import middlewares
+from service.edge import Edge, middlewares
 
 
 def echo(request: Request) -> JSONResponse:
@@ -57,6 +57,21 @@ def test_a_client_cannot_lift_ray_s_time_limits_or_its_cancellation() -> None:
     received = client().get("/", headers=sent).json()
     assert received["x-request-id"] == "mine"
     assert not received.keys() & {"x-request-timeout-seconds", "x-request-disconnect-disabled"}
+
+
+async def test_a_header_that_ray_would_fail_to_read_is_left_out() -> None:
+    seen: list[Scope] = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append(scope)
+
+    async def nothing(*_: Message) -> Message:
+        raise AssertionError("nothing is received or sent")
+
+    plain = (b"x-plain", "\u00fc".encode())
+    scope = {"type": "http", "headers": [(b"x-request-id", b"\xfc"), plain]}
+    await Edge(app)(scope, nothing, nothing)
+    assert seen[0]["headers"] == [plain]
 
 
 def test_what_is_not_http_passes_unchanged() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from model.engine.params import FinishReason
 from service import metrics
-from service.metrics import EngineMetrics, MetricsListener, prepare_folder, render
+from service.metrics import EngineMetrics, MetricsListener, render
 
 REPLICA = """
 import sys
@@ -76,7 +76,6 @@ class Replica:
 
 @pytest.fixture
 def replicas(tmp_path: Path) -> Iterator[tuple[Replica, Replica]]:
-    prepare_folder(tmp_path)
     first = Replica(2, port=0, folder=tmp_path)
     second = Replica(3, port=first.port, folder=tmp_path)
     yield first, second
@@ -106,12 +105,6 @@ def test_the_dead_run_nothing_but_what_they_did_still_counts(
     text = fetch(first.port)
     assert sample(text, "dragoman_requests_running") == 2
     assert sample(text, "dragoman_output_tokens_total") == 5 * 7
-
-
-def test_a_new_run_begins_with_an_empty_folder(tmp_path: Path) -> None:
-    (tmp_path / "counter_1.db").write_bytes(b"old")
-    prepare_folder(tmp_path)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_process_by_itself_answers_for_itself() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from model.engine.params import Priority
 from model.errors import InvalidParamsError
+from service.errors import InvalidFieldError
 from service.requests import Options, options_of, params_for
 from service.schemas import SummarizeRequest, TranslateRequest
 from service.settings import Settings
@@ -54,6 +55,14 @@ def test_the_model_s_beams_count_where_the_client_names_none() -> None:
     assert params_for(TRANSLATOR, options(num_beams=4, num_return=4)).num_return == 4
     with pytest.raises(InvalidParamsError, match="num_return"):
         params_for(TRANSLATOR, options(num_return=2))
+
+
+def test_a_number_of_many_digits_is_not_repeated() -> None:
+    digits = 10**4_000
+    with pytest.raises(InvalidFieldError, match="`timeout_ms` is a number of many digits; it"):
+        options(timeout_ms=digits)
+    with pytest.raises(InvalidFieldError, match="`max_new_tokens` is a number of many digits; "):
+        params_for(TRANSLATOR, options(max_new_tokens=digits))
 
 
 def test_samples_need_no_beams() -> None:

@@ -58,6 +58,16 @@ def sentence(body: object) -> str:
             id="surrogate",
         ),
         pytest.param(
+            {"model": "\ud800"},
+            "`model` holds half of a surrogate pair, which is no character",
+            id="surrogate elsewhere",
+        ),
+        pytest.param(
+            {"\ud800": 1},
+            "the name of a field holds half of a surrogate pair, which is no character",
+            id="surrogate as a name",
+        ),
+        pytest.param(
             {"return": ["scores", "x"]},
             "`return[1]` is 'x'; it must be 'scores', 'alignment', 'segments' or 'alternatives'",
             id="list",

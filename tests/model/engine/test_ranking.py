@@ -2,16 +2,17 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.engine.ranking import BLOCK, top_tokens
 
 
+@settings(max_examples=200)
 @given(
     num_rows=st.integers(1, 4),
-    vocab_size=st.one_of(st.integers(1, 40), st.integers(BLOCK - 2, 6 * BLOCK)),
-    num_tokens=st.integers(1, 20),
+    vocab_size=st.integers(1, 40) | st.integers(BLOCK - 2, 12 * BLOCK),
+    num_tokens=st.integers(1, 6) | st.integers(7, 20),
     num_levels=st.sampled_from([2, 5, 10_000]),  # few levels: many ties
     hidden=st.sampled_from([0.0, 0.5, 0.999]),
     seed=st.integers(0, 2**31),
@@ -36,6 +37,14 @@ def test_the_best_token_is_found_wherever_it_is(vocab_size: int, data: st.DataOb
     logits = torch.zeros(1, vocab_size)
     logits[0, place] = 1.0
     assert top_tokens(logits, 1)[1].tolist() == [[place]]
+
+
+@pytest.mark.parametrize("num_tokens", [1, 2, 3, 8])
+def test_the_best_tokens_may_each_lie_in_a_block_of_their_own(num_tokens: int) -> None:
+    logits = torch.zeros(1, 10 * BLOCK)
+    places = [BLOCK * block + block for block in range(num_tokens)]
+    logits[0, places] = 1.0
+    assert sorted(top_tokens(logits, num_tokens)[1][0].tolist()) == places
 
 
 @pytest.mark.parametrize("vocab_size", [10, 4 * BLOCK + 3])

@@ -86,7 +86,8 @@ def test_a_top_k_beyond_the_vocabulary_keeps_all(top_k: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("top_p", "kept"), [(1e-9, 1), (0.49, 1), (0.51, 2), (0.74, 2), (0.76, 3), (0.99, 5), (1.0, 5)]
+    ("top_p", "kept"),
+    [(5e-324, 1), (1e-9, 1), (0.49, 1), (0.51, 2), (0.74, 2), (0.76, 3), (0.99, 5), (1.0, 5)],
 )
 def test_top_p_keeps_the_fewest_that_reach_it(top_p: float, kept: int) -> None:
     _, token_ids = candidates(LOGITS, GenerationParams(top_p=top_p))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from model.errors import CheckpointError
 from model.families.marian import MARIAN
-from model.weights.checkpoint import INDEX_FILE, SINGLE_FILE, Checkpoint, read_json
+from model.weights.checkpoint import INDEX_FILE, SINGLE_FILE, Checkpoint
 from tests.checkpoint_factories import (
     fresh_network,
     marian_config,
@@ -200,30 +200,3 @@ def test_an_index_without_a_weight_map(tmp_path: Path, weight_map: object) -> No
     write_shards(tmp_path, weight_map)
     with pytest.raises(CheckpointError, match=f"{INDEX_FILE}: has no weight_map"):
         Checkpoint(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        pytest.param(b"", "not readable as JSON", id="empty"),
-        pytest.param(b'{"a": ', "not readable as JSON", id="truncated"),
-        pytest.param(b"\xff\xfe", "not readable as JSON", id="not UTF-8"),
-        pytest.param(b"[" * 100_000, "not readable as JSON", id="nested without end"),
-        pytest.param(b"[1]", "holds a list, not an object", id="a list"),
-    ],
-)
-def test_a_json_file_that_is_none(tmp_path: Path, content: bytes, message: str) -> None:
-    path = tmp_path / "config.json"
-    path.write_bytes(content)
-    with pytest.raises(CheckpointError, match=f"config.json: {message}"):
-        read_json(path)
-
-
-def test_a_json_file_that_is_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="not readable as JSON"):
-        read_json(tmp_path)
-
-
-def test_a_json_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"config\.json: no such file"):
-        read_json(tmp_path / "config.json")
