@@ -214,8 +214,11 @@ def _generation_defaults(generation: HfConfig) -> dict[str, Any]:
         "repetition_penalty",
         "no_repeat_ngram_size",
         "max_new_tokens",
+        "min_new_tokens",
     )
     defaults = {name: generation[name] for name in names if generation.get(name) is not None}
     if "max_new_tokens" not in defaults and generation.get("max_length"):
         defaults["max_new_tokens"] = generation["max_length"] - 1  # the start token counts there
+    if "min_new_tokens" not in defaults and generation.get("min_length"):
+        defaults["min_new_tokens"] = max(0, generation["min_length"] - 1)
     return defaults

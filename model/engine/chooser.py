@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from model.engine.config import TokenRules
-from model.engine.logits import HIDDEN, apply_token_rules, has_token_rules
+from model.engine.logits import HIDDEN, apply_token_rules, delay_end, has_token_rules
 from model.engine.ranking import top_tokens
 from model.engine.request import Request
 from model.engine.sampler import Sampler
@@ -87,6 +87,7 @@ class Chooser:
             if has_token_rules(request.params):
                 for index, sequence in enumerate(request.search.sequences):
                     apply_token_rules(scores[position + index], sequence, request.params)
+                    delay_end(scores[position + index], request.search, request.params)
             position += len(request.rows)
         most = max(request.search.num_candidates for request in searches)
         values, token_ids = top_tokens(scores, min(most, scores.shape[-1]))
@@ -118,6 +119,7 @@ class Chooser:
             if has_token_rules(request.params):
                 scores = scores.clone()
                 apply_token_rules(scores, sequence, request.params)
+                delay_end(scores, request.search, request.params)
             values, token_ids = top_tokens(scores[None], 1)
             value, token_id = float(values), int(token_ids)
             if sampler is not None and math.isfinite(value):

@@ -55,9 +55,20 @@ def apply_token_rules(scores: Tensor, sequence: Sequence[int], params: Generatio
             scores[banned] = HIDDEN
 
 
+def delay_end(scores: Tensor, search: Search, params: GenerationParams) -> None:
+    """Hides the end of sentence while fewer than `min_new_tokens` are generated."""
+    frame = search.frame
+    if frame.num_generated(search.sequences[0]) < params.min_new_tokens:
+        scores[sorted(frame.eos_ids)] = HIDDEN
+
+
 def has_token_rules(params: GenerationParams) -> bool:
-    """Whether `apply_token_rules` would change anything."""
-    return params.repetition_penalty != 1.0 or params.no_repeat_ngram_size > 0
+    """Whether `apply_token_rules` or `delay_end` would change anything."""
+    return (
+        params.repetition_penalty != 1.0
+        or params.no_repeat_ngram_size > 0
+        or params.min_new_tokens > 0
+    )
 
 
 def forced_token(search: Search, rules: TokenRules) -> int | None:

@@ -38,6 +38,7 @@ class GenerationParams:
     """
 
     max_new_tokens: int = 256
+    min_new_tokens: int = 0  # no end of sentence before
     num_beams: int = 1
     num_return: int = 1
     length_penalty: float = 1.0
@@ -49,12 +50,11 @@ class GenerationParams:
     top_p: float | None = None
     seed: int | None = None
     target_prefix_ids: tuple[int, ...] = ()  # forced beginning of the output
-    return_scores: bool = (
-        False  # greedy and sampling: log-probabilities are worth a pass over the logits
-    )
+    return_scores: bool = False  # costs greedy decoding a pass over the logits
 
     def __post_init__(self) -> None:
         _check("max_new_tokens", self.max_new_tokens, low=1)
+        _check("min_new_tokens", self.min_new_tokens, low=0)
         _check("num_beams", self.num_beams, low=1, high=MAX_BEAMS)
         _check("repetition_penalty", self.repetition_penalty, low=1.0, high=2.0)
         _check("no_repeat_ngram_size", self.no_repeat_ngram_size, low=0, high=10)

@@ -95,12 +95,14 @@ def test_a_folder_may_be_given_by_its_name(write_model: Write) -> None:
 
 def test_generation_defaults_are_read_from_config_json(write_model: Write) -> None:
     """Where checkpoints had them before there was a generation_config.json."""
-    model = load(write_model(num_beams=6, length_penalty=0.8, early_stopping=True, max_length=20))
+    generation = {"early_stopping": True, "max_length": 20, "min_length": 5}
+    model = load(write_model(num_beams=6, length_penalty=0.8, **generation))
     assert model.generation == {
         "num_beams": 6,
         "length_penalty": 0.8,
         "early_stopping": True,
-        "max_new_tokens": 19,  # max_length counts the start token
+        "max_new_tokens": 19,  # the two lengths count the start token
+        "min_new_tokens": 4,
     }
 
 

@@ -191,6 +191,19 @@ BEAMS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.parametrize("num_beams", [1, 4])
+def test_no_output_ends_before_its_least_length_as_in_generate(
+    pair: Pair, jobs: list[Job], num_beams: int
+) -> None:
+    params = {"num_beams": num_beams, "min_new_tokens": 6}
+    jobs = [job for job in jobs if job.max_new_tokens > 6]
+    answers = ours(pair, jobs, **params)
+    eos_ids = sorted(pair.ours.rules.eos_ids)
+    for (answer,), expected in zip(answers, theirs(pair, jobs, **params), strict=True):
+        assert list(answer.token_ids) == generated(expected.sequences[0], eos_ids)
+        assert answer.num_generated > 6
+
+
 @pytest.mark.parametrize("params", GREEDY.values(), ids=GREEDY)
 def test_greedy_tokens_and_scores_are_those_of_generate(
     pair: Pair, jobs: list[Job], params: dict[str, Any]
