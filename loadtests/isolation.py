@@ -1,7 +1,7 @@
 """A contender in a process of its own.
 
 Two libraries in one process share neither their threads nor their allocator, and slow each other:
-with CTranslate2 loaded beside it, our engine lost more than a quarter of its speed while CTranslate2 idled.
+with CTranslate2 loaded beside it, our engine lost more than a quarter of its speed while it idled.
 """
 
 import multiprocessing

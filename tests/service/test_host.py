@@ -107,6 +107,13 @@ async def test_a_text_is_answered_by_a_text(backend: LocalBackend) -> None:
     assert last.inference_s > 0
 
 
+async def test_who_measures_a_long_text_lets_others_have_their_turn(backend: LocalBackend) -> None:
+    turns: list[int] = []
+    asyncio.get_running_loop().call_soon(turns.append, 1)
+    await backend.count_tokens(TRANSLATOR, TEXT, GERMAN_PLEASE)
+    assert turns == [1]
+
+
 @pytest.mark.parametrize("name", [TRANSLATOR, SUMMARIZER])
 @pytest.mark.parametrize("prefix", [None, "der Hund", "größer  "])
 async def test_streamed_pieces_joined_are_the_text(

@@ -8,6 +8,7 @@ from service.settings import Settings
 
 def test_the_service_listens_on_loopback_unless_told_otherwise() -> None:
     assert (Settings().host, Settings().port) == ("127.0.0.1", 8000)
+    assert (Settings().metrics_host, Settings().metrics_port) == ("127.0.0.1", 9464)
 
 
 def test_the_environment_overrides_a_default(monkeypatch: pytest.MonkeyPatch) -> None:

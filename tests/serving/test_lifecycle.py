@@ -1,6 +1,7 @@
 """Start and end of `dragoman serve`: nothing of it is reachable from outside, nothing stays."""
 
 import signal
+import stat
 import subprocess
 import sys
 
@@ -29,6 +30,11 @@ def test_only_the_replicas_own_grpc_ports_leave_loopback(service: RunningService
     outside = [listener for listener in listeners(service) if listener[1] not in LOOPBACK]
     assert all(name.startswith("ray::ServeRepl") for name, _, _ in outside)
     assert len(outside) == 2  # one each; Ray's token guards them
+
+
+def test_nobody_else_reaches_the_files_and_sockets(service: RunningService) -> None:
+    (folder,) = service.folder.glob("dragoman-*")
+    assert stat.S_IMODE(folder.stat().st_mode) == stat.S_IRWXU
 
 
 def test_the_start_ends_in_one_line_with_the_address(service: RunningService) -> None:

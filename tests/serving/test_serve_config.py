@@ -51,7 +51,6 @@ def url() -> Iterator[str]:
         config.write_text(yaml.safe_dump(local(serve_config(load_manifests()), port=port)))
         environment = {
             **os.environ,
-            **ray_environment(),
             **pod_environment(),
             **ray_environment(),
             **haproxy_environment(folder, binary),
