@@ -213,7 +213,6 @@ class AsyncEngine:
         self._metrics.step(
             duration_s=self._last_beat_s - started_s,
             num_rows=stats.num_decoded,
-            num_tokens=stats.num_decoded,
             num_running=stats.num_running,
             num_waiting=stats.num_waiting,
             cache_used_ratio=stats.cache_use,
@@ -245,7 +244,6 @@ class AsyncEngine:
         self._metrics.step(
             duration_s=0.0,
             num_rows=0,
-            num_tokens=0,
             num_running=stats.num_running,
             num_waiting=stats.num_waiting,
             cache_used_ratio=stats.cache_use,

@@ -36,7 +36,7 @@ def start_ray(settings: Settings, folder: Path) -> None:
         include_dashboard=False,
         object_store_memory=OBJECT_STORE_BYTES,
         logging_level=logging.ERROR,
-        _temp_dir=str(folder),
+        _temp_dir=str(folder / "r"),  # Ray opens it to everybody, the folder around it stays ours
     )
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     worker_output.remove_handler("ray_print_logs")

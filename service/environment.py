@@ -9,7 +9,10 @@ import shutil
 import socket
 import sys
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
+
+from service.schemas import ErrorResponse
 
 # HAProxy kills what still runs this long after a configuration change: above the longest request.
 LONGEST_REQUEST_S = 120
@@ -18,12 +21,16 @@ HAPROXY_HARD_STOP_AFTER_S = LONGEST_REQUEST_S + 30
 LOWEST_PORT, NUM_PORTS = 20_000, 10_000
 
 # Stands in for the HAProxy binary. Ray has HAProxy show its statistics and its metrics on every
-# interface, with no option to change that: the two lines are narrowed to loopback. And HAProxy
-# would outlive a Ray that is killed, holding the port: it is told to end with its parent.
+# interface, with no option to change that: the two lines are narrowed to loopback. What HAProxy
+# answers itself is plain text: it becomes our error object. And HAProxy would outlive a Ray that is
+# killed, holding the port: it is told to end with its parent.
 _HAPROXY_SCRIPT = """\
 #!/bin/sh
 for word; do
-  [ "$previous" = -f ] && sed -i -E 's/^( *bind) \\*?:({ports})$/\\1 127.0.0.1:\\2/' "$word"
+  [ "$previous" = -f ] && sed -i -E \\
+    -e 's/^( *bind) \\*?:({ports})$/\\1 127.0.0.1:\\2/' \\
+    -e 's|^( *errorfile 50[234]) .*|\\1 {no_replica}|' \\
+    -e 's|^defaults$|&\\n    errorfile 400 {bad_request}|' "$word"
   previous=$word
 done
 guard=$(command -v setpriv) && guard="$guard --pdeathsig KILL"
@@ -97,7 +104,24 @@ def haproxy_environment(folder: Path, binary: str) -> dict[str, str]:
     """
     stats_port, metrics_port = free_port(), free_port()
     script = folder / "haproxy.sh"
-    script.write_text(_HAPROXY_SCRIPT.format(ports=f"{stats_port}|{metrics_port}", binary=binary))
+    script.write_text(
+        _HAPROXY_SCRIPT.format(
+            ports=f"{stats_port}|{metrics_port}",
+            binary=binary,
+            bad_request=_answer_file(
+                folder,
+                HTTPStatus.BAD_REQUEST,
+                code="bad_request",
+                sentence="this is not HTTP, or its headers are too large or too many",
+            ),
+            no_replica=_answer_file(
+                folder,
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                code="engine_stopped",
+                sentence="the process that worked on this has ended, or none runs yet; try again",
+            ),
+        )
+    )
     script.chmod(0o700)
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
@@ -116,6 +140,24 @@ def haproxy_environment(folder: Path, binary: str) -> dict[str, str]:
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(_first_replica_port()),
     }
+
+
+def _answer_file(folder: Path, status: HTTPStatus, *, code: str, sentence: str) -> Path:
+    """A whole answer with our error object, as HAProxy sends it; no log has an id of it."""
+    body = ErrorResponse(
+        error=sentence, message=sentence, error_type=code, code=code, request_id=""
+    ).model_dump_json()
+    headers = [
+        f"HTTP/1.1 {status} {status.phrase}",
+        "content-type: application/json",
+        f"content-length: {len(body)}",
+        "cache-control: no-cache",
+    ]
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append("retry-after: 1")
+    path = folder / f"{status}.http"
+    path.write_bytes("\r\n".join([*headers, "", body]).encode())
+    return path
 
 
 def _first_replica_port() -> int:

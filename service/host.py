@@ -1,5 +1,6 @@
 """A `Backend` whose models live in this process: tokenizers here, each engine in its own thread."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -170,6 +171,9 @@ class LocalBackend:
                 yield event
 
     async def count_tokens(self, model: str, text: str, task: Task) -> int:
+        # A long text is measured again and again as it is cut: its deadline and all the other
+        # requests get their turn in between.
+        await asyncio.sleep(0)
         return self._hosts[model].num_input_tokens(text, task)
 
     def num_free_places(self) -> int:

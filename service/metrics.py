@@ -110,7 +110,6 @@ STEP_DURATION = _histogram(
 STEP_BATCH_ROWS = _histogram(
     "step_batch_rows", "Decoder rows of one engine step.", "model", buckets=_ROWS_BUCKETS
 )
-STEP_TOKENS = _counter("step_tokens", "Tokens that engine steps produced.", "model")
 RUNNING = _sum_of_live("requests_running", "Segments being decoded.", "model")
 WAITING = _sum_of_live("requests_waiting", "Segments in the queue.", "model")
 CACHE_USED = Gauge(
@@ -129,7 +128,6 @@ class EngineMetrics:
         self._model = model
         self._step_duration = STEP_DURATION.labels(model)
         self._step_rows = STEP_BATCH_ROWS.labels(model)
-        self._step_tokens = STEP_TOKENS.labels(model)
         self._running = RUNNING.labels(model)
         self._waiting = WAITING.labels(model)
         self._cache_used = CACHE_USED.labels(model)
@@ -139,7 +137,6 @@ class EngineMetrics:
         *,
         duration_s: float,
         num_rows: int,
-        num_tokens: int,
         num_running: int,
         num_waiting: int,
         cache_used_ratio: float,
@@ -148,7 +145,6 @@ class EngineMetrics:
         if num_rows:
             self._step_duration.observe(duration_s)
             self._step_rows.observe(num_rows)
-            self._step_tokens.inc(num_tokens)
         self._running.set(num_running)
         self._waiting.set(num_waiting)
         self._cache_used.set(cache_used_ratio)

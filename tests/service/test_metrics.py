@@ -22,7 +22,7 @@ from service.metrics import EngineMetrics, MetricsListener
 number, port = int(sys.argv[1]), int(sys.argv[2])
 engine = EngineMetrics("m")
 engine.step(
-    duration_s=0.01, num_rows=4, num_tokens=4, num_running=number, num_waiting=0,
+    duration_s=0.01, num_rows=4, num_running=number, num_waiting=0,
     cache_used_ratio=number / 10,
 )
 for _ in range(number):
@@ -121,7 +121,6 @@ def test_a_process_by_itself_answers_for_itself() -> None:
     engine.step(
         duration_s=0.0,
         num_rows=0,
-        num_tokens=0,
         num_running=0,
         num_waiting=4,
         cache_used_ratio=0.0,
