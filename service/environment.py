@@ -9,7 +9,6 @@ import shutil
 import socket
 import sys
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 
 from service.schemas import ErrorResponse
@@ -21,16 +20,15 @@ HAPROXY_HARD_STOP_AFTER_S = LONGEST_REQUEST_S + 30
 LOWEST_PORT, NUM_PORTS = 20_000, 10_000
 
 # Stands in for the HAProxy binary. Ray has HAProxy show its statistics and its metrics on every
-# interface, with no option to change that: the two lines are narrowed to loopback. What HAProxy
-# answers itself is plain text: it becomes our error object. And HAProxy would outlive a Ray that is
-# killed, holding the port: it is told to end with its parent.
+# interface, with no option to change that: the two lines are narrowed to loopback. Where no replica
+# answers, Ray has HAProxy send a 500 in plain text: it becomes our error object. And HAProxy would
+# outlive a Ray that is killed, holding the port: it is told to end with its parent.
 _HAPROXY_SCRIPT = """\
 #!/bin/sh
 for word; do
   [ "$previous" = -f ] && sed -i -E \\
     -e 's/^( *bind) \\*?:({ports})$/\\1 127.0.0.1:\\2/' \\
-    -e 's|^( *errorfile 50[234]) .*|\\1 {no_replica}|' \\
-    -e 's|^defaults$|&\\n    errorfile 400 {bad_request}|' "$word"
+    -e 's|^( *errorfile 50[234]) .*|\\1 {no_replica}|' "$word"
   previous=$word
 done
 guard=$(command -v setpriv) && guard="$guard --pdeathsig KILL"
@@ -108,18 +106,7 @@ def haproxy_environment(folder: Path, binary: str) -> dict[str, str]:
         _HAPROXY_SCRIPT.format(
             ports=f"{stats_port}|{metrics_port}",
             binary=binary,
-            bad_request=_answer_file(
-                folder,
-                HTTPStatus.BAD_REQUEST,
-                code="bad_request",
-                sentence="this is not HTTP, or its headers are too large or too many",
-            ),
-            no_replica=_answer_file(
-                folder,
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                code="engine_stopped",
-                sentence="the process that worked on this has ended, or none runs yet; try again",
-            ),
+            no_replica=_write_answer(folder / "no_replica.http"),
         )
     )
     script.chmod(0o700)
@@ -142,21 +129,24 @@ def haproxy_environment(folder: Path, binary: str) -> dict[str, str]:
     }
 
 
-def _answer_file(folder: Path, status: HTTPStatus, *, code: str, sentence: str) -> Path:
-    """A whole answer with our error object, as HAProxy sends it; no log has an id of it."""
+def _write_answer(path: Path) -> Path:
+    """Write what HAProxy answers when no replica did, with our error object; returns the path.
+
+    Its request id is empty: no log has a line about it.
+    """
+    sentence = "the process that worked on this has ended, or none runs yet; try again"
+    code = "engine_stopped"
     body = ErrorResponse(
         error=sentence, message=sentence, error_type=code, code=code, request_id=""
     ).model_dump_json()
-    headers = [
-        f"HTTP/1.1 {status} {status.phrase}",
+    head = (
+        "HTTP/1.1 503 Service Unavailable",
         "content-type: application/json",
         f"content-length: {len(body)}",
         "cache-control: no-cache",
-    ]
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers.append("retry-after: 1")
-    path = folder / f"{status}.http"
-    path.write_bytes("\r\n".join([*headers, "", body]).encode())
+        "retry-after: 1",
+    )
+    path.write_bytes("\r\n".join([*head, "", body]).encode())
     return path
 
 
