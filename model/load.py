@@ -14,7 +14,13 @@ from model.families.registry import family_of
 from model.json_file import read_json_object
 from model.tokenizer.prompt import Prompt, Task
 from model.tokenizer.tokenizer import Tokenizer
-from model.transformer.packed import Int8Linear, PackedLinear, pack_linears, replace_linears
+from model.transformer.packed import (
+    Int8Linear,
+    PackedLinear,
+    WideInt8Linear,
+    pack_linears,
+    replace_linears,
+)
 from model.transformer.seq2seq import Seq2SeqTransformer
 from model.weights.checkpoint import Checkpoint
 from model.weights.loading import load_network
@@ -92,7 +98,7 @@ def load_model(path: Path, *, dtype: DtypeName = "auto", device: str = "auto") -
         device=torch_device,
     )
     if dtype == "int8":
-        replace_linears(network, Int8Linear)
+        replace_linears(network, Int8Linear, make_output=WideInt8Linear)
     elif dtype == "bfloat16" and torch_device.type == "cpu" and PackedLinear.is_available():
         pack_linears(network)
     tokenizer = family.load_tokenizer(folder)
@@ -144,7 +150,7 @@ def resolve_dtype(name: DtypeName, device: torch.device) -> DtypeName:
     if name not in ("auto", *_DTYPES):
         raise ConfigError(f"dtype: {name!r} is not one of auto, {', '.join(_DTYPES)}")
     if name == "int8" and not (device.type == "cpu" and Int8Linear.is_available()):
-        raise ConfigError(f"dtype: 'int8' needs a CPU with FBGEMM's kernels, not {device}")
+        raise ConfigError(f"dtype: 'int8' needs a CPU with VNNI instructions, not {device}")
     if name != "auto":
         return name
     if device.type == "cuda":

@@ -20,6 +20,7 @@ T = TypeVar("T")
 OnText = Callable[[str], None]
 
 _SPARE_TOKENS = 8  # start, end, language tags
+_MAX_TOKEN_BYTES = 64  # more than a piece has; only runs of blanks or of unknown characters do
 _numbers = itertools.count()  # makes the ids of segments unique, whatever ids the clients send
 
 
@@ -70,8 +71,11 @@ class Generation:
 
     async def fits(self, model: ModelInfo, text: str, task: Task) -> bool:
         """The model reads `text` whole; measured only where its length leaves a doubt."""
-        if _max_tokens(text) + _SPARE_TOKENS <= model.max_input_tokens:
+        most = _max_tokens(text) + _SPARE_TOKENS
+        if most <= model.max_input_tokens:
             return True
+        if most > model.max_input_tokens * _MAX_TOKEN_BYTES:
+            return False
         return await self.count_tokens(model, text, task) <= model.max_input_tokens
 
     async def count_tokens(self, model: ModelInfo, text: str, task: Task) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from model.engine.ranking import top_tokens
-from model.transformer.packed import Int8Linear
+from model.transformer.packed import Int8Linear, WideInt8Linear
 
 NUM_PROPOSED = 8
 _LEAST_VOCABULARY = 16_384  # below, the whole product is as quick
@@ -25,7 +25,7 @@ class Shortlist:
         full_bias = torch.zeros(len(weight)) if bias is None else bias.detach().float()
         self._bias = full_bias.index_fill(0, torch.tensor(suppressed, dtype=torch.int64), -1e9)
         self._weight = weight.detach()
-        self._rough = Int8Linear(weight, self._bias)
+        self._rough = WideInt8Linear(weight, self._bias)
 
     @staticmethod
     def pays_off(weight: Tensor) -> bool:

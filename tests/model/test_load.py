@@ -12,7 +12,7 @@ from model.engine.config import TokenRules
 from model.errors import CheckpointError, ConfigError, UnsupportedModelError
 from model.load import LoadedModel, load_model, resolve_device, resolve_dtype
 from model.tokenizer.prompt import Translation
-from model.transformer.packed import Int8Linear, PackedLinear
+from model.transformer.packed import Int8Linear, PackedLinear, WideInt8Linear
 from tests.checkpoint_factories import (
     Json,
     bart_config,
@@ -235,7 +235,7 @@ def test_int8_weights_go_with_float32_activations(write_model: Write) -> None:
     model = load_model(write_model(), dtype="int8", device="cpu")
     assert model.dtype == "int8"
     assert model.network.embedding.weight.dtype is torch.float32
-    assert isinstance(model.network.packed_output, Int8Linear)
+    assert isinstance(model.network.packed_output, WideInt8Linear)
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,14 @@ async def test_a_text_is_measured_only_if_its_bytes_leave_a_doubt(
     assert bool(backend.measured) == is_measured
 
 
+@pytest.mark.parametrize("text", ["a" * 4_097, "\ufdfa" * 125], ids=["as it is", "normalised"])
+async def test_a_text_of_far_too_many_bytes_is_cut_unmeasured(text: str) -> None:
+    backend = CountingBackend()
+    generation = Generation(backend, options(), max_in_flight=1)
+    assert not await generation.fits(TRANSLATOR, text, TASK)
+    assert not backend.measured
+
+
 async def test_the_model_s_limit_itself_still_fits() -> None:
     generation = Generation(FakeBackend(), options(), max_in_flight=1)
     model = replace(TRANSLATOR, max_input_tokens=10)

@@ -13,7 +13,13 @@ from torch import Tensor, nn
 from model.config import Activation, Norm, Sinusoidal
 from model.engine.params import GenerationParams
 from model.transformer.layers import ACTIVATIONS, FeedForward
-from model.transformer.packed import Int8Linear, PackedLinear, pack_linears, replace_linears
+from model.transformer.packed import (
+    Int8Linear,
+    PackedLinear,
+    WideInt8Linear,
+    pack_linears,
+    replace_linears,
+)
 from model.transformer.seq2seq import Seq2SeqTransformer
 from tests.factories import START, answer, make_config, make_engine, make_network, make_prompt
 
@@ -26,6 +32,7 @@ needs_int8 = pytest.mark.skipif(
 KINDS = [
     pytest.param(PackedLinear, torch.bfloat16, 0.01, id="bfloat16", marks=needs_bf16),
     pytest.param(Int8Linear, torch.float32, 0.03, id="int8", marks=needs_int8),
+    pytest.param(WideInt8Linear, torch.float32, 0.03, id="wide int8", marks=needs_int8),
 ]
 each_kind = pytest.mark.parametrize(("kind", "dtype", "tolerance"), KINDS)
 
@@ -80,17 +87,19 @@ def test_leading_dimensions_are_kept(
 
 
 @needs_int8
-def test_a_row_of_int8_does_not_depend_on_the_rows_beside_it() -> None:
-    layer = Int8Linear(random_tensor(5, 8), random_tensor(5))
+@pytest.mark.parametrize("kind", [Int8Linear, WideInt8Linear])
+def test_a_row_of_int8_does_not_depend_on_the_rows_beside_it(kind: MakeLinear) -> None:
+    layer = kind(random_tensor(5, 8), random_tensor(5))
     x = random_tensor(4, 8)
     together = layer(torch.cat([x, 1_000 * x]))
     assert torch.equal(together[:4], layer(x))
 
 
 @needs_int8
-def test_a_row_of_zeros_gives_the_bias() -> None:
+@pytest.mark.parametrize("kind", [Int8Linear, WideInt8Linear])
+def test_a_row_of_zeros_gives_the_bias(kind: MakeLinear) -> None:
     bias = random_tensor(5)
-    layer = Int8Linear(random_tensor(5, 8), bias)
+    layer = kind(random_tensor(5, 8), bias)
     assert torch.equal(layer(torch.zeros(2, 8)), bias.expand(2, -1))
 
 
