@@ -124,6 +124,8 @@ def haproxy_environment(folder: Path, binary: str) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",  # the service counts its requests itself
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(HAPROXY_HARD_STOP_AFTER_S),
+        # A client that sends half a request and falls silent would hold its place for an hour.
+        "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(HAPROXY_HARD_STOP_AFTER_S),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(_first_replica_port()),
     }

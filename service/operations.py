@@ -19,6 +19,7 @@ def operations_routes(backend: Backend, settings: Settings, *, directory: Direct
     """Health, readiness, information and metrics."""
     router = APIRouter(tags=["operations"])
 
+    @router.head("/health", include_in_schema=False)
     @router.get("/health")
     async def health() -> StatusResponse:
         """Say whether the engine is alive."""
@@ -26,6 +27,7 @@ def operations_routes(backend: Backend, settings: Settings, *, directory: Direct
             raise EngineStoppedError("the engine's heartbeat has stopped")
         return StatusResponse(status="ok")
 
+    @router.head("/ready", include_in_schema=False)
     @router.get("/ready")
     async def ready() -> StatusResponse:
         """Say whether every model of the catalogue can answer."""

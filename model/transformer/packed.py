@@ -110,7 +110,8 @@ class WideInt8Linear(nn.Module):
         weight = weight.detach().float()
         self._scales = _scales(weight)
         quantized = (weight / self._scales[:, None]).round().to(torch.int8)
-        self._packed = torch.ops.onednn.qlinear_prepack(quantized, [_TYPICAL_ROWS, weight.shape[1]])
+        typical_input = [_TYPICAL_ROWS, weight.shape[1]]
+        self._packed = torch.ops.onednn.qlinear_prepack(quantized, typical_input)
         self._zero_points = torch.zeros(len(weight), dtype=torch.int64)
         self._bias = torch.zeros(len(weight)) if bias is None else bias.detach().float()
         self._offset = torch.tensor(_INT8_ZERO + 0.5)  # rounds, as the cast only cuts
@@ -140,7 +141,7 @@ class WideInt8Linear(nn.Module):
 def _magnitude(x: Tensor) -> Tensor:
     """The largest magnitude of each row; x: (..., in), returns (..., 1).
 
-    A row of zeros may be divided by its 0: whatever integers come of that, they are multiplied by 0.
+    A row of zeros may be divided by its 0: whatever integers come of it are multiplied by 0.
     """
     return x.abs().amax(dim=-1, keepdim=True)
 
