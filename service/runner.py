@@ -30,6 +30,7 @@ from service.terminal import CommandError
 READY_TIMEOUT_S = 120.0
 READY_POLL_S = 0.1
 MAX_PARENT_CHARACTERS = 20  # HAProxy's socket lies 77 characters deeper, and may have 97
+REMIND_S = 0.5
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EVERY_INTERFACE = ("", "0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 
@@ -65,6 +66,7 @@ def run(settings: Settings, *, console: Console, announce: Callable[[str], None]
     try:
         _serve(settings, folder, console=console, announce=announce)
     except (_StopRequestedError, SystemExit):  # Ray's own handler exits, while it starts
+        signal.setitimer(signal.ITIMER_REAL, 0)  # no reminder is needed
         _handle_signals(signal.SIG_IGN)  # until `_stop` handles the next
         console.print("Stopping ...")
     finally:
@@ -183,7 +185,18 @@ def _step(console: Console, name: str) -> Iterator[None]:
 
 
 def _request_stop(_signal: int, _frame: FrameType | None) -> None:
+    """Ask the main thread to stop, again and again until it does.
+
+    Where a signal arrives in a hook of `fork` or in a finalizer, Python prints the exception and
+    goes on as if there were none.
+    """
     _handle_signals(signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, _remind)
+    signal.setitimer(signal.ITIMER_REAL, REMIND_S, REMIND_S)
+    raise _StopRequestedError
+
+
+def _remind(_signal: int, _frame: FrameType | None) -> None:
     raise _StopRequestedError
 
 

@@ -37,9 +37,9 @@ sys.stdin.readline()
 """
 
 
-def sample(text: str, name: str) -> float:
-    """The value of one series of the model `m`."""
-    found = re.search(rf'^{name}{{model="m"[^}}]*}} (\S+)$', text, re.MULTILINE)
+def sample(text: str, name: str, *, model: str = "m") -> float:
+    """The value of one model's series."""
+    found = re.search(rf'^{name}{{model="{model}"[^}}]*}} (\S+)$', text, re.MULTILINE)
     assert found is not None, f"{name} is not in the metrics"
     return float(found[1])
 
@@ -108,7 +108,7 @@ def test_the_dead_run_nothing_but_what_they_did_still_counts(
 
 
 def test_a_process_by_itself_answers_for_itself() -> None:
-    engine = EngineMetrics("m")
+    engine = EngineMetrics("alone")
     engine.finished(
         queue_s=0.5,
         inference_s=1.0,
@@ -126,11 +126,11 @@ def test_a_process_by_itself_answers_for_itself() -> None:
         cache_used_ratio=0.0,
     )
     text = render().decode()
-    assert sample(text, "dragoman_aborted_total") == 1
-    assert sample(text, "dragoman_requests_waiting") == 4
-    assert sample(text, "dragoman_queue_duration_seconds_sum") == 0.5
-    assert sample(text, "dragoman_step_duration_seconds_count") == 0
-    assert 'dragoman_time_to_first_token_seconds_count{model="m"}' not in text
+    assert sample(text, "dragoman_aborted_total", model="alone") == 1
+    assert sample(text, "dragoman_requests_waiting", model="alone") == 4
+    assert sample(text, "dragoman_queue_duration_seconds_sum", model="alone") == 0.5
+    assert sample(text, "dragoman_step_duration_seconds_count", model="alone") == 0
+    assert 'dragoman_time_to_first_token_seconds_count{model="alone"}' not in text
 
 
 def test_the_listener_answers_metrics_and_nothing_else() -> None:

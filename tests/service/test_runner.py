@@ -1,4 +1,6 @@
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
@@ -41,3 +43,24 @@ def test_the_replicas_get_one_metrics_port_where_any_will_do() -> None:
 def test_a_port_in_use_is_named_with_what_to_do(taken: int) -> None:
     with pytest.raises(StartError, match=rf"127\.0\.0\.1:{taken} is already in use; .*--port"):
         with_free_ports(Settings(port=taken))
+
+
+def test_a_stop_that_is_swallowed_is_asked_for_again() -> None:
+    """A signal can arrive where Python ignores exceptions: in a hook of `fork`, in a finalizer."""
+    script = (
+        "import os, signal, time\n"
+        "from contextlib import suppress\n"
+        "from service import runner\n"
+        "runner._handle_signals(runner._request_stop)\n"
+        "with suppress(BaseException):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(30)\n"
+        "try:\n"
+        "    time.sleep(30)\n"
+        "except runner._StopRequestedError:\n"
+        "    print('asked again')\n"
+    )
+    result = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=25
+    )
+    assert result.stdout == "asked again\n"
