@@ -1,8 +1,8 @@
 """Start and end of `dragoman serve`: nothing of it is reachable from outside, nothing stays."""
 
 import signal
-import stat
 import socket
+import stat
 import subprocess
 import sys
 
