@@ -1,7 +1,7 @@
-"""Parallel text: which files make up a model's data, and in which directions they are used."""
+"""Pairs of texts on disk, and what goes wrong with them."""
 
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,36 +17,10 @@ class TrainingError(ModelError):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A sentence and its translation."""
+    """A text and what is to become of it: its translation, its summary."""
 
     source: str
     target: str
-
-
-@dataclass(frozen=True, slots=True)
-class CorpusFile:
-    """One data set of one language pair: `{name}.{first}-{second}.{split}.tsv.gz`."""
-
-    name: str
-    first: str
-    second: str
-    repeats: int = 1  # how often an epoch shows each of its pairs
-    attribution: str = ""  # what its licence wants said of whatever is made from it
-
-    def path(self, folder: Path, *, split: Split) -> Path:
-        return folder / f"{self.name}.{self.first}-{self.second}.{split}.tsv.gz"
-
-
-@dataclass(frozen=True, slots=True)
-class Direction:
-    """One way to translate; `share` of its pairs, freshly drawn, are in each epoch."""
-
-    source: str
-    target: str
-    share: float = 1.0
-
-    def __str__(self) -> str:
-        return f"{self.source}->{self.target}"
 
 
 def read_pairs(path: Path) -> list[Pair]:
@@ -67,21 +41,3 @@ def _parse(lines: Iterator[str], path: Path) -> Iterator[Pair]:
         if len(columns) != 2:  # noqa: PLR2004 - source and target
             raise TrainingError(f"{path}, line {number}: {len(columns)} columns instead of 2")
         yield Pair(*columns)
-
-
-def read_direction(
-    folder: Path, files: Sequence[CorpusFile], *, direction: Direction, split: Split
-) -> list[Pair]:
-    """The pairs of every file that serves a direction, turned that way round.
-
-    Pairs of a file with `repeats` occur that often in `train`, and once in `valid` and `test`.
-    """
-    pairs: list[Pair] = []
-    for file in files:
-        if {file.first, file.second} != {direction.source, direction.target}:
-            continue
-        found = read_pairs(file.path(folder, split=split))
-        if file.first == direction.target:
-            found = [Pair(pair.target, pair.source) for pair in found]
-        pairs += found * (file.repeats if split == "train" else 1)
-    return pairs

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from model.config import Activation, Norm, Sinusoidal, Stack, TransformerConfig
+from model.config import TransformerConfig
 from model.training.dropout import use_byte_dropout
 from model.transformer.seq2seq import Seq2SeqTransformer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """The numbers that a Marian network's size hangs on: deep encoder, shallow decoder."""
+    """The numbers that a network's size hangs on: deep encoder, shallow decoder."""
 
     d_model: int = 256
     d_ff: int = 1024
@@ -19,23 +19,6 @@ class Shape:
     encoder_layers: int = 6
     decoder_layers: int = 2
     dropout: float = 0.1
-
-
-def marian_config(shape: Shape, *, vocab_size: int, max_positions: int) -> TransformerConfig:
-    """Marian's form of the transformer: post-norm, sinusoids, scaled and tied embeddings."""
-    return TransformerConfig(
-        vocab_size=vocab_size,
-        d_model=shape.d_model,
-        encoder=Stack(num_layers=shape.encoder_layers, num_heads=shape.num_heads, d_ff=shape.d_ff),
-        decoder=Stack(num_layers=shape.decoder_layers, num_heads=shape.num_heads, d_ff=shape.d_ff),
-        norm=Norm(placement="post"),
-        positions=Sinusoidal(),
-        max_positions=max_positions,
-        activation=Activation.SILU,
-        embedding_scale=shape.d_model**0.5,
-        output_bias=True,
-        dropout=shape.dropout,
-    )
 
 
 def fresh_network(config: TransformerConfig) -> Seq2SeqTransformer:

@@ -84,9 +84,9 @@ def _time_left(trainer: Trainer, report: StepReport) -> str:
 
 def _log(trainer: Trainer, meter: _Meter, valid: Sequence[Batch]) -> None:
     logger.info(
-        "step %d, epoch %d: %.1fM tokens, %.0f tokens/s, training loss %.3f, validation loss %.4f",
+        "step %d, round %d: %.1fM tokens, %.0f tokens/s, training loss %.3f, validation loss %.4f",
         trainer.position.step,
-        trainer.position.epoch + 1,
+        trainer.position.round + 1,
         trainer.position.tokens / 1e6,
         meter.tokens_per_s,
         meter.loss or 0.0,

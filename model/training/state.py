@@ -1,13 +1,15 @@
 """Where a training stands, kept on disk so that it can go on after any interruption."""
 
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
 
 from model.training.corpus import TrainingError
 
@@ -19,30 +21,39 @@ class Position:
     """How far the training is."""
 
     step: int = 0
-    epoch: int = 0
-    batch: int = 0  # batches of this epoch already seen
     tokens: int = 0  # source and target tokens seen
     elapsed_s: float = 0.0
+    round: int = 0
+    batch: int = 0  # batches of this round already seen
+    round_progress: float = 0.0  # the training's progress when this round was drawn
+    dealt: dict[str, int] = field(default_factory=dict)  # of each deck, before this round
 
 
-def save_state(
-    folder: Path, position: Position, *, network: nn.Module, optimizers: list[Optimizer]
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """All that training changes."""
+
+    network: nn.Module
+    average: AveragedModel  # of the network over the last part of the training
+    optimizers: Sequence[Optimizer]
+
+
+def save_state(folder: Path, position: Position, *, learner: Learner) -> None:
     """Write everything a resumed training needs; the file before stays whole until the new one is.
 
     Args:
         folder: Where `training.pt` lies.
         position: How far the training is.
-        network: Its weights are kept in the precision they have.
-        optimizers: In the order in which they will be restored.
+        learner: Its weights are kept in the precision they have.
     """
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f"{_FILE}.unfinished"
     torch.save(
         {
             "position": asdict(position),
-            "network": network.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+            "network": learner.network.state_dict(),
+            "average": learner.average.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in learner.optimizers],
             "rng": torch.get_rng_state(),
         },
         unfinished,
@@ -56,25 +67,31 @@ def has_state(folder: Path) -> bool:
 
 
 def load_weights(folder: Path, network: nn.Module) -> Position:
-    """Only the network of what `save_state` wrote, and how far it had come.
+    """Only the network of what `save_state` wrote, averaged if that had begun, and how far it was.
 
     Raises:
         TrainingError: There is no state in the folder.
     """
     state = _read(folder)
-    network.load_state_dict(state["network"])
+    average = AveragedModel(network)
+    average.load_state_dict(state["average"])
+    num_averaged: Any = average.n_averaged
+    network.load_state_dict(
+        average.module.state_dict() if num_averaged.item() else state["network"]
+    )
     return Position(**state["position"])
 
 
-def load_state(folder: Path, *, network: nn.Module, optimizers: list[Optimizer]) -> Position:
+def load_state(folder: Path, *, learner: Learner) -> Position:
     """Restore what `save_state` wrote, the random numbers of dropout included.
 
     Raises:
         TrainingError: There is no state in the folder.
     """
     state = _read(folder)
-    network.load_state_dict(state["network"])
-    for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+    learner.network.load_state_dict(state["network"])
+    learner.average.load_state_dict(state["average"])
+    for optimizer, saved in zip(learner.optimizers, state["optimizers"], strict=True):
         optimizer.load_state_dict(saved)
     torch.set_rng_state(state["rng"])
     return Position(**state["position"])

@@ -2,18 +2,21 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.optim.swa_utils import AveragedModel
 
-from model.training.batching import Batch, Example, Mixture, collate, epoch_batches
+from model.training.batching import Batch, Example, collate
+from model.training.decks import Deck
 from model.training.loss import smoothed_cross_entropy
 from model.training.optimizer import OptimizerSettings, Schedule, build_optimizers
-from model.training.state import Position, load_state, save_state
+from model.training.state import Learner, Position, load_state, save_state
 from model.transformer.seq2seq import Seq2SeqTransformer
 
 
@@ -35,15 +38,33 @@ class Budget:
         return min(1.0, position.elapsed_s / 60 / self.max_minutes) if self.max_minutes else 1.0
 
 
+class Curriculum(Protocol):
+    """What to learn, and when."""
+
+    @property
+    def decks(self) -> Mapping[str, Deck[Any]]:
+        """All that rounds are drawn from; the trainer keeps how far each has been dealt."""
+
+    def round(self, progress: float, *, rng: random.Random) -> list[list[Example]]:
+        """The batches of the next few hundred steps, drawn from the decks.
+
+        Args:
+            progress: The part of the training that is over, 0 to 1.
+            rng: The only source of chance, apart from the decks.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainerSettings:
-    """How to train; what to train on is the mixture's matter."""
+    """How to train; what to train on is the curriculum's matter."""
 
     budget: Budget
-    mixture: Mixture
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     label_smoothing: float = 0.1
+    averaged_part: float = 0.1  # the weights of this last part of the training are averaged,
+    average_steps: int = 10  # those after every so many steps
     autocast: bool = True  # bf16 matrix products, float32 weights
+    fused_attention: bool = False  # slower than plain products at a dozen tokens
     seed: int = 1
     save_minutes: float = 5.0
     report_minutes: float = 5.0
@@ -61,19 +82,19 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True)
 class SpecialIds:
-    """The ids that frame a text."""
+    """The ids that the trainer itself writes."""
 
-    eos: int
+    start: int  # what the decoder reads first
     pad: int
 
 
 class Trainer:
-    """Trains a network on pools of examples and keeps its state in a folder."""
+    """Trains a network by a curriculum and keeps its state in a folder."""
 
     def __init__(
         self,
         network: Seq2SeqTransformer,
-        pools: Sequence[Sequence[Example]],
+        curriculum: Curriculum,
         settings: TrainerSettings,
         *,
         special: SpecialIds,
@@ -84,41 +105,50 @@ class Trainer:
 
         Args:
             network: To be trained in place, on its device.
-            pools: Examples; each epoch draws a share of each pool.
+            curriculum: What to train on.
             settings: How to train.
-            special: The ids that frame a text.
+            special: The ids that the trainer itself writes.
             folder: Where the state is kept.
             clock: Seconds; only differences count.
         """
         self.network = network
         self.settings = settings
         self.position = Position()
-        self._pools = pools
         self.special = special
+        self._curriculum = curriculum
         self._folder = folder
         self._clock = clock
         self._device = next(network.parameters()).device
-        self._optimizers = build_optimizers(network, settings.optimizer)
-        self._schedule = Schedule(self._optimizers, warmup_steps=settings.optimizer.warmup_steps)
+        optimizers = build_optimizers(network, settings.optimizer)
+        self._learner = Learner(network, AveragedModel(network), optimizers)
+        self._schedule = Schedule(optimizers, warmup_steps=settings.optimizer.warmup_steps)
         torch.manual_seed(settings.seed)
+
+    @property
+    def average(self) -> AveragedModel:
+        """The mean of the weights over the last part of the training, once that has begun."""
+        return self._learner.average
 
     def resume(self) -> None:
         """Go on where the saved state stands."""
-        self.position = load_state(self._folder, network=self.network, optimizers=self._optimizers)
+        self.position = load_state(self._folder, learner=self._learner)
+        for name, dealt in self.position.dealt.items():
+            self._curriculum.decks[name].dealt = dealt
 
     def save(self) -> None:
         """Keep the state, so that `resume` gives the same training as no interruption."""
-        save_state(self._folder, self.position, network=self.network, optimizers=self._optimizers)
+        save_state(self._folder, self.position, learner=self._learner)
 
     def steps(self) -> Iterator[StepReport]:
         """Train until the budget is spent, a report after each step; saves now and then."""
         last = saved = self._clock()
         self.network.train()
         for batch in self._batches():
-            progress = self.settings.budget.progress(self.position)
+            progress = self.progress
             if progress >= 1.0:
                 break
             report = self._step(batch, progress)
+            self._maybe_average(progress)
             now = self._clock()
             self.position.elapsed_s += now - last
             last = now
@@ -128,19 +158,36 @@ class Trainer:
             yield report
         self.save()
 
+    @property
+    def progress(self) -> float:
+        """The part of the training that is over, 0 to 1."""
+        return self.settings.budget.progress(self.position)
+
     def _batches(self) -> Iterator[Batch]:
+        place = self.position
         while True:
-            # the order of an epoch depends on its number alone: a resumed one continues in it
-            rng = random.Random(f"{self.settings.seed}-{self.position.epoch}")
-            batches = epoch_batches(self._pools, self.settings.mixture, rng=rng)
+            if place.batch == 0:
+                place.round_progress = self.progress
+                place.dealt = {name: deck.dealt for name, deck in self._curriculum.decks.items()}
+            # a round depends on what the state keeps alone: a resumed training continues in it
+            rng = random.Random(f"{self.settings.seed}-{place.round}")
+            batches = self._curriculum.round(place.round_progress, rng=rng)
             if not batches:
                 raise ValueError("there is nothing to train on")
-            for examples in batches[self.position.batch :]:
-                self.position.batch += 1
-                batch = collate(examples, eos_id=self.special.eos, pad_id=self.special.pad)
-                yield batch.to(self._device)
-            self.position.epoch += 1
-            self.position.batch = 0
+            for examples in batches[place.batch :]:
+                place.batch += 1
+                yield self.collate(examples).to(self._device)
+            place.round += 1
+            place.batch = 0
+
+    def collate(self, examples: Sequence[Example]) -> Batch:
+        """The tensors of some examples, on the CPU."""
+        return collate(examples, start_id=self.special.start, pad_id=self.special.pad)
+
+    def _maybe_average(self, progress: float) -> None:
+        due = self.position.step % self.settings.average_steps == 0
+        if due and progress >= 1.0 - self.settings.averaged_part:
+            self.average.update_parameters(self.network)
 
     def _step(self, batch: Batch, progress: float) -> StepReport:
         factor = self._schedule.set(self.position.step, progress=progress)
@@ -149,7 +196,7 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(
             self.network.parameters(), self.settings.optimizer.max_gradient_norm
         )
-        for optimizer in self._optimizers:
+        for optimizer in self._learner.optimizers:
             optimizer.step()
             optimizer.zero_grad()
         self.position.step += 1
@@ -158,9 +205,9 @@ class Trainer:
 
     def loss(self, batch: Batch, *, smoothing: float | None = None) -> Tensor:
         """The loss per target token of one batch, label smoothing as in training if not given."""
-        # the fused attention kernels lose to plain products at a dozen tokens, above all backwards
+        attention = [SDPBackend.FLASH_ATTENTION] if self.settings.fused_attention else []
         with (
-            sdpa_kernel(SDPBackend.MATH),
+            sdpa_kernel([*attention, SDPBackend.MATH]),
             torch.autocast(self._device.type, torch.bfloat16, enabled=self.settings.autocast),
         ):
             hidden = self.network.decode_hidden(
@@ -172,7 +219,7 @@ class Trainer:
         return smoothed_cross_entropy(logits, labels, smoothing=rate) / len(labels)
 
     def validation_loss(self, batches: Sequence[Batch]) -> float:
-        """Unsmoothed cross-entropy per target token, without dropout."""
+        """Unsmoothed cross-entropy per target token, without dropout, of the latest weights."""
         self.network.eval()
         total = 0.0
         with torch.no_grad():

@@ -2,12 +2,13 @@ import pytest
 import torch
 from torch import nn
 
-from model.training.network import Shape, fresh_network, marian_config
+from model.training.network import Shape, fresh_network
 from model.training.optimizer import OptimizerSettings, Schedule, build_optimizers, lr_factor
+from model.training.translation.form import marian_config
 
 
 def test_every_parameter_has_exactly_one_optimizer_and_tables_are_no_matrices() -> None:
-    network = fresh_network(marian_config(Shape(d_model=16), vocab_size=20, max_positions=8))
+    network = fresh_network(marian_config(Shape(d_model=16), vocab_size=20))
     muon, adamw = build_optimizers(network, OptimizerSettings())
     matrices, others = (
         {id(p) for group in optimizer.param_groups for p in group["params"]}

@@ -1,14 +1,15 @@
+import random
 from pathlib import Path
 
 import pytest
 import torch
 
-from model.training.batching import Mixture, collate
+from model.training.batching import cut_into_batches
 from model.training.corpus import TrainingError
-from model.training.state import Position
+from model.training.state import Position, load_weights
 from model.training.trainer import Budget, Trainer, TrainerSettings
-from model.training.translate import validation_batches
-from tests.training_factories import TINY_RECIPE, make_examples, make_trainer, make_vocabulary
+from model.training.translation.curriculum import Mixture
+from tests.translation_training import make_curriculum, make_examples, make_trainer
 
 
 def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
@@ -17,17 +18,18 @@ def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
 
 def test_fifty_steps_on_a_hundred_lines_halve_the_validation_loss(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, max_steps=50)
-    valid = validation_batches(make_examples(), TINY_RECIPE, vocabulary=make_vocabulary())
+    batches = cut_into_batches(make_examples(), max_tokens=512, rng=random.Random(0))
+    valid = [trainer.collate(examples) for examples in batches]
     before = trainer.validation_loss(valid)
     assert len(list(trainer.steps())) == 50
     assert trainer.validation_loss(valid) < before / 2
 
 
 def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path: Path) -> None:
-    """Across the end of an epoch, with dropout: order, optimizers and random numbers come back."""
+    """Across the end of a round, with dropout: order, optimizers and random numbers come back."""
     whole = make_trainer(tmp_path / "whole", max_steps=40)
     list(whole.steps())
-    assert whole.position.epoch > 0
+    assert whole.position.round > 0
 
     interrupted = make_trainer(tmp_path / "parts", max_steps=40)
     for _ in zip(range(7), interrupted.steps(), strict=False):
@@ -48,13 +50,11 @@ def test_a_training_bound_by_time_ends_on_time_with_a_learning_rate_near_zero(
 ) -> None:
     """The clock advances 6 seconds at each look: once a step, twenty steps in two minutes."""
     ticks = iter(range(0, 10_000, 6))
-    settings = TrainerSettings(
-        budget=Budget(max_minutes=2.0), mixture=TINY_RECIPE.mixture, autocast=False
-    )
+    settings = TrainerSettings(budget=Budget(max_minutes=2.0), autocast=False)
     source = make_trainer(tmp_path)
     trainer = Trainer(
         source.network,
-        [make_examples(), make_examples()],
+        make_curriculum(),
         settings,
         special=source.special,
         folder=tmp_path,
@@ -69,13 +69,9 @@ def test_a_training_bound_by_time_ends_on_time_with_a_learning_rate_near_zero(
 def test_the_loss_does_not_see_padding(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path)
     trainer.network.eval()
-    vocabulary = make_vocabulary()
     examples = sorted(make_examples(), key=lambda x: x.length)
-    short, long = (
-        collate([x], eos_id=vocabulary.eos_id, pad_id=vocabulary.pad_id)
-        for x in (examples[0], examples[-1])
-    )
-    both = collate([examples[0], examples[-1]], eos_id=vocabulary.eos_id, pad_id=vocabulary.pad_id)
+    short, long = (trainer.collate([x]) for x in (examples[0], examples[-1]))
+    both = trainer.collate([examples[0], examples[-1]])
     sizes = [int(batch.label_mask.sum()) for batch in (short, long)]
     apart = trainer.loss(short) * sizes[0] + trainer.loss(long) * sizes[1]
     torch.testing.assert_close(trainer.loss(both) * sum(sizes), apart, rtol=1e-4, atol=1e-4)
@@ -83,11 +79,12 @@ def test_the_loss_does_not_see_padding(tmp_path: Path) -> None:
 
 def test_mixed_precision_training_learns_too(tmp_path: Path) -> None:
     source = make_trainer(tmp_path)
-    settings = TrainerSettings(
-        budget=Budget(max_steps=30), mixture=Mixture(shares=(1.0,), max_batch_tokens=256)
-    )
     trainer = Trainer(
-        source.network, [make_examples()], settings, special=source.special, folder=tmp_path
+        source.network,
+        make_curriculum(Mixture(max_batch_tokens=256)),
+        TrainerSettings(budget=Budget(max_steps=30)),
+        special=source.special,
+        folder=tmp_path,
     )
     losses = [report.loss for report in trainer.steps()]
     assert losses[-1] < losses[0]
@@ -111,3 +108,13 @@ def test_progress_follows_the_steps_or_the_minutes() -> None:
     assert Budget(max_steps=20).progress(position) == 0.25
     assert Budget(max_minutes=2.0).progress(position) == 0.75
     assert Budget(max_steps=2).progress(position) == 1.0
+
+
+def test_the_weights_of_the_last_part_are_averaged_and_are_those_to_use(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, max_steps=100)
+    seen = [weights(trainer) for report in trainer.steps() if report.progress >= 0.9]
+    due = [seen[-10], seen[-1]] if len(seen) > 10 else [seen[-1]]
+    assert trainer.average.n_averaged.item() == len(due)
+    load_weights(tmp_path, trainer.network)
+    for name, found in weights(trainer).items():
+        torch.testing.assert_close(found, torch.stack([x[name] for x in due]).mean(dim=0))

@@ -7,21 +7,21 @@ from pathlib import Path
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
-from model.engine.config import EngineConfig
-from model.engine.engine import Engine
 from model.engine.params import GenerationParams
 from model.load import LoadedModel
 from model.tokenizer.prompt import Translation
-from model.training.corpus import CorpusFile, Direction, Split, read_direction
+from model.training.corpus import Split
+from model.training.decoding import decode_all
+from model.training.translation.corpus import CorpusFile, Direction, read_file
 
-_MAX_NEW_TOKENS = 200
+_MAX_NEW_TOKENS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """How well one direction of one data set is translated."""
 
-    file: str
+    data_set: str
     split: Split
     direction: Direction
     num_beams: int
@@ -41,22 +41,9 @@ def translate_all(
         target: The language to translate into.
         num_beams: 1 is greedy.
     """
-    limit = loaded.config.max_positions
-    config = EngineConfig(
-        max_source_tokens=limit, max_target_tokens=limit, max_waiting=max(1, len(texts))
-    )
-    engine = Engine(loaded.network, loaded.rules, config, cache_dtype=loaded.cache_dtype)
-    params = GenerationParams(num_beams=num_beams, max_new_tokens=min(_MAX_NEW_TOKENS, limit - 1))
-    task = Translation(target_lang=target)
-    for number, text in enumerate(texts):
-        engine.add_request(str(number), loaded.prompt(text, task), params)
-    outputs: dict[str, str] = {}
-    while engine.has_work:
-        for output in engine.step():
-            if output.hypotheses:
-                best = output.hypotheses[0].token_ids
-                outputs[output.request_id] = loaded.tokenizer.decode(best)
-    return [outputs[str(number)] for number in range(len(texts))]
+    limit = min(_MAX_NEW_TOKENS, loaded.config.max_positions - 1)
+    params = GenerationParams(num_beams=num_beams, max_new_tokens=limit)
+    return decode_all(loaded, texts, task=Translation(target_lang=target), params=params)
 
 
 def evaluate(
@@ -71,12 +58,12 @@ def evaluate(
     """The score on one file; None if the data have no such split."""
     if not file.path(folder, split=split).is_file():
         return None
-    pairs = read_direction(folder, [file], direction=direction, split=split)
+    pairs = read_file(folder, file, direction=direction, split=split)
     sources = [pair.source for pair in pairs]
     found = translate_all(loaded, sources, target=direction.target, num_beams=num_beams)
     wanted = [[pair.target for pair in pairs]]
     return Score(
-        file=file.name,
+        data_set=file.data_set.name,
         split=split,
         direction=direction,
         num_beams=num_beams,

@@ -3,8 +3,8 @@ import string
 from pathlib import Path
 
 from model.tokenizer.sentencepiece import load_marian_tokenizer
-from model.training.vocabulary import load_vocabulary
-from tests.training_factories import make_pairs, make_vocabulary
+from model.training.translation.vocabulary import load_vocabulary
+from tests.translation_training import make_pairs, make_vocabulary
 
 TEXTS = [*(pair.target for pair in make_pairs()), "  Two  blanks ", "1250", "Übergröße", "½ ﬁ", ""]
 

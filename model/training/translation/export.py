@@ -11,7 +11,7 @@ from torch import Tensor
 
 from model.config import TransformerConfig
 from model.families.marian import MARIAN
-from model.training.vocabulary import Vocabulary
+from model.training.translation.vocabulary import Vocabulary
 from model.transformer.seq2seq import Seq2SeqTransformer
 
 DEFAULT_BEAMS = 4

@@ -1,0 +1,1 @@
+"""The translator: its data, its recipe, its checkpoint and its card."""

@@ -1,0 +1,22 @@
+"""Marian's form of the transformer, which the translator has."""
+
+from model.config import Activation, Norm, Sinusoidal, Stack, TransformerConfig
+from model.training.network import Shape
+from model.training.translation.vocabulary import MAX_INPUT_TOKENS
+
+
+def marian_config(shape: Shape, *, vocab_size: int) -> TransformerConfig:
+    """Marian's form of the transformer: post-norm, sinusoids, scaled and tied embeddings."""
+    return TransformerConfig(
+        vocab_size=vocab_size,
+        d_model=shape.d_model,
+        encoder=Stack(num_layers=shape.encoder_layers, num_heads=shape.num_heads, d_ff=shape.d_ff),
+        decoder=Stack(num_layers=shape.decoder_layers, num_heads=shape.num_heads, d_ff=shape.d_ff),
+        norm=Norm(placement="post"),
+        positions=Sinusoidal(),
+        max_positions=MAX_INPUT_TOKENS,
+        activation=Activation.SILU,
+        embedding_scale=shape.d_model**0.5,
+        output_bias=True,
+        dropout=shape.dropout,
+    )

@@ -1,0 +1,191 @@
+"""The translator that ships with the project: its data, its shape, its training."""
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+
+import torch
+
+from model.training.batching import Example, cut_into_batches
+from model.training.decks import Deck
+from model.training.network import Shape, fresh_network
+from model.training.trainer import SpecialIds, Trainer, TrainerSettings
+from model.training.translation.corpus import CorpusFile, DataSet, Direction, read_file
+from model.training.translation.curriculum import (
+    Mixture,
+    Stream,
+    TranslationCurriculum,
+    encode_pairs,
+)
+from model.training.translation.form import marian_config
+from model.training.translation.variation import Variation, VariationRates, common_names
+from model.training.translation.vocabulary import Vocabulary, load_vocabulary, train_vocabulary
+
+TATOEBA = DataSet(
+    name="tatoeba",
+    attribution="Sentence pairs from Tatoeba (tatoeba.org), CC BY 2.0 FR, via ManyThings.org/anki "
+    "(www.manythings.org/anki); cleaned and split.",
+)
+PYTHON_DOCS = DataSet(
+    name="python-docs",
+    share=0.35,
+    attribution="Python documentation, Copyright (c) 2001 Python Software Foundation, PSF License "
+    "Version 2; translations by the Python documentation translation teams, CC0.",
+)
+MOZILLA = DataSet(
+    name="mozilla-www",
+    share=3.0,
+    attribution="Strings from mozilla.org localization (github.com/mozilla-l10n/www-l10n), MPL "
+    "2.0. Mozilla and Firefox are trademarks.",
+)
+# One language is learnt before the others join it: its decoder and English are theirs, too.
+GERMAN_ALONE = 0.3
+_WATCHED_PAIRS = 200  # of each direction, for the validation loss
+_DIGIT = re.compile(r"\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A sentence that the card shows a translation of, and the language to translate it into."""
+
+    text: str
+    target: str
+
+
+# Written for the card, so of no data set; some are meant to be hard.
+SAMPLES = (
+    Sample("The meeting starts at 9:45, so please don't be late.", "de"),
+    Sample("My sister lives in a small town near the sea.", "fr"),
+    Sample("We would like to book a table for four people tonight.", "es"),
+    Sample("Ich habe meinen Schlüssel im Büro vergessen.", "en"),
+    Sample("Est-ce que vous pouvez m'aider à trouver la gare ?", "en"),
+    Sample("Mi hermano compró una bicicleta nueva la semana pasada.", "en"),
+    Sample("Dr. Okonkwo-Lindqvist ordered 1,250 copies on 14 March 2023.", "de"),
+    Sample("The committee postponed its decision on the harbour bridge's refurbishment.", "de"),
+    Sample("Il a jeté l'éponge, faute de combattants.", "en"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Everything that makes one translator differ from another, except how long it trains."""
+
+    files: tuple[CorpusFile, ...] = (
+        CorpusFile(TATOEBA, "en", "de", share=0.75),
+        CorpusFile(MOZILLA, "en", "de"),
+        CorpusFile(TATOEBA, "en", "fr", begins=GERMAN_ALONE),
+        CorpusFile(TATOEBA, "en", "es", begins=GERMAN_ALONE),
+        CorpusFile(PYTHON_DOCS, "en", "fr", begins=GERMAN_ALONE),
+        CorpusFile(PYTHON_DOCS, "en", "es", begins=GERMAN_ALONE),
+        CorpusFile(MOZILLA, "en", "fr", begins=GERMAN_ALONE),
+        CorpusFile(MOZILLA, "en", "es", begins=GERMAN_ALONE),
+    )
+    number_copies: int = 4  # of each pair with digits, which are rare and change at each draw
+    variation: VariationRates = field(default_factory=VariationRates)
+    mixture: Mixture = field(default_factory=Mixture)
+    vocab_size: int = 12_000
+    shape: Shape = field(default_factory=Shape)
+    samples: tuple[Sample, ...] = SAMPLES
+
+    @property
+    def name(self) -> str:
+        """The pairs of languages, in words."""
+        pairs = dict.fromkeys(f"{file.first}-{file.second}" for file in self.files)
+        return ", ".join(pairs)
+
+    @property
+    def directions(self) -> list[Direction]:
+        return list(dict.fromkeys(chain.from_iterable(file.directions for file in self.files)))
+
+    @property
+    def target_languages(self) -> list[str]:
+        return list(dict.fromkeys(direction.target for direction in self.directions))
+
+    @property
+    def attributions(self) -> list[str]:
+        return list(dict.fromkeys(file.data_set.attribution for file in self.files))
+
+    def all_at_once(self) -> "Recipe":
+        """The same with every file from the beginning: for a network that knows something."""
+        return replace(self, files=tuple(replace(file, begins=0.0) for file in self.files))
+
+
+RECIPE = Recipe()
+
+
+def prepare_vocabulary(recipe: Recipe, data: Path, folder: Path) -> Vocabulary:
+    """The vocabulary kept in a folder; made from the training text the first time."""
+    if not (folder / "vocab.json").is_file():
+        vocabulary = train_vocabulary(
+            _sentences(recipe, data), size=recipe.vocab_size, languages=recipe.target_languages
+        )
+        vocabulary.save(folder)
+    return load_vocabulary(folder)
+
+
+def _sentences(recipe: Recipe, data: Path) -> Iterator[str]:
+    """Every language in the proportion in which it is trained on."""
+    for file in recipe.files:
+        for direction in file.directions:
+            pairs = read_file(data, file, direction=direction, split="train")
+            for pair in pairs[: round(len(pairs) * min(1.0, file.data_set.share))]:
+                yield pair.target
+
+
+def build_curriculum(recipe: Recipe, data: Path, vocabulary: Vocabulary) -> TranslationCurriculum:
+    """The training text, read and ready to be drawn from."""
+    streams: dict[str, Stream] = {}
+    names: set[str] = set()
+    for file in recipe.files:
+        for direction in file.directions:
+            pairs = read_file(data, file, direction=direction, split="train")
+            names.update(common_names(pairs) if file.data_set is TATOEBA else ())
+            numbered = [pair for pair in pairs if _DIGIT.search(pair.source)]
+            pairs += numbered * (recipe.number_copies - 1)
+            name = f"{file} {direction}"
+            deck = Deck(pairs, seed=name)
+            num_pairs = len(pairs) * file.data_set.share * file.share
+            streams[name] = Stream(direction, deck, num_pairs=num_pairs, begins=file.begins)
+    return TranslationCurriculum(
+        streams,
+        recipe.mixture,
+        vocabulary=vocabulary,
+        variation=Variation(recipe.variation, names=sorted(names)),
+    )
+
+
+def validation_examples(recipe: Recipe, data: Path, vocabulary: Vocabulary) -> list[list[Example]]:
+    """Batches to watch the progress by: lines of each direction's first file."""
+    first = {direction: file for file in reversed(recipe.files) for direction in file.directions}
+    examples: list[Example] = []
+    for direction, file in first.items():
+        pairs = read_file(data, file, direction=direction, split="valid")[:_WATCHED_PAIRS]
+        texts = encode_pairs(pairs, vocabulary, target=direction.target)
+        examples += [text.framed(vocabulary.eos_id) for text in texts]
+    return cut_into_batches(
+        examples, max_tokens=recipe.mixture.max_batch_tokens, rng=random.Random(0)
+    )
+
+
+def build_trainer(
+    recipe: Recipe,
+    settings: TrainerSettings,
+    *,
+    curriculum: TranslationCurriculum,
+    vocabulary: Vocabulary,
+    folder: Path,
+    device: torch.device,
+) -> Trainer:
+    """A trainer over a fresh network of the recipe's shape."""
+    torch.manual_seed(settings.seed)
+    network = fresh_network(marian_config(recipe.shape, vocab_size=len(vocabulary)))
+    return Trainer(
+        network.to(device),
+        curriculum,
+        settings,
+        special=SpecialIds(start=vocabulary.pad_id, pad=vocabulary.pad_id),
+        folder=folder,
+    )

@@ -1,0 +1,133 @@
+"""Teaches copying and keeping: names, numbers and case change, alike on both sides of a pair.
+
+Tatoeba has few numbers, one favourite name and one way to write a sentence. Without this, a small
+model learns them by heart and writes "Tom" and "2:30" wherever a name and a number stand.
+"""
+
+import random
+import re
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from model.training.corpus import Pair
+
+_NUMBER = re.compile(r"\d+")
+_CAPITALIZED = re.compile(r"(?<=[a-zà-ÿ,] )[A-Z][a-zà-ÿ]{2,}\b")  # not the first word
+_CONSONANTS = "bdfghjklmnprstvwz"
+_VOWELS = "aaaeeeiiiooouuuyöüéá"
+_ENDS = "dghklmnrt"  # no s: Toms, Kims
+_MAX_RENUMBERED_WORDS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariationRates:
+    """How often something changes, each time a pair is drawn."""
+
+    name: str = "Tom"  # the name that gives way to others
+    skip_name: float = 0.4  # of the pairs with that name that are passed over
+    rename: float = 0.6  # of the pairs with that name, the others
+    renumber: float = 0.7  # of the pairs with numbers
+    upper_case: float = 0.01
+    lower_case: float = 0.02
+    no_full_stop: float = 0.03  # of all
+
+
+class Variation:
+    """Changes pairs as they are drawn."""
+
+    def __init__(self, rates: VariationRates, *, names: Sequence[str] = ()) -> None:
+        """Prepare the search for the favourite name.
+
+        Args:
+            rates: How often what changes.
+            names: To be used in place of the favourite, half of the times; others are invented.
+        """
+        self._rates = rates
+        self._names = names
+        self._favourite = re.compile(rf"\b{rates.name}(?='s\b|s?\b)")
+
+    def vary(self, pair: Pair, *, rng: random.Random) -> Pair | None:
+        """The pair, changed here and there; None if it shall be passed over."""
+        if self._favourite.search(pair.source):
+            if rng.random() < self._rates.skip_name:
+                return None
+            if rng.random() < self._rates.rename:
+                pair = self._renamed(pair, rng=rng)
+        if rng.random() < self._rates.renumber:
+            pair = renumbered(pair, rng=rng)
+        return self._written_otherwise(pair, rng=rng)
+
+    def _renamed(self, pair: Pair, *, rng: random.Random) -> Pair:
+        count = len(self._favourite.findall(pair.source))
+        if count != len(self._favourite.findall(pair.target)):
+            return pair
+        known = self._names and rng.random() < 0.5  # noqa: PLR2004 - even odds
+        other = rng.choice(self._names) if known else invent_name(rng)
+        return Pair(
+            self._favourite.sub(other, pair.source), self._favourite.sub(other, pair.target)
+        )
+
+    def _written_otherwise(self, pair: Pair, *, rng: random.Random) -> Pair:
+        rates = self._rates
+        draw = rng.random()
+        if draw < rates.upper_case:
+            return Pair(pair.source.upper(), pair.target.upper())
+        if draw < rates.upper_case + rates.lower_case:
+            return Pair(pair.source.lower(), pair.target.lower())
+        stops = pair.source.endswith(".") and pair.target.endswith(".")
+        if stops and draw > 1 - rates.no_full_stop:
+            return Pair(pair.source.rstrip("."), pair.target.rstrip("."))
+        return pair
+
+
+def common_names(pairs: Sequence[Pair]) -> list[str]:
+    """Capitalized words inside a sentence that both sides share: people, places, brands."""
+    shared = (
+        set(_CAPITALIZED.findall(pair.source)) & set(_CAPITALIZED.findall(pair.target))
+        for pair in pairs
+    )
+    return sorted(set().union(*shared))
+
+
+def invent_name(rng: random.Random) -> str:
+    """A name that nobody has, to be copied letter by letter: `Tralok`, `Mer Vyrand`, `XK-27`."""
+    if rng.random() < 0.1:  # noqa: PLR2004 - a code now and then
+        return _invent_code(rng)
+    return " ".join(_invent_word(rng) for _ in range(rng.choice((1, 1, 2))))
+
+
+def _invent_code(rng: random.Random) -> str:
+    letters = "".join(rng.choices(string.ascii_uppercase, k=rng.randint(2, 4)))
+    return letters + rng.choice(("", f"-{rng.randint(1, 999)}", str(rng.randint(1, 99))))
+
+
+def _invent_word(rng: random.Random) -> str:
+    syllables = (
+        rng.choice(_CONSONANTS)
+        + rng.choice(("", "", "r"))
+        + rng.choice(_VOWELS)
+        + rng.choice(("", rng.choice(_ENDS)))
+        for _ in range(rng.choice((1, 2, 2, 3)))
+    )
+    return "".join(syllables).capitalize()
+
+
+def renumbered(pair: Pair, *, rng: random.Random) -> Pair:
+    """Each number becomes another of as many digits, the same one on both sides.
+
+    A pair whose sides have not the same numbers, or that is long, stays as it is.
+    """
+    numbers = _NUMBER.findall(pair.source)
+    alike = sorted(numbers) == sorted(_NUMBER.findall(pair.target))
+    if not numbers or not alike or len(pair.source.split()) > _MAX_RENUMBERED_WORDS:
+        return pair
+    new: dict[str, str] = {}
+
+    def other(match: re.Match[str]) -> str:
+        digits = len(match[0])
+        low = 10 ** (digits - 1) if digits > 1 else 0
+        return new.setdefault(match[0], str(rng.randint(low, 10**digits - 1)))
+
+    source = _NUMBER.sub(other, pair.source)
+    return Pair(source, _NUMBER.sub(other, pair.target))
