@@ -4,16 +4,20 @@ r"""A text as segments for a model, and back again, with the original white spac
     document.lead      ""
     document.segments  ("One.", " "), ("Two.", "\n\n  "), ("Three.", "")
 
-Only what holds a letter is a segment; the rest (blank lines, rules, numbers alone) is white space
-to this module and reaches the answer unchanged.
+Only what has words is a segment; the rest (blank lines, rules, numbers, emoji, URLs and e-mail
+addresses that stand alone) is white space to this module and reaches the answer unchanged.
 """
 
+import re
 import unicodedata
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Literal
 
 import sentencex
+
+from service.words import has_words, is_address
 
 Mode = Literal["sentences", "newlines", "none"]
 Fits = Callable[[str], Awaitable[bool]]
@@ -24,6 +28,8 @@ _SENTENCE_ENDS = _UNSPACED_SENTENCE_ENDS | frozenset(".!?\u2026\u061f\u0964\u06d
 _UNSPACED_CLAUSE_ENDS = frozenset("\u3001\uff0c\uff1b\uff1a")
 _CLAUSE_ENDS = _UNSPACED_CLAUSE_ENDS | frozenset(",;:\u060c\u061b\u2014\u2013")
 _JOINERS = frozenset("\u200d\ufe0e\ufe0f")
+_CHUNK = re.compile(r"\S+")
+_INNER_SENTENCE_END = re.compile(r"[.!?](?=.)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ def split(text: str, *, mode: Mode, language: str | None) -> Document:
 
 
 def document_of(parts: Iterable[str]) -> Document:
-    """A document whose segments are the parts, trimmed; a part without letters joins the gap."""
+    """A document whose segments are the parts, trimmed; a part without words joins the gap."""
     lead = ""
     segments: list[Segment] = []
     for part in parts:
@@ -92,8 +98,8 @@ async def split_to_fit(text: str, fits: Fits) -> list[str]:
 
 
 def _trim(part: str) -> tuple[str, str, str]:
-    """White space before, what a model reads, white space after; all before without a letter."""
-    if not any(c.isalpha() for c in part):
+    """White space before, what a model reads, white space after; all before without a word."""
+    if not has_words(part):
         return part, "", ""
     start = len(part) - len(part.lstrip())
     stop = len(part.rstrip())
@@ -102,13 +108,14 @@ def _trim(part: str) -> tuple[str, str, str]:
 
 def _sentences(line: str, *, language: str) -> list[str]:
     """The sentences of one line, each with the white space after it; short ones joined."""
-    sentences: list[str] = sentencex.segment(language, line)
-    if "".join(sentences) != line:
+    shielded = _CHUNK.sub(_shield, line)
+    sentences: list[str] = sentencex.segment(language, shielded)
+    if "".join(sentences) != shielded:
         return [line]
     merged: list[str] = []
     pending = ""  # too short to stand alone: it begins the next sentence
-    for sentence in sentences:
-        pending += sentence
+    for start, stop in pairwise(accumulate(map(len, sentences), initial=0)):
+        pending += line[start:stop]
         if _has_letters(pending):
             merged.append(pending)
             pending = ""
@@ -117,6 +124,11 @@ def _sentences(line: str, *, language: str) -> list[str]:
     elif pending:
         merged.append(pending)
     return merged
+
+
+def _shield(chunk: re.Match[str]) -> str:
+    """An address with nothing inside that could end a sentence; other words as they are."""
+    return _INNER_SENTENCE_END.sub("_", chunk[0]) if is_address(chunk[0]) else chunk[0]
 
 
 def _has_letters(text: str) -> bool:

@@ -7,6 +7,8 @@ from functools import cache, lru_cache
 import langcodes
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+from service.words import has_words
+
 _MAX_CODE_CHARACTERS = 35  # the longest tag that RFC 5646 asks implementations to take
 _ANY_DISTANCE = 1_000  # between two forms of one language, however far apart
 _MIN_CHOICE = 2  # languages; fewer leave nothing to detect
@@ -60,7 +62,7 @@ def name_of(code: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A text's language and how sure that is, from 0 to 1; None for a text without letters."""
+    """A text's language and how sure that is, from 0 to 1; None for a text without words."""
 
     language: str | None
     confidence: float
@@ -88,11 +90,11 @@ class Detector:
             _identifier(known)
 
     def detect(self, text: str) -> Detection:
-        """The language of `text`; `fallback` with confidence 0 if its letters tell nothing."""
+        """The language of `text`; `fallback` with confidence 0 if its words tell nothing."""
         sample = text[:_MAX_READ_CHARACTERS]
-        if not any(c.isalpha() for c in sample):
+        if not has_words(sample):
             sample = text
-        if not any(c.isalpha() for c in sample):
+        if not has_words(sample):
             return Detection(None, 0.0)
         known = self._known()
         if len(known) < _MIN_CHOICE:

@@ -161,7 +161,7 @@ class SummarizeResponse(_Response):
 
 
 class DetectedLanguage(_Response):
-    """The language of one text; null for a text without letters."""
+    """The language of one text; null for a text without words."""
 
     language: str | None
     confidence: float = Field(ge=0, le=1)

@@ -25,7 +25,7 @@ class _Source:
     lang: str
     detected: bool
     model: ModelInfo
-    is_answer: bool = False  # already in the target language, or without letters
+    is_answer: bool = False  # already in the target language, or without words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

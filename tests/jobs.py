@@ -77,6 +77,7 @@ def parameters(draw: st.DrawFn) -> GenerationParams:
         max_new_tokens=draw(st.integers(1, 9)),
         repetition_penalty=draw(st.sampled_from([1.0, 1.0, 1.4])),
         no_repeat_ngram_size=draw(st.sampled_from([0, 0, 2])),
+        max_repeats=draw(st.sampled_from([0, 1, 2])),
         target_prefix_ids=draw(st.sampled_from([(), (), (4, 8), (6, 6, 6)])),
         return_scores=draw(st.booleans()),
     )

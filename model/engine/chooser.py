@@ -84,8 +84,9 @@ class Chooser:
         scores = logits[rows] - normalizers[rows]
         position = 0
         for request in searches:
-            if has_token_rules(request.params):
-                for index, sequence in enumerate(request.search.sequences):
+            sequences = request.search.sequences
+            if has_token_rules(sequences, request.params):
+                for index, sequence in enumerate(sequences):
                     apply_token_rules(scores[position + index], sequence, request.params)
                     delay_end(scores[position + index], request.search, request.params)
             position += len(request.rows)
@@ -116,7 +117,7 @@ class Chooser:
         candidates: Candidates = []
         for row, sequence in zip(request.rows, request.search.sequences, strict=True):
             scores = logits[row]
-            if has_token_rules(request.params):
+            if has_token_rules([sequence], request.params):
                 scores = scores.clone()
                 apply_token_rules(scores, sequence, request.params)
                 delay_end(scores, request.search, request.params)
@@ -138,11 +139,11 @@ def _at_most_one(token_id: int, logit: float, *, log_prob: float) -> list[Candid
 
 
 def _is_plain(request: Request) -> bool:
-    """True for greedy decoding with no rule and no score: an argmax is all it takes."""
+    """True for greedy decoding with no rule to apply and no score: an argmax is all it takes."""
     params = request.params
     return (
         params.num_beams == 1
         and not params.do_sample
         and not params.return_scores
-        and not has_token_rules(params)
+        and not has_token_rules(request.search.sequences, params)
     )

@@ -20,6 +20,7 @@ from model.engine.config import EngineConfig, TokenRules
 from model.engine.logits import forced_token
 from model.engine.model_runner import ModelRunner
 from model.engine.params import FinishReason, GenerationParams, Priority
+from model.engine.repetition import allow_repeats_of
 from model.engine.request import Request, RequestOutput, Timing
 from model.engine.sampler import Sampler
 from model.engine.scheduler import Scheduler
@@ -96,7 +97,7 @@ class Engine:
         request = Request(
             request_id=request_id,
             prompt=prompt,
-            params=params,
+            params=allow_repeats_of(prompt.encoder_ids, params),
             search=self._make_search(prompt, params),
             priority=priority,
             deadline_s=deadline_s,

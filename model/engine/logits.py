@@ -1,4 +1,4 @@
-"""Rules that change scores before a token is chosen; as in Hugging Face's `generate`.
+"""Rules that change scores before a token is chosen; as in Hugging Face's `generate`, and a guard.
 
 Each rule looks at the tokens of one hypothesis so far (decoder prefix included) and edits its row
 of scores in place. Most requests use none, so most steps skip all of this.
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from model.engine.config import TokenRules
 from model.engine.params import GenerationParams
+from model.engine.repetition import banned_by_repeats
 from model.engine.search import Search
 
 HIDDEN = float("-inf")
@@ -49,10 +50,13 @@ def apply_token_rules(scores: Tensor, sequence: Sequence[int], params: Generatio
     """The rules of one request on one hypothesis; scores: (vocab,), changed in place."""
     if params.repetition_penalty != 1.0:
         penalize_repetition(scores, sequence, penalty=params.repetition_penalty)
+    banned: list[int] = []
     if params.no_repeat_ngram_size:
-        banned = banned_by_ngrams(sequence, ngram_size=params.no_repeat_ngram_size)
-        if banned:
-            scores[banned] = HIDDEN
+        banned += banned_by_ngrams(sequence, ngram_size=params.no_repeat_ngram_size)
+    if params.max_repeats:
+        banned += banned_by_repeats(sequence, max_repeats=params.max_repeats)
+    if banned:
+        scores[banned] = HIDDEN
 
 
 def delay_end(scores: Tensor, search: Search, params: GenerationParams) -> None:
@@ -62,13 +66,21 @@ def delay_end(scores: Tensor, search: Search, params: GenerationParams) -> None:
         scores[sorted(frame.eos_ids)] = HIDDEN
 
 
-def has_token_rules(params: GenerationParams) -> bool:
-    """Whether `apply_token_rules` or `delay_end` would change anything."""
+def has_token_rules(sequences: Sequence[Sequence[int]], params: GenerationParams) -> bool:
+    """Whether `apply_token_rules` or `delay_end` may change a score of one of these hypotheses.
+
+    The guard against loops is on for most requests and speaks up for next to none, so it is asked.
+    """
     return (
         params.repetition_penalty != 1.0
         or params.no_repeat_ngram_size > 0
         or params.min_new_tokens > 0
+        or (params.max_repeats > 0 and any(_loops(sequence, params) for sequence in sequences))
     )
+
+
+def _loops(sequence: Sequence[int], params: GenerationParams) -> bool:
+    return bool(banned_by_repeats(sequence, max_repeats=params.max_repeats))
 
 
 def forced_token(search: Search, rules: TokenRules) -> int | None:

@@ -30,7 +30,7 @@ class Priority(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationParams:
-    """The knobs of one request.
+    """The knobs of one request; `max_repeats` is ours.
 
     Greedy by default; beam search when `num_beams` > 1; sampling when any of `temperature`,
     `top_k`, `top_p` or `seed` is given. A finished beam is ranked by
@@ -45,6 +45,7 @@ class GenerationParams:
     early_stopping: bool | Literal["never"] = False
     repetition_penalty: float = 1.0  # 1.0 = none
     no_repeat_ngram_size: int = 0  # 0 = none
+    max_repeats: int = 0  # times in a row that an n-gram may occur, see `repetition`; 0 = any
     temperature: float | None = None
     top_k: int | None = None
     top_p: float | None = None
@@ -58,6 +59,7 @@ class GenerationParams:
         _check("num_beams", self.num_beams, low=1, high=MAX_BEAMS)
         _check("repetition_penalty", self.repetition_penalty, low=1.0, high=2.0)
         _check("no_repeat_ngram_size", self.no_repeat_ngram_size, low=0, high=10)
+        _check("max_repeats", self.max_repeats, low=0)
         _check("length_penalty", self.length_penalty, low=-10.0, high=10.0)
         if not isinstance(self.early_stopping, bool) and self.early_stopping != "never":
             raise InvalidParamsError(

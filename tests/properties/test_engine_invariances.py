@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from model.engine import kv_cache
+from model.engine import kv_cache, repetition
 from model.engine.batch import Batch
 from model.engine.beam_search import BeamSearch
 from model.engine.config import TokenRules
@@ -23,14 +24,21 @@ from tests.clocks import FakeClock
 from tests.factories import EOS, START, answer, make_engine, make_rules
 from tests.jobs import Job, alone, jobs, networks, parameters, prompts, rules, run_together
 
+NO_RULES: dict[str, Any] = {
+    "repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+    "max_repeats": 0,
+}
+
 Step = tuple[Prompt, tuple[int, ...], Tensor]  # what a row had read and written, and its state
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _small_tables() -> Iterator[None]:
-    """Cache tables that begin small, so that they grow in the middle of everything."""
+def _small_limits() -> Iterator[None]:
+    """Tables that grow in the middle of everything, and loops that begin as early."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kv_cache, "_FIRST_CAPACITY", 2)
+        patch.setattr(repetition, "SHORT_RUN", 1)
         yield
 
 
@@ -196,7 +204,7 @@ def test_one_beam_is_greedy(
 def test_beams_are_those_of_a_search_without_cache(
     network: Seq2SeqTransformer, prompt: Prompt, params: GenerationParams
 ) -> None:
-    plain = replace(params, repetition_penalty=1.0, no_repeat_ngram_size=0, target_prefix_ids=())
+    plain = replace(params, **NO_RULES, target_prefix_ids=())
     found = answer(make_engine(network=network), prompt, plain).hypotheses
     expected = decode_uncached(network, prompt, beam_search(prompt, plain))
     assert [h.token_ids for h in found] == [h.token_ids for h in expected]
@@ -209,7 +217,7 @@ def test_scores_are_the_log_probabilities_of_a_full_forward(
     network: Seq2SeqTransformer, prompt: Prompt, params: GenerationParams
 ) -> None:
     """Rules edit what beams are ranked by, so they are left out here."""
-    plain = replace(params, repetition_penalty=1.0, no_repeat_ngram_size=0, return_scores=True)
+    plain = replace(params, **NO_RULES, return_scores=True)
     output = answer(make_engine(network=network), prompt, plain)
     for hypothesis in output.hypotheses:
         sequence = [*prompt.decoder_prefix_ids, *hypothesis.token_ids]

@@ -26,6 +26,10 @@ def test_the_default_catalogue_is_the_bundled_models_and_they_are_there() -> Non
     assert all((entry.folder() / "config.json").is_file() for entry in catalogue.models)
 
 
+def test_every_bundled_model_is_guarded_against_loops() -> None:
+    assert all(entry.defaults["max_repeats"] == 3 for entry in load_catalogue().models)
+
+
 def test_a_model_is_described_in_full(tmp_path: Path) -> None:
     path = write(
         tmp_path,

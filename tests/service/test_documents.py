@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.documents import Document, Mode, split, split_to_fit
+from service.words import has_words
 
 # Texts rich in what splitting looks at, mixed with any character at all.
 PIECES = st.sampled_from(
@@ -21,6 +22,8 @@ PIECES = st.sampled_from(
         "1. ",
         "你好。",
         "\t",
+        "https://a.org/B?C=D!E ",
+        "f@g.org",
     ]
 )
 TEXTS = st.lists(PIECES | st.text(max_size=5), max_size=20).map("".join)
@@ -39,9 +42,9 @@ def test_the_segments_own_texts_reassemble_to_the_document(mode: Mode, text: str
 
 
 @given(text=TEXTS)
-def test_a_segment_holds_letters_and_has_no_blanks_around(text: str) -> None:
+def test_a_segment_has_words_and_no_blanks_around(text: str) -> None:
     for segment in split(text, mode="sentences", language="en").segments:
-        assert any(c.isalpha() for c in segment.text)
+        assert has_words(segment.text)
         assert segment.text == segment.text.strip()
 
 
@@ -76,9 +79,45 @@ def test_a_very_short_sentence_joins_its_neighbour(text: str, segments: list[str
     assert texts_of(split(text, mode="sentences", language="en")) == segments
 
 
-@pytest.mark.parametrize("text", ["", "  \n\n ", "***", "12:30\n---\n🙂"])
-def test_a_text_without_letters_has_no_segments(text: str) -> None:
-    assert split(text, mode="sentences", language="en") == Document(text, ())
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "  \n\n ", "***", "12:30\n---\n🙂", "1 000 000,50"),
+        *("https://example.com/A?B=Go!Now", "info@example.com\n(www.example.com).\n"),
+    ],
+)
+def test_a_text_without_words_has_no_segments(mode: Mode, text: str) -> None:
+    assert split(text, mode=mode, language="en") == Document(text, ())
+
+
+def test_what_has_no_words_lies_between_the_segments_of_a_longer_document() -> None:
+    text = "Our address:\n-----\n🙂🙂\nhttps://example.com/\n030 1234567\n\nWrite to us. a@b.org"
+    document = split(text, mode="sentences", language="en")
+    assert texts_of(document) == ["Our address:", "Write to us."]
+    assert document.reassemble(["A", "B"]) == (
+        "A\n-----\n🙂🙂\nhttps://example.com/\n030 1234567\n\nB a@b.org"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "segments"),
+    [
+        pytest.param(
+            "Look: https://example.com/Search?Q=Go!Now. It is there.",
+            ["Look: https://example.com/Search?Q=Go!Now.", "It is there."],
+            id="within a sentence",
+        ),
+        pytest.param(
+            "Look there. https://example.com/Search?Q=Go!Now. It is there.",
+            ["Look there.", "It is there."],
+            id="between sentences",
+        ),
+        pytest.param("Is it here?No!Yes.", ["Is it here?", "No!Yes."], id="no address"),
+    ],
+)
+def test_no_sentence_ends_within_an_address(text: str, segments: list[str]) -> None:
+    assert texts_of(split(text, mode="sentences", language="en")) == segments
 
 
 async def parts(text: str, limit: int) -> list[str]:

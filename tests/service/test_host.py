@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from model.engine.params import FinishReason
+from model.engine.repetition import SHORT_RUN, count_repeats
 from model.errors import (
     CheckpointError,
     DeadlineExceededError,
@@ -247,6 +248,20 @@ def test_the_catalogue_goes_before_the_checkpoint_and_says_so(folders: dict[str,
     finally:
         plain.close()
         changed.close()
+
+
+async def test_the_catalogue_turns_the_guard_against_loops_on(folders: dict[str, Path]) -> None:
+    request = make_request(num_beams=1, max_new_tokens=30)
+    most = []
+    for defaults in ({}, {"max_repeats": 3}):
+        served = LocalBackend([entry(folders, defaults=defaults)], SETTINGS)
+        try:
+            _, last = await generate(served, request)
+        finally:
+            served.close()
+        most.append(count_repeats(last.outputs[0].token_ids))
+    free, guarded = most
+    assert guarded <= SHORT_RUN < free
 
 
 async def test_the_client_goes_before_the_catalogue(folders: dict[str, Path]) -> None:

@@ -51,8 +51,8 @@ def test_only_served_languages_are_found() -> None:
     assert Detector(("en", "de")).detect("¿Dónde está la estación?").language in {"en", "de"}
 
 
-@pytest.mark.parametrize("text", ["", " \n", "12.5 %", "🙂"])
-def test_a_text_without_letters_has_no_language(text: str) -> None:
+@pytest.mark.parametrize("text", ["", " \n", "12.5 %", "🙂", "https://de.example.com/", "a@b.es"])
+def test_a_text_without_words_has_no_language(text: str) -> None:
     assert Detector(SERVED).detect(text) == Detection(None, 0.0)
 
 

@@ -32,7 +32,9 @@ def joined(events: list[tuple[str, Json]], kind: str, index: int) -> str:
 @hypothesis_settings(max_examples=25)
 @given(
     items=st.lists(
-        st.lists(st.sampled_from(["One is here. ", "Two two.", "\n", "  ", "x", "7"])).map("".join),
+        st.lists(
+            st.sampled_from(["One is here. ", "Two two.", "\n", "  ", "x", "7", "a@b.de "])
+        ).map("".join),
         min_size=1,
         max_size=3,
     )
@@ -46,6 +48,18 @@ def test_the_pieces_of_an_item_join_to_its_text(
     assert name == "done"
     assert [item["text"] for item in done["translations"]] == items
     assert [joined(events, kind, i) for i in range(len(items))] == items
+
+
+@pytest.mark.parametrize("num_beams", [1, 3])
+@pytest.mark.parametrize("text", ["", " \n", "12:30\n-----", "https://example.com/"])
+def test_a_text_without_words_is_streamed_as_it_is_and_no_model_is_asked(
+    text: str, num_beams: int
+) -> None:
+    backend = FakeBackend()
+    events = stream(client_of(backend), text=text, num_beams=num_beams)
+    assert "".join(e["text"] for name, e in events if name != "done") == text
+    assert events[-1][1]["translations"][0]["text"] == text
+    assert backend.requests == []
 
 
 def test_done_is_the_whole_response_object() -> None:

@@ -65,6 +65,14 @@ def test_truncation_is_done_and_reported_only_when_asked_for() -> None:
     assert len(backend.requests) == 1
 
 
+def test_a_text_without_words_is_its_own_summary_and_no_model_is_asked() -> None:
+    backend = backend_of()
+    texts = ["", " \n\t", "12.5 %", "🙂 🙂\n", "https://example.com/" + "a" * 200]
+    answer = summarize(backend, {"text": texts})
+    assert [item["text"] for item in answer["summaries"]] == texts
+    assert backend.requests == []
+
+
 def test_each_line_is_summarized_for_itself_when_asked() -> None:
     answer = summarize(backend_of(), {"text": "a b c d\n\n e f g h", "split": "newlines"})
     assert answer["summaries"][0]["text"] == "a b c\n\n e f g"

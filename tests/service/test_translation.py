@@ -1,5 +1,6 @@
 """`/v1/translate` in one piece, over a fake backend that shouts."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,9 +59,38 @@ def test_a_text_found_to_be_in_the_target_language_is_answered_as_it_is() -> Non
     assert backend.requests == []
 
 
-def test_a_text_without_letters_is_answered_as_it_is() -> None:
-    answer = translate(client_of(), [" 12:30 \n", ""], source_lang=None)
-    assert texts(answer) == [" 12:30 \n", ""]
+@pytest.mark.parametrize("source_lang", ["en", None])
+@pytest.mark.parametrize("split", ["sentences", "newlines", "none"])
+def test_a_text_without_words_is_answered_as_it_is_and_no_model_is_asked(
+    split: str, source_lang: str | None
+) -> None:
+    backend = FakeBackend()
+    items = ["", " \t\n", " 12:30 \n", "🙂👍🏽", "-----\n", "https://example.fr/A?B=C ", "a@b.de"]
+    answer = translate(client_of(backend), items, source_lang=source_lang, split=split)
+    assert texts(answer) == items
+    assert backend.requests == []
+    assert answer["usage"]["output_tokens"] == 0
+
+
+def test_an_address_alone_is_of_no_language_and_fails_nobody_else() -> None:
+    """Guessed to be Spanish, it would be a pair that this service does not have."""
+    model = replace(TRANSLATOR, pairs=(("en", "de"), ("es", "en")))
+    address = "https://www.ejemplo.es/la-casa-de-la-montaña"
+    answer = translate(
+        client_of(FakeBackend(served=[model])),
+        [address, "Good morning, friends."],
+        source_lang=None,
+    )
+    assert texts(answer) == [address, "GOOD MORNING, FRIENDS."]
+
+
+def test_lines_without_words_stay_as_they_are_in_a_longer_text() -> None:
+    text = "Call us:\n030 1234567\n=====\n🙂\n\n  https://example.com/x  \nThank you.\n"
+    backend = FakeBackend()
+    assert texts(translate(client_of(backend), text)) == [
+        "CALL US:\n030 1234567\n=====\n🙂\n\n  https://example.com/x  \nTHANK YOU.\n"
+    ]
+    assert [request.text for request in backend.requests] == ["Call us:", "Thank you."]
 
 
 def test_white_space_comes_back_exactly() -> None:

@@ -55,15 +55,25 @@ def test_a_request_s_rules_change_its_scores_in_place() -> None:
         (GenerationParams(), False),
         (GenerationParams(repetition_penalty=1.1), True),
         (GenerationParams(no_repeat_ngram_size=1), True),
+        (GenerationParams(max_repeats=3), True),
+        (GenerationParams(max_repeats=7), False),
     ],
 )
-def test_only_requests_with_rules_are_looked_at(
+def test_only_requests_whose_rules_may_bite_are_looked_at(
     params: GenerationParams, *, expected: bool
 ) -> None:
-    assert has_token_rules(params) is expected
+    sequence = [2, *[1] * 6]
+    assert has_token_rules([[1, 2, 3], sequence], params) is expected
     scores = torch.ones(4)
-    apply_token_rules(scores, [1, 2, 1], params)
+    apply_token_rules(scores, sequence, params)
     assert (scores.tolist() != [1.0] * 4) is expected
+
+
+def test_the_token_that_a_loop_would_go_on_with_is_hidden() -> None:
+    scores = torch.ones(4)
+    params = GenerationParams(max_repeats=3, no_repeat_ngram_size=7)
+    apply_token_rules(scores, [3, *[1] * 6], params)
+    assert scores.tolist() == [1.0, -math.inf, 1.0, 1.0]
 
 
 def search_after(*token_ids: int, max_new_tokens: int = 3) -> IndependentSearch:

@@ -31,6 +31,8 @@ NAN = float("nan")
         ({"repetition_penalty": 0.9}, "repetition_penalty: 0.9 is not between 1.0 and 2.0"),
         ({"repetition_penalty": NAN}, "repetition_penalty: nan is not between 1.0 and 2.0"),
         ({"no_repeat_ngram_size": 11}, "no_repeat_ngram_size: 11 is not between 0 and 10"),
+        ({"max_repeats": -1}, "max_repeats: -1 is not at least 0"),
+        ({"max_repeats": 1.5}, "max_repeats: 1.5 is not a whole number"),
         ({"temperature": 0.0}, "temperature: 0.0 is not above 0 and at most 10.0"),
         ({"temperature": 10.1}, "temperature: 10.1 is not above 0 and at most 10.0"),
         ({"temperature": NAN}, "temperature: nan is not above 0 and at most 10.0"),

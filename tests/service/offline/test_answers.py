@@ -31,6 +31,15 @@ async def ids_of(text: str) -> tuple[int, ...]:
     return (await translator(FakeBackend(), is_split=False)(text)).output_ids
 
 
+@pytest.mark.parametrize("text", ["", " \t", "123", "🙂", "https://example.com/"])
+async def test_a_text_without_words_is_its_own_answer_and_no_model_is_asked(text: str) -> None:
+    backend = FakeBackend(served=[TRANSLATOR, SUMMARIZER])
+    for answerer in (translator(backend), summarizer(backend)):
+        answer = await answerer(text)
+        assert (answer.text, answer.score, answer.output_ids) == (text, None, ())
+    assert backend.requests == []
+
+
 @pytest.mark.parametrize("text", ["One thing. Another thing.", "  123 ", ""])
 async def test_unsplit_a_text_reaches_the_model_as_it_is(text: str) -> None:
     backend = FakeBackend()
