@@ -30,7 +30,13 @@ _DOES = {"sees": "sieht", "likes": "mag", "finds": "findet", "takes": "nimmt", "
 _WHAT = {"a tree": "einen Baum", "the ball": "den Ball", "milk": "Milch", "bread": "Brot", "7": "7"}
 
 NO_VARIATION = VariationRates(
-    skip_name=0.0, rename=0.0, renumber=0.0, upper_case=0.0, lower_case=0.0, no_full_stop=0.0
+    skip_name=0.0,
+    rename=0.0,
+    renumber=0.0,
+    upper_case=0.0,
+    lower_case=0.0,
+    no_full_stop=0.0,
+    address=0.0,
 )
 TINY_RECIPE = Recipe(
     files=(CorpusFile(DataSet(name="toy", attribution="Made up."), "en", "de"),),

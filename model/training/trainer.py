@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel
 
 from model.training.batching import Batch, Example, collate
@@ -64,7 +63,6 @@ class TrainerSettings:
     averaged_part: float = 0.1  # the weights of this last part of the training are averaged,
     average_steps: int = 10  # those after every so many steps
     autocast: bool = True  # bf16 matrix products, float32 weights
-    fused_attention: bool = False  # slower than plain products at a dozen tokens
     seed: int = 1
     save_minutes: float = 5.0
     report_minutes: float = 5.0
@@ -205,11 +203,7 @@ class Trainer:
 
     def loss(self, batch: Batch, *, smoothing: float | None = None) -> Tensor:
         """The loss per target token of one batch, label smoothing as in training if not given."""
-        attention = [SDPBackend.FLASH_ATTENTION] if self.settings.fused_attention else []
-        with (
-            sdpa_kernel([*attention, SDPBackend.MATH]),
-            torch.autocast(self._device.type, torch.bfloat16, enabled=self.settings.autocast),
-        ):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self.settings.autocast):
             hidden = self.network.decode_hidden(
                 batch.encoder_ids, batch.decoder_ids, encoder_mask=batch.encoder_mask
             )

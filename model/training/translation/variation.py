@@ -31,6 +31,7 @@ class VariationRates:
     upper_case: float = 0.01
     lower_case: float = 0.02
     no_full_stop: float = 0.03  # of all
+    address: float = 0.02  # of all: a web or e-mail address is put in
 
 
 class Variation:
@@ -56,6 +57,8 @@ class Variation:
                 pair = self._renamed(pair, rng=rng)
         if rng.random() < self._rates.renumber:
             pair = renumbered(pair, rng=rng)
+        if rng.random() < self._rates.address:
+            pair = with_address(pair, rng=rng)
         return self._written_otherwise(pair, rng=rng)
 
     def _renamed(self, pair: Pair, *, rng: random.Random) -> Pair:
@@ -111,6 +114,26 @@ def _invent_word(rng: random.Random) -> str:
         for _ in range(rng.choice((1, 2, 2, 3)))
     )
     return "".join(syllables).capitalize()
+
+
+def with_address(pair: Pair, *, rng: random.Random) -> Pair:
+    """The pair with an invented address after it, or in brackets before both full stops."""
+    address = invent_address(rng)
+    if pair.source.endswith(".") and pair.target.endswith(".") and rng.random() < 0.5:  # noqa: PLR2004
+        return Pair(f"{pair.source[:-1]} ({address}).", f"{pair.target[:-1]} ({address}).")
+    return Pair(f"{pair.source} {address}", f"{pair.target} {address}")
+
+
+def invent_address(rng: random.Random) -> str:
+    """Such as `https://www.tralok.org/mer/27` or `mer@tralok.org`."""
+    words = (_invent_word(rng).lower() for _ in range(2))
+    first, second = (word.encode("ascii", "ignore").decode() for word in words)
+    domain = f"{second}.{rng.choice(('com', 'org', 'net', 'de', 'fr', 'es', 'io'))}"
+    if rng.random() < 0.25:  # noqa: PLR2004 - one of four
+        return f"{first}@{domain}"
+    start = rng.choice(("https://", "https://www.", "http://", "www."))
+    path = rng.choice(("", f"/{first}", f"/{first}/{rng.randint(1, 9999)}", f"/{first}?id=7"))
+    return f"{start}{domain}{path}"
 
 
 def renumbered(pair: Pair, *, rng: random.Random) -> Pair:

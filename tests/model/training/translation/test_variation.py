@@ -86,6 +86,20 @@ def test_a_full_stop_goes_from_both_sides_or_from_none() -> None:
     assert vary(Pair("Yes.", "Ja!"), no_full_stop=1.0) == Pair("Yes.", "Ja!")
 
 
+def test_an_address_is_put_into_both_sides_alike() -> None:
+    variation = Variation(rates(address=1.0))
+    rng = random.Random(1)
+    varied = [variation.vary(Pair("The dog.", "Der Hund."), rng=rng) for _ in range(100)]
+    assert len(set(varied)) > 90
+    for pair in varied:
+        assert pair is not None
+        match = re.fullmatch(r"The dog(?:\. (.+)| \((.+)\)\.)", pair.source)
+        assert match is not None
+        address = match[1] or match[2]
+        assert re.fullmatch(r"\w+@\w+\.\w+|(https?://)?(www\.)?\w+\.\w+(/[\w/?=]+)?", address)
+        assert pair.target == pair.source.replace("The dog", "Der Hund")
+
+
 def test_rates_of_zero_change_nothing() -> None:
     assert Variation(NO_VARIATION).vary(TOM, rng=random.Random(1)) == TOM
 
