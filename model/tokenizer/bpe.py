@@ -43,9 +43,11 @@ class ByteLevelBPETokenizer:
         merges: Sequence[Merge],
         special: SpecialTokens,
         add_prefix_space: bool = False,
+        drop_first_blank: bool = False,
     ) -> None:
         self._vocab = vocab
         self._special = special
+        self._drop_first_blank = drop_first_blank
         self._bpe = tokenizers.Tokenizer(models.BPE(vocab=dict(vocab), merges=list(merges)))
         self._bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space)
         named = (special.bos, special.eos, special.pad, special.mask)
@@ -90,7 +92,8 @@ class ByteLevelBPETokenizer:
 
     def decode(self, token_ids: Sequence[int]) -> str:
         parts = [self._bytes.get(token_id, b"") for token_id in token_ids]
-        return b"".join(parts).decode(errors="replace")
+        text = b"".join(parts).decode(errors="replace")
+        return text.removeprefix(" ") if self._drop_first_blank else text
 
     def token_to_id(self, token: str) -> int | None:
         return self._vocab.get(token)
@@ -133,7 +136,14 @@ def _from_tokenizer_json(path: Path, special: SpecialTokens) -> ByteLevelBPEToke
         merges=_check_merges(path, lines, vocab=vocab),
         special=special,
         add_prefix_space=bool(pre_tokenizer.get("add_prefix_space", False)),
+        drop_first_blank=_drops_first_blank(description.get("decoder") or {}),
     )
+
+
+def _drops_first_blank(decoder: Mapping[str, Any]) -> bool:
+    """Whether decoding ends by taking off the blank that encoding puts in front."""
+    *_, last = decoder.get("decoders") or [decoder]
+    return (last.get("type"), last.get("content"), last.get("start")) == ("Strip", " ", 1)
 
 
 def _refuse_other_kinds(

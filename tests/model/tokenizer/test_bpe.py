@@ -137,6 +137,22 @@ def test_a_blank_in_front_is_added_when_the_file_says_so(json_folder: Path) -> N
         assert tokenizer.encode(text) == reference.encode(text, add_special_tokens=False).ids
 
 
+def test_the_blank_in_front_is_taken_off_again_when_the_file_says_so(json_folder: Path) -> None:
+    def strip_blank(description: dict[str, Any]) -> None:
+        description["pre_tokenizer"]["add_prefix_space"] = True
+        strip = {"type": "Strip", "content": " ", "start": 1, "stop": 0}
+        decoders = [description["decoder"], strip]
+        description["decoder"] = {"type": "Sequence", "decoders": decoders}
+
+    edit(json_folder / "tokenizer.json", strip_blank)
+    tokenizer = load_bpe_tokenizer(json_folder)
+    reference = tokenizers.Tokenizer.from_file(str(json_folder / "tokenizer.json"))
+    for text in ("the book", " the book", "  the book ", "The book."):
+        ids = reference.encode(text, add_special_tokens=False).ids
+        assert tokenizer.decode(ids) == reference.decode(ids)
+    assert tokenizer.decode(tokenizer.encode("the book")) == "the book"
+
+
 @pytest.mark.parametrize(
     ("change", "feature"),
     [

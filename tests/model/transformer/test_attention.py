@@ -194,6 +194,18 @@ def test_padding_is_hidden_and_tokens_are_not() -> None:
     assert bias[:, 0, 0].tolist() == [[0, 0, HIDDEN], [0, HIDDEN, HIDDEN]]
 
 
+def test_the_answer_is_the_same_where_gradients_are_wanted() -> None:
+    torch.manual_seed(0)
+    query, key, value = torch.randn(3, 2, 4, MANY, 8)
+    bias = causal_bias(MANY, dtype=torch.float32, device=query.device)
+    answer = attend(query.clone().requires_grad_(), key, value, bias=bias)
+    torch.testing.assert_close(answer.detach(), attend(query, key, value, bias=bias))
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = attend(query.bfloat16().requires_grad_(), key, value, bias=bias)
+    assert rounded.dtype == torch.bfloat16
+    torch.testing.assert_close(rounded.detach().float(), answer.detach(), atol=0.05, rtol=0.05)
+
+
 def test_the_causal_bias_hides_the_future() -> None:
     bias = causal_bias(3, dtype=torch.float32, device=torch.device("cpu"))
     assert bias.tolist() == [[0, HIDDEN, HIDDEN], [0, 0, HIDDEN], [0, 0, 0]]
