@@ -1,0 +1,1 @@
+"""Trains the summarizer: scientific abstracts to headlines and one-sentence summaries."""

@@ -1,0 +1,152 @@
+"""The vocabulary: byte-level BPE as BART has it, with tags for styles and marks for gaps.
+
+0 ... 3   <s> <pad> </s> <unk>
+4         <mask>
+...       <headline>, <tldr>: one tag for each style
+...       <gap1> <gap2> ...: the places of missing spans, in the denoising part of training only
+...       the 256 bytes, then what merging them gives
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
+
+BOS, PAD, EOS, UNK, MASK = _FRAME = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+NUM_GAPS = 50
+
+
+def style_tag(style: str) -> str:
+    """The token that asks for a style: `<headline>`."""
+    return f"<{style}>"
+
+
+class Vocabulary:
+    """Text to the ids that the network reads, as the serving tokenizer gives them.
+
+    The first word, too, has a blank in front of it. So a name at the beginning of a headline is
+    the same row of tokens as inside the text it must be copied from.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, *, styles: Sequence[str]) -> None:
+        """Look up the special tokens.
+
+        Args:
+            tokenizer: As `train_vocabulary` makes it.
+            styles: What summaries can be asked for, in the order of their tags.
+        """
+        self._tokenizer = tokenizer
+        self.styles = tuple(styles)
+        self.bos_id, self.pad_id, self.eos_id, self.unk_id, self.mask_id = map(self._id, _FRAME)
+        self.gap_ids = tuple(self._id(token) for token in _gap_tokens())
+        self._tag_ids = {style: self._id(style_tag(style)) for style in styles}
+
+    def _id(self, token: str) -> int:
+        found = self._tokenizer.token_to_id(token)
+        if found is None:
+            raise ValueError(f"the vocabulary has no token {token}")
+        return found
+
+    def __len__(self) -> int:
+        return self._tokenizer.get_vocab_size()
+
+    @property
+    def unwritten_ids(self) -> list[int]:
+        """Special tokens that no summary contains."""
+        return [self.unk_id, self.mask_id, *self._tag_ids.values(), *self.gap_ids]
+
+    def tag_id(self, style: str) -> int:
+        return self._tag_ids[style]
+
+    def encode(self, texts: Iterable[str]) -> Iterator[list[int]]:
+        """Ids of each text, without start, tag and end; no text is encoded to a special token."""
+        for text in texts:
+            yield self._tokenizer.encode(text, add_special_tokens=False).ids
+
+    def save(self, folder: Path) -> None:
+        """Write tokenizer.json and tokenizer_config.json."""
+        folder.mkdir(parents=True, exist_ok=True)
+        # told here alone that the tags are whole tokens: for `transformers`, where they are typed
+        written = Tokenizer.from_str(self._tokenizer.to_str())
+        special = [*_FRAME, *map(style_tag, self.styles), *_gap_tokens()]
+        written.add_special_tokens([AddedToken(token, normalized=False) for token in special])
+        written.save(str(folder / "tokenizer.json"))
+        config = {
+            # not BartTokenizer: that one builds its own decoder, which keeps the first blank
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "bos_token": BOS,
+            "eos_token": EOS,
+            "pad_token": PAD,
+            "unk_token": UNK,
+            "mask_token": MASK,
+            "cls_token": BOS,
+            "sep_token": EOS,
+            "additional_special_tokens": special[len(_FRAME) :],
+            "clean_up_tokenization_spaces": False,
+            "styles": list(self.styles),
+        }
+        text = json.dumps(config, ensure_ascii=False, indent=1) + "\n"
+        (folder / "tokenizer_config.json").write_text(text, encoding="utf-8", newline="\n")
+
+
+def _gap_tokens() -> list[str]:
+    return [f"<gap{number}>" for number in range(1, NUM_GAPS + 1)]
+
+
+def train_vocabulary(texts: Iterable[str], *, size: int, styles: Sequence[str]) -> Vocabulary:
+    """Fit merges so that all ids together, special tokens and bytes included, number `size`.
+
+    A digit is never merged with another: a number not seen in training is still a row of digits.
+
+    Args:
+        texts: Sources and summaries, in the proportion that the tokens shall serve them.
+        size: Entries of the whole vocabulary; fewer if the texts have not so many to merge.
+        styles: What summaries can be asked for, in the order of their tags.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    # No merge learnt here joins digits, so none does later, when words are cut the usual way.
+    digits = pre_tokenizers.Split(Regex(r" ?\p{N}"), behavior="isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [digits, pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.train_from_iterator(
+        (f" {text}" for text in texts),
+        trainers.BpeTrainer(
+            vocab_size=size,
+            special_tokens=[*_FRAME, *map(style_tag, styles), *_gap_tokens()],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    tokenizer = _without_added_tokens(tokenizer)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", 1, 0)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{BOS} $A {EOS}",
+        special_tokens=[(token, tokenizer.token_to_id(token)) for token in (BOS, EOS)],
+    )
+    return Vocabulary(tokenizer, styles=styles)
+
+
+def load_vocabulary(folder: Path) -> Vocabulary:
+    """The vocabulary that `Vocabulary.save` wrote."""
+    config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    tokenizer = _without_added_tokens(Tokenizer.from_file(str(folder / "tokenizer.json")))
+    return Vocabulary(tokenizer, styles=config["styles"])
+
+
+def _without_added_tokens(tokenizer: Tokenizer) -> Tokenizer:
+    """One that knows the special tokens' ids and does not look for them in texts."""
+    description = json.loads(tokenizer.to_str())
+    description["added_tokens"] = []
+    return Tokenizer.from_str(json.dumps(description))
