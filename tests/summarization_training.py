@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from model.training.summarization.curriculum import (
     SummarizationCurriculum,
     encode_pairs,
 )
+from model.training.summarization.decoding import BEAMS
 from model.training.summarization.form import MAX_POSITIONS
 from model.training.summarization.recipe import Recipe, build_trainer
 from model.training.summarization.vocabulary import Vocabulary, train_vocabulary
@@ -40,6 +42,8 @@ TINY_RECIPE = Recipe(
     ),
     vocab_size=600,
     shape=Shape(d_model=32, d_ff=48, num_heads=2, encoder_layers=2, decoder_layers=1),
+    decoding=replace(BEAMS, max_new_tokens=32),
+    samples=("Everybody needs birds. We show how voting makes old birds.",),
 )
 
 

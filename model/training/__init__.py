@@ -1,1 +1,1 @@
-"""Trains the translator that ships with the project, or one's own; writes Marian checkpoints."""
+"""Trains the models that ship with the project, or one's own; writes Hugging Face checkpoints."""

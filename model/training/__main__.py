@@ -5,10 +5,12 @@ import logging
 import typer
 
 from model.errors import ModelError
+from model.training.summarization import commands as summarization
 from model.training.translation import commands as translation
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.add_typer(translation.app, name="translator", help="From parallel text to a Marian checkpoint.")
+app.add_typer(summarization.app, name="summarizer", help="From abstracts to a BART checkpoint.")
 
 
 @app.callback()

@@ -16,7 +16,9 @@ def describe(device: torch.device) -> str:
     """The device in words: `2 threads of an AMD EPYC 9B45`."""
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
-    return f"{torch.get_num_threads()} threads of {_processor()} ({os.cpu_count()} cores)"
+    count = torch.get_num_threads()
+    threads = "1 thread" if count == 1 else f"{count} threads"
+    return f"{threads} of {_processor()} ({os.cpu_count()} cores)"
 
 
 def _processor() -> str:

@@ -37,7 +37,9 @@ class Mixture:
     """How texts become batches, and when. The last part is summaries of whole texts only."""
 
     round_examples: int = 2_000
-    denoising: Ramp = Ramp(before=0.75, after=0.0, start=0.25, stop=0.55)  # of the examples
+    denoising: Ramp = Ramp(before=0.95, after=0.0, start=0.24, stop=0.6)  # of the examples
+    pieces: Ramp = Ramp(before=1.0, after=0.0, start=0.22, stop=0.34)  # of those to denoise
+    piece_length: Ramp = Ramp(before=32, after=160, start=0.16, stop=0.32)  # tokens, at most
     infill: Ramp = Ramp(before=0.15, after=0.0, start=0.55, stop=0.85)  # of a text to summarize
     join_rate: float = 0.1  # of the texts to denoise that are two abstracts
     noise: NoiseRates = field(default_factory=NoiseRates)
@@ -113,14 +115,19 @@ class SummarizationCurriculum:
         num_summaries = self._mixture.round_examples - num_denoising
         infill = self._mixture.infill.at(progress)
         examples = [
-            *self._denoising(num_denoising, rng=rng),
+            *self._denoising(num_denoising, progress, rng=rng),
             *self._summaries(num_summaries, infill=infill, rng=rng),
         ]
         return cut_into_batches(examples, max_tokens=self._mixture.max_batch_tokens, rng=rng)
 
-    def _denoising(self, count: int, *, rng: random.Random) -> Iterator[Example]:
+    def _denoising(self, count: int, progress: float, *, rng: random.Random) -> Iterator[Example]:
+        share = self._mixture.pieces.at(progress)
+        max_length = round(self._mixture.piece_length.at(progress))
         for _ in range(count):
             documents = self._texts.deal(1)
+            if rng.random() < share:
+                yield self._noise.piece(documents[0], max_length=max_length, rng=rng)
+                continue
             if rng.random() < self._mixture.join_rate:
                 documents += self._texts.deal(1)
             if sum(len(document.ids) for document in documents) > self._max_length - _FRAME_LENGTH:

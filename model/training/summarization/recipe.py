@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from model.engine.params import GenerationParams
 from model.training.batching import Example, cut_into_batches
 from model.training.network import Shape
 from model.training.summarization.corpus import Part, SummaryFile
@@ -16,8 +17,10 @@ from model.training.summarization.curriculum import (
     Summarized,
     encode_pairs,
 )
+from model.training.summarization.decoding import BEAMS
 from model.training.summarization.form import MAX_POSITIONS, bart_config, fresh_bart
 from model.training.summarization.noise import Noise
+from model.training.summarization.samples import SAMPLES
 from model.training.summarization.vocabulary import Vocabulary, load_vocabulary, train_vocabulary
 from model.training.trainer import SpecialIds, Trainer, TrainerSettings
 
@@ -53,6 +56,13 @@ class Recipe:
     mixture: Mixture = field(default_factory=Mixture)
     vocab_size: int = 12_000
     shape: Shape = field(default_factory=lambda: Shape(encoder_layers=4, decoder_layers=3))
+    decoding: GenerationParams = BEAMS  # the checkpoint's default
+    samples: tuple[str, ...] = SAMPLES
+
+    @property
+    def name(self) -> str:
+        """The data sets, in words."""
+        return ", ".join(file.name for file in self.files)
 
     @property
     def styles(self) -> list[str]:

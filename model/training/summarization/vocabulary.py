@@ -22,6 +22,8 @@ from tokenizers import (
     trainers,
 )
 
+from model.training.summarization.form import MAX_POSITIONS
+
 BOS, PAD, EOS, UNK, MASK = _FRAME = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 NUM_GAPS = 50
 
@@ -93,6 +95,7 @@ class Vocabulary:
             "sep_token": EOS,
             "additional_special_tokens": special[len(_FRAME) :],
             "clean_up_tokenization_spaces": False,
+            "model_max_length": MAX_POSITIONS,
             "styles": list(self.styles),
         }
         text = json.dumps(config, ensure_ascii=False, indent=1) + "\n"

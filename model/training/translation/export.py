@@ -1,16 +1,14 @@
 """Writes trained weights as a Hugging Face Marian checkpoint, which every Marian loader reads."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
-from torch import Tensor
 
 from model.config import TransformerConfig
 from model.families.marian import MARIAN
+from model.training.checkpoint import hf_shape, write_json, write_weights
 from model.training.translation.vocabulary import Vocabulary
 from model.transformer.seq2seq import Seq2SeqTransformer
 
@@ -33,66 +31,23 @@ def export_marian(
         dtype: Of the weights on disk.
     """
     vocabulary.save(folder)
-    _write_json(folder / "config.json", hf_config(network.config, vocabulary, dtype=dtype))
-    _write_json(folder / "generation_config.json", generation_config(network.config, vocabulary))
-    tensors = {name: tensor.to(dtype) for name, tensor in marian_tensors(network).items()}
-    weights = folder / "model.safetensors"
-    save_file(tensors, weights, metadata={"format": "pt"})
-    weights.chmod(0o644)  # safetensors leaves it to its owner alone
-
-
-def marian_tensors(network: Seq2SeqTransformer) -> dict[str, Tensor]:
-    """Our parameters under the names and in the pieces that Marian checkpoints have them.
-
-    The inverse of loading: what loading concatenates is split again.
-    """
-    weights = MARIAN.weights(network.config)
-    tensors: dict[str, Tensor] = {}
-    for name, parameter in network.named_parameters():
-        sources = weights.sources(name, available=())
-        parts = parameter.detach().cpu().chunk(len(sources))
-        tensors |= {source: part.contiguous() for source, part in zip(sources, parts, strict=True)}
-    tensors["final_logits_bias"] = tensors["final_logits_bias"][None]  # (1, vocab), as theirs
-    return tensors
+    config = network.config
+    write_json(folder / "config.json", hf_config(config, vocabulary, dtype=dtype))
+    write_json(folder / "generation_config.json", generation_config(config, vocabulary))
+    write_weights(network, MARIAN.weights(config), folder, dtype=dtype)
 
 
 def hf_config(
     config: TransformerConfig, vocabulary: Vocabulary, *, dtype: torch.dtype
 ) -> Mapping[str, Any]:
     """config.json: the shape of the network, and the ids of its special tokens."""
-    stacks = {
-        f"{side}_{key}": value
-        for side, stack in (("encoder", config.encoder), ("decoder", config.decoder))
-        for key, value in (
-            ("layers", stack.num_layers),
-            ("attention_heads", stack.num_heads),
-            ("ffn_dim", stack.d_ff),
-            ("layerdrop", 0.0),
-        )
-    }
     return {
         "architectures": ["MarianMTModel"],
         "model_type": "marian",
-        "is_encoder_decoder": True,
-        "vocab_size": config.vocab_size,
+        **hf_shape(config),
         "decoder_vocab_size": config.target_vocab_size,
-        "d_model": config.d_model,
-        **stacks,
-        "num_hidden_layers": config.encoder.num_layers,
-        "max_position_embeddings": config.max_positions,
-        "activation_function": config.activation.value,
-        "scale_embedding": config.embedding_scale != 1.0,
         "share_encoder_decoder_embeddings": config.shared_embeddings,
-        "tie_word_embeddings": config.tied_output,
         "static_position_embeddings": True,
-        "normalize_before": False,
-        "normalize_embedding": False,
-        "add_final_layer_norm": False,
-        "dropout": config.dropout,
-        "attention_dropout": 0.0,
-        "activation_dropout": 0.0,
-        "init_std": 0.02,
-        "use_cache": True,
         "bos_token_id": None,
         "eos_token_id": vocabulary.eos_id,
         "pad_token_id": vocabulary.pad_id,
@@ -113,7 +68,3 @@ def generation_config(config: TransformerConfig, vocabulary: Vocabulary) -> Mapp
         "decoder_start_token_id": vocabulary.pad_id,
         "forced_eos_token_id": vocabulary.eos_id,
     }
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8", newline="\n")

@@ -13,8 +13,20 @@ DOCUMENT = Document(array("H", TEXT), slice(20, 35))
 PRINCIPAL = TEXT[20:35]
 
 
-def make_noise(**rates: float) -> Noise:
-    return Noise(make_vocabulary(), NoiseRates(**rates))
+def make_noise(
+    *,
+    infill: float = 0.3,
+    mean_span: float = 3.0,
+    mask_principal: float = 0.0,
+    mark_principal: float = 0.0,
+) -> Noise:
+    rates = NoiseRates(
+        infill=infill,
+        mean_span=mean_span,
+        mask_principal=mask_principal,
+        mark_principal=mark_principal,
+    )
+    return Noise(make_vocabulary(), rates)
 
 
 def told(target_ids: Ids) -> list[int]:
@@ -55,6 +67,25 @@ def test_a_masked_principal_sentence_is_only_in_the_target() -> None:
     bos_id, eos_id = vocabulary.bos_id, vocabulary.eos_id
     assert example.source_ids == [bos_id, *TEXT[:20], vocabulary.mask_id, *TEXT[35:], eos_id]
     assert example.target_ids == [bos_id, *PRINCIPAL, eos_id]
+
+
+def test_a_marked_principal_sentence_has_the_mask_in_front() -> None:
+    vocabulary = make_vocabulary()
+    noise = make_noise(infill=0.0, mask_principal=0.0, mark_principal=1.0)
+    example = noise.denoising([DOCUMENT], rng=random.Random(0))
+    assert example.source_ids[1:-1] == [*TEXT[:20], vocabulary.mask_id, *TEXT[20:]]
+    assert told(example.target_ids) == PRINCIPAL
+
+
+def test_the_asked_parts_of_the_principal_sentences_are_masked_marked_and_left_alone() -> None:
+    vocabulary = make_vocabulary()
+    noise = make_noise(infill=0.0, mask_principal=0.5, mark_principal=0.3)
+    rng = random.Random(1)
+    sources = [noise.denoising([DOCUMENT], rng=rng).source_ids for _ in range(1000)]
+    masked = sum(len(source) < len(TEXT) for source in sources)
+    marked = sum(vocabulary.mask_id in source for source in sources) - masked
+    assert masked == pytest.approx(500, abs=50)
+    assert marked == pytest.approx(300, abs=50)
 
 
 def test_two_texts_in_a_row_are_told_by_both_principal_sentences() -> None:
