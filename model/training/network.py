@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from model.config import TransformerConfig
 from model.training.dropout import use_byte_dropout
@@ -31,3 +32,14 @@ def fresh_network(config: TransformerConfig) -> Seq2SeqTransformer:
             nn.init.zeros_(module.bias)
     use_byte_dropout(network)
     return network
+
+
+def hold_at_zero(embedding: nn.Embedding, row: int) -> None:
+    """Set one row of an embedding to zero, where no gradient moves it any more."""
+
+    def without_row(gradient: Tensor) -> Tensor:
+        return gradient.index_fill(0, torch.tensor([row], device=gradient.device), 0.0)
+
+    with torch.no_grad():
+        embedding.weight[row] = 0.0
+    embedding.weight.register_hook(without_row)

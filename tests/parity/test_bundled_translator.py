@@ -1,10 +1,11 @@
-"""The checkpoint that ships with the service is an ordinary one: `transformers` agrees with us."""
+"""The translator that ships with the service is an ordinary checkpoint: others read it, too."""
 
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import ctranslate2
 import pytest
 import torch
 from transformers import MarianMTModel, MarianTokenizer
@@ -26,13 +27,13 @@ Sentence = tuple[str, str]  # the language to translate into, and the text
 
 
 def read_sentences() -> list[Sentence]:
-    """A hundred English sentences, then a hundred German ones; short ones first.
+    """A hundred English sentences into three languages, and as many of each into English.
 
-    Sorted, those that `transformers` computes together need little padding.
+    Short ones first: those that `transformers` computes together then need little padding.
     """
     lines = SENTENCES.read_text(encoding="utf-8").splitlines()
-    texts = [line for line in lines if line and not line.startswith("#")]
-    sentences = [("de", text) for text in texts[:100]] + [("en", text) for text in texts[100:]]
+    columns = [line.partition("\t") for line in lines if not line.startswith("#")]
+    sentences = [(target_lang, text) for target_lang, _, text in columns]
     return sorted(sentences, key=lambda sentence: len(sentence[1]))
 
 
@@ -72,8 +73,9 @@ def theirs(sentences: Sequence[Sentence], num_beams: int) -> list[list[int]]:
     return tokens
 
 
-def test_the_sentences_are_two_hundred_different_ones() -> None:
-    assert len(set(read_sentences())) == 200
+def test_there_are_sentences_of_every_direction() -> None:
+    assert len(set(read_sentences())) == 280
+    assert {target_lang for target_lang, _ in read_sentences()} == {"de", "en", "es", "fr"}
 
 
 def test_every_sentence_is_read_alike(model: LoadedModel) -> None:
@@ -93,3 +95,23 @@ def test_every_sentence_is_translated_alike(model: LoadedModel, num_beams: int) 
         assert list(answer.token_ids) == tokens, sentence
         expected = their_tokenizer().decode(tokens, skip_special_tokens=True)
         assert model.tokenizer.decode(answer.token_ids) == expected
+
+
+@pytest.mark.filterwarnings("ignore:You are using a model of type")
+def test_ctranslate2_converts_it_and_translates_alike(model: LoadedModel, tmp_path: Path) -> None:
+    converter = ctranslate2.converters.TransformersConverter(str(BUNDLED / "translate"))
+    converter.convert(str(tmp_path / "converted"))
+    translator = ctranslate2.Translator(
+        str(tmp_path / "converted"), compute_type="float32", intra_threads=1
+    )
+    sentences = read_sentences()
+    names = their_tokenizer().convert_ids_to_tokens
+    prompts = [model.prompt(text, Translation(target_lang)) for target_lang, text in sentences]
+    results = translator.translate_batch(
+        [names(list(prompt.encoder_ids)) for prompt in prompts],
+        beam_size=1,
+        max_decoding_length=MAX_NEW_TOKENS,
+    )
+    answers = ours(model, sentences, num_beams=1)
+    for sentence, answer, result in zip(sentences, answers, results, strict=True):
+        assert names(list(answer.token_ids)) == result.hypotheses[0], sentence

@@ -11,7 +11,7 @@ import torch
 
 from model.training.batching import Example, cut_into_batches
 from model.training.decks import Deck
-from model.training.network import Shape, fresh_network
+from model.training.network import Shape, fresh_network, hold_at_zero
 from model.training.trainer import SpecialIds, Trainer, TrainerSettings
 from model.training.translation.corpus import CorpusFile, DataSet, Direction, read_file
 from model.training.translation.curriculum import (
@@ -182,8 +182,11 @@ def build_trainer(
     """A trainer over a fresh network of the recipe's shape."""
     torch.manual_seed(settings.seed)
     network = fresh_network(marian_config(recipe.shape, vocab_size=len(vocabulary)))
+    network.to(device)
+    # Marian's decoder starts from nothing, and some readers of its checkpoints count on that
+    hold_at_zero(network.embedding, vocabulary.pad_id)
     return Trainer(
-        network.to(device),
+        network,
         curriculum,
         settings,
         special=SpecialIds(start=vocabulary.pad_id, pad=vocabulary.pad_id),

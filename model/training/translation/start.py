@@ -40,6 +40,7 @@ def carry_over(checkpoint: Path, network: Seq2SeqTransformer, *, vocabulary: Voc
                 f"{checkpoint}: {name} is {tuple(value.shape)}, not {tuple(tensor.shape)}"
             )
         tensor.copy_(value)
+    new["embedding.weight"][vocabulary.pad_id] = 0.0  # Marian's decoder starts from nothing
 
 
 def _sources(token: str, loaded: LoadedModel) -> list[int]:

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import ctranslate2
 import pytest
 import torch
 from transformers import MarianMTModel, MarianTokenizer
@@ -76,3 +77,27 @@ def test_the_weights_on_disk_are_bfloat16_unless_told_otherwise(
     expected = trained.embedding.weight.to(torch.bfloat16).float()
     torch.testing.assert_close(reread.embedding.weight.data, expected, rtol=0, atol=0)
     assert (tmp_path / "model.safetensors").stat().st_size < 2.2 * trained.num_parameters + 20_000
+
+
+def test_the_decoder_starts_from_nothing_as_in_every_marian(
+    trained: Seq2SeqTransformer,
+) -> None:
+    assert not trained.embedding.weight[make_vocabulary().pad_id].any()
+
+
+@pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")
+def test_ctranslate2_converts_it_and_translates_alike(checkpoint: Path, tmp_path: Path) -> None:
+    converter = ctranslate2.converters.TransformersConverter(str(checkpoint))
+    converter.convert(str(tmp_path / "converted"))
+    translator = ctranslate2.Translator(str(tmp_path / "converted"), intra_threads=1)
+    loaded = load_model(checkpoint, dtype="float32", device="cpu")
+    texts = [pair.source for pair in make_pairs()[::9]]
+    tokens = make_vocabulary().tokens
+    prompts = [loaded.prompt(text, Translation(target_lang="de")) for text in texts]
+    results = translator.translate_batch(
+        [[tokens[i] for i in prompt.encoder_ids] for prompt in prompts], beam_size=1
+    )
+    expected = translate_all(loaded, texts, target="de", num_beams=1)
+    ids = {token: i for i, token in enumerate(tokens)}
+    found = [[ids[token] for token in result.hypotheses[0]] for result in results]
+    assert [make_vocabulary().decode(row) for row in found] == expected
