@@ -10,20 +10,20 @@ class WrongAnswerError(Exception):
 
 
 class Consistency:
-    """Remembers each text's translation: the same text must get the same one under any load."""
+    """Remembers each text's answer: the same text must get the same one under any load."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], str] = {}
 
-    def check(self, text: str, target_lang: str, translation: str) -> None:
-        """Compares with what the first answer for that text was.
+    def check(self, text: str, kind: str, answer: str) -> None:
+        """Compares with what the first answer of that kind (a language, a style) was.
 
         Raises:
             WrongAnswerError: It was another one.
         """
-        first = self._seen.setdefault((text, target_lang), translation)
-        if first != translation:
-            raise WrongAnswerError(f"{text!r} became {first!r} and later {translation!r}")
+        first = self._seen.setdefault((text, kind), answer)
+        if first != answer:
+            raise WrongAnswerError(f"{text!r} became {first!r} and later {answer!r}")
 
 
 def targets(body: Any, *, source: str) -> list[str]:
@@ -38,6 +38,11 @@ def targets(body: Any, *, source: str) -> list[str]:
     if not found:
         raise WrongAnswerError(f"the service translates nothing from {source!r}")
     return found
+
+
+def styles(body: Any) -> list[str]:
+    """The styles of summary that the service's models offer, as it lists them; maybe none."""
+    return [style for model in body["models"] for style in model["styles"]]
 
 
 def refusal(status: int, text: str) -> str:
@@ -55,16 +60,30 @@ def translations(body: Any, *, texts: Sequence[str]) -> list[str]:
     Raises:
         WrongAnswerError: Something is missing, empty, cut, or too much.
     """
-    items = body.get("translations") if isinstance(body, dict) else None
+    return _answers(body, "translations", texts=texts)
+
+
+def summary(body: Any, *, text: str) -> str:
+    """The summary in a response object to a single text.
+
+    Raises:
+        WrongAnswerError: It is missing, empty, cut, or longer than the text.
+    """
+    (found,) = _answers(body, "summaries", texts=[text])
+    if len(found) > len(text):
+        raise WrongAnswerError(f"the summary of {text!r} is longer: {found!r}")
+    return found
+
+
+def _answers(body: Any, name: str, *, texts: Sequence[str]) -> list[str]:
+    items = body.get(name) if isinstance(body, dict) else None
     if not isinstance(items, list) or len(items) != len(texts):
-        raise WrongAnswerError(
-            f"{len(texts)} translations were asked for: {json.dumps(body)[:200]}"
-        )
+        raise WrongAnswerError(f"{len(texts)} {name} were asked for: {json.dumps(body)[:200]}")
     for source, item in zip(texts, items, strict=True):
         if not item["text"].strip():
             raise WrongAnswerError(f"{source!r} became an empty text")
         if item["truncated"]:
-            raise WrongAnswerError(f"the translation of {source!r} was cut")
+            raise WrongAnswerError(f"the answer to {source!r} was cut")
     if body["usage"]["output_tokens"] <= 0 or body["usage"]["input_characters"] <= 0:
         raise WrongAnswerError(f"usage counts nothing: {body['usage']}")
     return [item["text"] for item in items]

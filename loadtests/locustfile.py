@@ -1,4 +1,4 @@
-"""People and programs that want translations: single sentences, lists, and streams.
+"""People and programs that want translations: single sentences, lists, streams; and summaries.
 
 Run by `make loadtest` against a service that is already running; see README.md.
 """
@@ -18,10 +18,12 @@ from loadtests.answers import (
     refusal,
     sse_events,
     streamed_text,
+    styles,
+    summary,
     targets,
     translations,
 )
-from loadtests.corpus import one_sentence, paragraph, several_sentences
+from loadtests.corpus import one_abstract, one_sentence, paragraph, several_sentences
 
 SOURCE_LANGUAGE = "en"  # of the corpus
 _CONSISTENCY = Consistency()
@@ -54,6 +56,9 @@ class Reader(HttpUser):
         response = self.client.get("/v1/languages", name="languages")
         response.raise_for_status()
         self._targets = targets(response.json(), source=SOURCE_LANGUAGE)
+        response = self.client.get("/v1/models", name="models")
+        response.raise_for_status()
+        self._styles = styles(response.json())
 
     @task(5)
     def translate_one(self) -> None:
@@ -69,6 +74,27 @@ class Reader(HttpUser):
     def translate_paragraph(self) -> None:
         """Several sentences in one text, which the service splits."""
         self._translate([paragraph(self._random)], name="paragraph of 5")
+
+    @task(1)
+    def summarize(self) -> None:
+        """An abstract in any style; a sentence to translate where no summaries are offered."""
+        if not self._styles:
+            self.translate_one()
+            return
+        text, style = one_abstract(self._random), self._random.choice(self._styles)
+        with self.client.post(
+            "/v1/summarize",
+            json={"text": text, "style": style},
+            name="summary",
+            catch_response=True,
+        ) as response:
+            if not response.ok:
+                response.failure(refusal(response.status_code, response.text))
+                return
+            try:
+                _CONSISTENCY.check(text, style, summary(response.json(), text=text))
+            except WrongAnswerError as wrong:
+                response.failure(str(wrong))
 
     @task(2)
     def translate_streamed(self) -> None:

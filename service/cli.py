@@ -146,7 +146,7 @@ def summarize(
 
     with errors_as_exit_codes():
         settings = settings_with(catalogue=catalogue, dtype=dtype)
-        entries = models_to_summarize(load_catalogue(settings.catalogue), name=model)
+        entries = models_to_summarize(load_catalogue(settings.catalogue), name=model, style=style)
         wish = Wish(
             model=entries[0].name if model else None,
             overrides=given(num_beams=num_beams),

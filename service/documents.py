@@ -97,6 +97,12 @@ async def split_to_fit(text: str, fits: Fits) -> list[str]:
     return [*await split_to_fit(text[:cut], fits), *await split_to_fit(text[cut:], fits)]
 
 
+def as_sentence(text: str) -> str:
+    """The text, trimmed, with a full stop where nothing ends it: headlines have none."""
+    text = text.strip()
+    return text if not text or text[-1] in _SENTENCE_ENDS else f"{text}."
+
+
 def _trim(part: str) -> tuple[str, str, str]:
     """White space before, what a model reads, white space after; all before without a word."""
     if not has_words(part):

@@ -1,4 +1,8 @@
-"""`/v1/summarize`: each text as a whole; one too long for the model by parts, then as a whole."""
+"""`/v1/summarize`: each text as a whole; one too long for the model by parts, then as a whole.
+
+A summary keeps no lines, so the model reads none: white space inside a text is a single blank to
+it, however the text was wrapped or indented.
+"""
 
 from dataclasses import dataclass
 from functools import partial
@@ -8,7 +12,7 @@ from model.errors import InputTooLongError
 from model.tokenizer.prompt import Summarization
 from service.backend import Backend, ModelInfo
 from service.directory import Directory
-from service.documents import Document, Segment, document_of, split, split_to_fit
+from service.documents import Document, Segment, as_sentence, document_of, split, split_to_fit
 from service.generation import Generation, Spent, admit, all_or_nothing
 from service.items import Emit, Item, answer
 from service.metrics import observe_characters
@@ -80,7 +84,7 @@ async def _summarize(
 ) -> ItemOutput:
     """One item, from its text to its answer."""
     options = plan.options
-    document = split(options.texts[index], mode=options.split, language=None)
+    document = _unwrapped(split(options.texts[index], mode=options.split, language=None))
     cut = False
     if options.on_overflow == "split":
         shorter = await all_or_nothing([_condense(plan, s, generation) for s in document.segments])
@@ -93,13 +97,18 @@ async def _summarize(
     return ItemOutput(**{**fields, "truncated": fields["truncated"] or cut})
 
 
+def _unwrapped(document: Document) -> Document:
+    segments = (Segment(" ".join(s.text.split()), s.gap) for s in document.segments)
+    return Document(document.lead, tuple(segments))
+
+
 async def _condense(
     plan: SummarizationPlan, segment: Segment, generation: Generation
 ) -> tuple[Segment, bool]:
     """The segment, or summaries of its parts where the model cannot read it whole.
 
-    Also whether a part's summary was cut. The parts' summaries are joined, and if they are still
-    too long they are summarized by parts again.
+    Also whether a part's summary was cut. The parts' summaries are joined, each a sentence of its
+    own, and if they are still too long they are summarized by parts again.
 
     Raises:
         InputTooLongError: the summaries of the parts are no shorter than the parts.
@@ -112,7 +121,7 @@ async def _condense(
             [generation.run(model, part.text, task, prefix=None, on_text=None) for part in parts]
         )
         cut = cut or any(event.truncated for event in finished)
-        summaries = " ".join(event.outputs[0].text for event in finished)
+        summaries = " ".join(as_sentence(event.outputs[0].text) for event in finished)
         if len(summaries) >= len(text):
             num_tokens = await generation.count_tokens(model, text, task)
             raise InputTooLongError(num_tokens=num_tokens, limit_tokens=model.max_input_tokens)

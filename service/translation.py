@@ -17,6 +17,8 @@ from service.requests import Options, options_of, params_for
 from service.schemas import TranslateRequest, TranslateResponse, TranslationOutput
 from service.settings import Settings
 
+_SURE = 0.5  # a detected language's confidence; below it the others together are likelier
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
@@ -100,12 +102,16 @@ class Translator:
         return response, generation.spent
 
     def _detected(self, text: str, target: str, models: Sequence[ModelInfo]) -> _Source:
-        """The source of a text whose language nobody named."""
+        """The source of a text whose language nobody named.
+
+        A word or two tell little: "Hello" looks Spanish, a bit. Who asks for German does not have
+        German, most likely, so a mere guess counts only where it leads to a translation.
+        """
         detection = self._detector.detect(text)
         lang = detection.language
-        unsure = [lang for model in models for lang, to in model.pairs if to == target]
-        if lang is None or (detection.confidence == 0.0 and lang not in {target, *unsure}):
-            lang = unsure[0] if unsure else lang or target
+        sources = [lang for model in models for lang, to in model.pairs if to == target]
+        if lang is None or (detection.confidence < _SURE and lang not in sources):
+            lang = sources[0] if sources else lang or target
         if lang == target:
             model = next((m for m in models if any(to == target for _, to in m.pairs)), models[0])
             return _Source(lang=lang, detected=True, model=model, is_answer=True)

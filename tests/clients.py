@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from service.api import create_api
@@ -25,7 +26,13 @@ def client_of(backend: FakeBackend | None = None, **settings: Any) -> TestClient
 @asynccontextmanager
 async def server_of(backend: FakeBackend, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a real server on a real socket."""
-    app = create_api(backend, Settings(**settings))
+    async with server_running(create_api(backend, Settings(**settings))) as client:
+        yield client
+
+
+@asynccontextmanager
+async def server_running(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a real server with that application."""
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="on")
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())

@@ -35,16 +35,24 @@ def models_to_translate(
     return fitting or translators
 
 
-def models_to_summarize(catalogue: Catalogue, *, name: str | None) -> Entries:
-    """The catalogue's first summarizer, or the one of that name, or in that folder.
+def models_to_summarize(catalogue: Catalogue, *, name: str | None, style: str | None) -> Entries:
+    """The catalogue's first summarizer with the style; all summarizers where none has it.
+
+    Args:
+        catalogue: The models to choose from.
+        name: One of them, or a folder with a checkpoint, which then is asked for the style.
+        style: None stands for every style.
 
     Raises:
         UsageError: There is no such model.
         TaskNotServedError: No model of the catalogue summarizes.
     """
     if name is not None and not _is_in(catalogue, name):
-        return (_entry(_folder(catalogue, name), task="summarization", pairs=[]),)
-    return _offering(catalogue, "summarization", name)
+        styles = [] if style is None else [style]
+        return (_entry(_folder(catalogue, name), task="summarization", styles=styles),)
+    summarizers = _offering(catalogue, "summarization", name)
+    fitting = tuple(e for e in summarizers if style is None or style in e.styles)
+    return fitting[:1] or summarizers
 
 
 def _is_in(catalogue: Catalogue, name: str) -> bool:
@@ -76,7 +84,5 @@ def _folder(catalogue: Catalogue, name: str) -> Path:
     return folder.resolve()
 
 
-def _entry(folder: Path, *, task: str, pairs: list[tuple[str, str]]) -> ModelEntry:
-    return ModelEntry.model_validate(
-        {"name": folder.name, "path": str(folder), "task": task, "pairs": pairs}
-    )
+def _entry(folder: Path, **offers: object) -> ModelEntry:
+    return ModelEntry.model_validate({"name": folder.name, "path": str(folder), **offers})

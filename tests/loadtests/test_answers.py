@@ -10,6 +10,8 @@ from loadtests.answers import (
     refusal,
     sse_events,
     streamed_text,
+    styles,
+    summary,
     targets,
     translations,
 )
@@ -40,6 +42,34 @@ def test_a_right_answer_gives_its_texts() -> None:
 def test_a_wrong_answer_is_refused(body: dict[str, Any]) -> None:
     with pytest.raises(WrongAnswerError):
         translations(body, texts=["one", "two"])
+
+
+def _summarized(text: str, *, truncated: bool = False) -> dict[str, Any]:
+    body = _body(text, truncated=truncated)
+    return {**body, "summaries": body["translations"]}
+
+
+def test_a_right_summary_is_given() -> None:
+    assert summary(_summarized("It rains."), text="It rains all day.") == "It rains."
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(_body("It rains."), id="no summary"),
+        pytest.param(_summarized(""), id="empty"),
+        pytest.param(_summarized("It rains.", truncated=True), id="cut"),
+        pytest.param(_summarized("It rains all day and all night."), id="longer"),
+    ],
+)
+def test_a_wrong_summary_is_refused(body: dict[str, Any]) -> None:
+    with pytest.raises(WrongAnswerError):
+        summary(body, text="It rains all day.")
+
+
+def test_the_styles_are_those_of_every_model() -> None:
+    models = [{"styles": []}, {"styles": ["tldr", "headline"]}]
+    assert styles({"models": models}) == ["tldr", "headline"]
 
 
 def test_the_targets_are_those_of_the_source_language() -> None:

@@ -21,20 +21,25 @@ class _Service(BaseHTTPRequestHandler):
     """Speaks as much of the API as the load test uses; a translation is the text backwards."""
 
     protocol_version = "HTTP/1.1"
+    styles: tuple[str, ...] = ()
 
     def translate(self, text: str) -> str:
         return text[::-1]
 
     def do_GET(self) -> None:
         languages = [{"code": "en", "name": "English", "targets": ["de", "fr"]}]
-        self._send("application/json", json.dumps({"status": "ready", "languages": languages}))
+        models = [{"styles": self.styles}]
+        listed = {"status": "ready", "languages": languages, "models": models}
+        self._send("application/json", json.dumps(listed))
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         texts = body["text"] if isinstance(body["text"], list) else [body["text"]]
         answer = {
             "model": "backwards",
-            "translations": [{"text": self.translate(t), "truncated": False} for t in texts],
+            "translations" if self.path == "/v1/translate" else "summaries": [
+                {"text": self.translate(t), "truncated": False} for t in texts
+            ],
             "usage": {"input_characters": 1, "input_tokens": 1, "output_tokens": 1},
         }
         if not body.get("stream"):
@@ -54,6 +59,12 @@ class _Service(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+
+class _Summarizing(_Service):
+    """Offers summaries, too."""
+
+    styles = ("tldr", "headline")
 
 
 class _Inconsistent(_Service):
@@ -91,12 +102,14 @@ def _load(host: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_kind_of_request_is_made_and_counted() -> None:
-    with _running(_Service) as host:
+    with _running(_Summarizing) as host:
         done = _load(host)
     assert done.returncode == 0, done.stderr
     entries = {entry["name"]: entry for entry in json.loads(done.stdout)}
     assert entries.keys() <= {
         "languages",
+        "models",
+        "summary",
         "one sentence",
         "list of 2 to 8",
         "paragraph of 5",
@@ -106,6 +119,13 @@ def test_every_kind_of_request_is_made_and_counted() -> None:
     }
     assert {"one sentence", "stream: time to first token", "stream: whole"} <= entries.keys()
     assert all(entry["num_failures"] == 0 for entry in entries.values())
+
+
+def test_a_service_without_summaries_is_asked_for_none() -> None:
+    with _running(_Service) as host:
+        done = _load(host)
+    assert done.returncode == 0, done.stderr
+    assert "summary" not in {entry["name"] for entry in json.loads(done.stdout)}
 
 
 def test_answers_that_change_are_failures() -> None:

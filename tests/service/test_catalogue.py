@@ -22,8 +22,15 @@ def write(folder: Path, text: str) -> Path:
 
 def test_the_default_catalogue_is_the_bundled_models_and_they_are_there() -> None:
     catalogue = load_catalogue()
-    assert [entry.name for entry in catalogue.models] == ["bundled/translate"]
+    assert [entry.name for entry in catalogue.models] == ["bundled/translate", "bundled/summarize"]
     assert all((entry.folder() / "config.json").is_file() for entry in catalogue.models)
+
+
+def test_the_bundled_models_offer_four_languages_and_two_styles() -> None:
+    translator, summarizer = load_catalogue().models
+    others = ("de", "fr", "es")
+    assert set(translator.pairs) == {pair for x in others for pair in (("en", x), (x, "en"))}
+    assert summarizer.styles == ("tldr", "headline")
 
 
 def test_every_bundled_model_is_guarded_against_loops() -> None:

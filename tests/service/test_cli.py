@@ -4,12 +4,14 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from loadtests.corpus import ABSTRACTS
 from service.cli import app
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +41,44 @@ def test_a_text_is_translated() -> None:
     assert result.exit_code == 0, result.stderr
     assert "Morgen" in result.stdout
     assert result.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "target", "word"),
+    [
+        pytest.param("Où est la gare ?", "fr", "en", "station", id="fr-en"),
+        pytest.param("¿Dónde está la estación?", "es", "en", "station", id="es-en"),
+        pytest.param("Where is the train station?", "en", "fr", "Où", id="en-fr"),
+        pytest.param("Where is the train station?", "en", "es", "estación", id="en-es"),
+    ],
+)
+def test_a_question_is_translated_from_and_into_french_and_spanish(
+    text: str, source: str, target: str, word: str
+) -> None:
+    result = dragoman("translate", text, "--to", target, "--json")
+    assert result.exit_code == 0, result.stderr
+    answer = json.loads(result.stdout)
+    assert word in answer["text"]
+    assert answer["source_lang"] == source
+
+
+def test_a_file_is_summarized_in_the_style_that_is_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "abstract.txt"
+    file.write_text(textwrap.fill(ABSTRACTS[0], width=72) + "\n")
+    answers = {}
+    for style in ("tldr", "headline"):
+        result = dragoman("summarize", str(file), "--style", style)
+        assert result.exit_code == 0, result.stderr
+        assert result.stdout.count("\n") == 1
+        answers[style] = result.stdout
+    assert answers["tldr"] != answers["headline"]
+    assert dragoman("summarize", str(file)).stdout == answers["tldr"]
+
+
+def test_a_style_that_no_model_has_is_named_with_those_there_are() -> None:
+    result = dragoman("summarize", "README.md", "--style", "haiku")
+    assert result.exit_code == 2
+    assert "`style` is 'haiku'; the styles are tldr, headline" in result.stderr
 
 
 def test_lines_of_standard_input_are_answered_in_order_and_alike_alone_or_together() -> None:
@@ -101,7 +141,7 @@ def test_wrong_usage_is_named_and_ends_with_2(arguments: list[str], message: str
     ("arguments", "message"),
     [
         pytest.param(["models", "--catalogue", "none.yaml"], "none.yaml", id="no catalogue"),
-        pytest.param(["summarize", "README.md"], "summarization", id="no summarizer"),
+        pytest.param(["summarize", "none.txt"], "none.txt: No such file", id="no file"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_ends_with_1(
@@ -113,6 +153,14 @@ def test_what_cannot_be_done_is_one_sentence_and_ends_with_1(
     assert "Traceback" not in result.stderr
 
 
+def test_a_catalogue_without_a_summarizer_says_so(tmp_path: Path) -> None:
+    catalogue = tmp_path / "dragoman.yaml"
+    catalogue.write_text("models: [{name: m, path: gone, task: translation, pairs: [en-de]}]")
+    result = dragoman("summarize", "README.md", "--catalogue", str(catalogue))
+    assert result.exit_code == 1
+    assert "offers summarization" in result.stderr
+
+
 def test_a_folder_that_holds_no_model_is_an_error_that_names_it(tmp_path: Path) -> None:
     result = dragoman("translate", "x", "--from", "en", "--to", "de", "--model", str(tmp_path))
     assert result.exit_code == 1
@@ -121,6 +169,7 @@ def test_a_folder_that_holds_no_model_is_an_error_that_names_it(tmp_path: Path) 
 
 def test_the_models_of_the_catalogue_are_listed() -> None:
     assert "bundled/translate  translation  en-de" in dragoman("models").stdout
+    assert "bundled/summarize  summarization  tldr headline" in dragoman("models").stdout
     (line, *_) = dragoman("models", "--json").stdout.splitlines()
     assert json.loads(line)["pairs"][0] == ["en", "de"]
 
@@ -196,7 +245,7 @@ def test_help_needs_neither_torch_nor_ray() -> None:
 def test_training_has_its_own_help() -> None:
     result = dragoman("train", "--help")
     assert result.exit_code == 0, result.stderr
-    assert {"translate", "export", "evaluate"} <= set(result.stdout.split())
+    assert {"translator", "summarizer"} <= set(result.stdout.split())
 
 
 def test_training_without_its_packages_says_how_to_get_them() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
+from loadtests.corpus import ABSTRACTS
 from service.catalogue import load_catalogue
 from service.deployments import ModelServer
 from service.settings import Settings
@@ -11,7 +12,7 @@ from service.settings import Settings
 
 @pytest.fixture
 def server() -> Iterator[ModelServer]:
-    """A replica with the bundled model, without Ray."""
+    """A replica with the bundled models, without Ray."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     replica = ModelServer(load_catalogue(), Settings(metrics_port=0, num_threads=1))
@@ -24,9 +25,10 @@ def server() -> Iterator[ModelServer]:
 def test_the_api_of_a_replica_answers_from_its_own_engines(server: ModelServer) -> None:
     with TestClient(server.__serve_build_asgi_app__()) as client:
         body = {"text": "Good morning.", "source_lang": "en", "target_lang": "de"}
-        answer = client.post("/v1/translate", json=body)
-    assert answer.status_code == 200
-    assert "Morgen" in answer.json()["translations"][0]["text"]
+        translated = client.post("/v1/translate", json=body)
+        summarized = client.post("/v1/summarize", json={"text": ABSTRACTS[0]})
+    assert "Morgen" in translated.raise_for_status().json()["translations"][0]["text"]
+    assert summarized.raise_for_status().json()["summaries"][0]["text"]
 
 
 def test_an_autoscaler_is_told_what_runs_and_what_waits(server: ModelServer) -> None:

@@ -35,6 +35,13 @@ def test_a_text_is_read_as_a_whole() -> None:
     assert [request.text for request in backend.requests] == [SHORT, SHORT]
 
 
+def test_the_lines_of_a_wrapped_text_are_one_to_the_model() -> None:
+    backend = backend_of()
+    answer = summarize(backend, {"text": "  The quick\n  brown\tfox jumps.\n\nIt is\r\nover.\n"})
+    assert [request.text for request in backend.requests] == [SHORT]
+    assert answer["summaries"][0]["text"] == "  The quick brown\n"
+
+
 @pytest.mark.parametrize(("style", "taken"), [(None, "headline"), ("tldr", "tldr")])
 def test_the_style_is_the_model_s_first_unless_named(style: str | None, taken: str) -> None:
     backend = backend_of()
@@ -46,9 +53,9 @@ def test_a_long_text_is_summarized_by_parts_and_then_as_a_whole() -> None:
     backend = backend_of()
     answer = summarize(backend, {"text": LONG})
     *parts, last = [request.text for request in backend.requests]
-    assert answer["summaries"] == [{"text": "Here a sentence", "truncated": False}]
+    assert answer["summaries"] == [{"text": "Here a sentence.", "truncated": False}]
     assert all(len(part) <= 64 for part in parts)
-    assert last.startswith("Here a sentence Here a sentence")
+    assert last.startswith("Here a sentence. Here a sentence.")
     assert answer["usage"]["input_tokens"] == sum(len(r.text) for r in backend.requests)
 
 

@@ -59,6 +59,14 @@ def test_a_text_found_to_be_in_the_target_language_is_answered_as_it_is() -> Non
     assert backend.requests == []
 
 
+@pytest.mark.parametrize(("text", "target"), [("Hello", "de"), ("Hello!", "es"), ("Test", "de")])
+def test_a_word_of_which_nobody_can_be_sure_is_translated(text: str, target: str) -> None:
+    """Guessed to be Spanish or German, it would be refused or come back as it is."""
+    answer = translate(client_of(), text, target_lang=target, source_lang=None)
+    (item,) = answer["translations"]
+    assert (item["text"], item["source_lang"]) == (text.upper(), "en")
+
+
 @pytest.mark.parametrize("source_lang", ["en", None])
 @pytest.mark.parametrize("split", ["sentences", "newlines", "none"])
 def test_a_text_without_words_is_answered_as_it_is_and_no_model_is_asked(

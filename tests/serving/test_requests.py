@@ -1,4 +1,4 @@
-"""From HTTP to text: real requests, through HAProxy, to two replicas with the bundled model."""
+"""From HTTP to text: real requests, through HAProxy, to two replicas with the bundled models."""
 
 import asyncio
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from loadtests.corpus import ABSTRACTS
 from tests.clients import sse_events
 from tests.running import RunningService, value_of, wait_for_metric
 from tests.waiting import wait_until
@@ -48,10 +49,70 @@ def test_a_stream_says_word_by_word_what_the_whole_answer_says(service: RunningS
 
 
 @pytest.mark.parametrize(
+    ("text", "source", "target", "word"),
+    [
+        pytest.param("Où est la gare ?", "fr", "en", "station", id="fr-en"),
+        pytest.param("¿Dónde está la estación?", "es", "en", "station", id="es-en"),
+        pytest.param("Where is the train station?", "en", "fr", "Où", id="en-fr"),
+        pytest.param("Where is the train station?", "en", "es", "estación", id="en-es"),
+    ],
+)
+def test_french_and_spanish_are_understood_and_written(
+    service: RunningService, text: str, source: str, target: str, word: str
+) -> None:
+    body = {"text": text, "target_lang": target}
+    response = httpx.post(f"{service.url}/v1/translate", json=body, timeout=60)
+    (translation,) = response.raise_for_status().json()["translations"]
+    assert word in translation["text"]
+    assert (translation["source_lang"], translation["detected"]) == (source, True)
+
+
+def summaries(service: RunningService, text: str | list[str], **fields: Any) -> list[str]:
+    body = {"text": text, **fields}
+    response = httpx.post(f"{service.url}/v1/summarize", json=body, timeout=60)
+    answer = response.raise_for_status().json()
+    assert answer["model"] == "bundled/summarize"
+    return [summary["text"] for summary in answer["summaries"]]
+
+
+def test_an_abstract_has_a_shorter_summary_in_each_style(service: RunningService) -> None:
+    abstract = ". ".join(ABSTRACTS[0].split(". ")[:3]) + "."
+    (tldr,) = summaries(service, abstract, style="tldr")
+    (headline,) = summaries(service, abstract, style="headline")
+    assert tldr != headline
+    assert 0 < len(tldr) < len(abstract)
+    assert 0 < len(headline) < len(abstract)
+    assert summaries(service, abstract) == [tldr]
+
+
+def test_a_streamed_summary_is_the_whole_one(service: RunningService) -> None:
+    (whole,) = summaries(service, ABSTRACTS[1], num_beams=1)
+    body = {"text": ABSTRACTS[1], "num_beams": 1, "stream": True}
+    response = httpx.post(f"{service.url}/v1/summarize", json=body, timeout=60)
+    events = sse_events(response.text)
+    pieces = [data["text"] for name, data in events if name == "token"]
+    assert len(pieces) > 2
+    assert "".join(pieces) == whole
+    assert events[-1][1]["summaries"][0]["text"] == whole
+
+
+def test_a_text_that_says_nothing_is_its_own_summary(service: RunningService) -> None:
+    assert summaries(service, ["", " \n", "12:30"]) == ["", " \n", "12:30"]
+
+
+def test_a_text_longer_than_the_summarizer_reads_has_one_summary(service: RunningService) -> None:
+    text = "\n\n".join(ABSTRACTS * 4)
+    (summary,) = summaries(service, text, style="headline")
+    assert 0 < len(summary) < len(ABSTRACTS[0])
+
+
+@pytest.mark.parametrize(
     ("path", "body", "status", "code"),
     [
         pytest.param("/v1/translate", {"target_lang": "de"}, 422, "invalid_field", id="field"),
-        pytest.param("/v1/summarize", {"text": "x"}, 404, None, id="no summarizer"),
+        pytest.param(
+            "/v1/summarize", {"text": "x", "style": "haiku"}, 422, "invalid_field", id="style"
+        ),
         pytest.param("/nowhere", {}, 404, None, id="route"),
     ],
 )
@@ -123,8 +184,16 @@ def test_health_readiness_and_models_are_told(service: RunningService) -> None:
     with httpx.Client(base_url=service.url, timeout=20) as client:
         assert client.get("/health").json() == {"status": "ok"}
         assert client.get("/ready").json() == {"status": "ready"}
-        (model,) = client.get("/v1/models").json()["models"]
-    assert model["name"] == "bundled/translate"
+        translator, summarizer = client.get("/v1/models").json()["models"]
+        languages = client.get("/v1/languages").json()["languages"]
+    assert (translator["name"], translator["styles"]) == ("bundled/translate", [])
+    assert (summarizer["name"], summarizer["styles"]) == ("bundled/summarize", ["tldr", "headline"])
+    assert {language["code"]: language["targets"] for language in languages} == {
+        "en": ["de", "fr", "es"],
+        "de": ["en"],
+        "fr": ["en"],
+        "es": ["en"],
+    }
 
 
 def test_what_a_replica_logs_reaches_standard_error_with_the_request_s_id(

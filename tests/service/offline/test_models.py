@@ -13,6 +13,7 @@ CATALOGUE = Catalogue.model_validate(
             {"name": "a", "path": "a", "task": "translation", "pairs": ["en-de", "de-en"]},
             {"name": "b", "path": "b", "task": "translation", "pairs": ["en-fr", "es-de"]},
             {"name": "s", "path": "s", "task": "summarization", "styles": ["tldr"]},
+            {"name": "t", "path": "t", "task": "summarization", "styles": ["tldr", "headline"]},
         ]
     }
 )
@@ -52,7 +53,7 @@ def test_a_folder_does_not_say_from_which_language_it_translates(tmp_path: Path)
 
 
 def test_a_model_that_is_nowhere_is_named_with_those_there_are() -> None:
-    with pytest.raises(UsageError, match=r"none is neither .* \(a, b, s\) nor a folder"):
+    with pytest.raises(UsageError, match=r"none is neither .* \(a, b, s, t\) nor a folder"):
         models_to_translate(CATALOGUE, name="none", target="de", source="en")
 
 
@@ -61,12 +62,30 @@ def test_a_model_of_the_other_task_is_refused() -> None:
         models_to_translate(CATALOGUE, name="s", target="de", source="en")
 
 
-def test_summarizers_are_loaded_for_summaries(tmp_path: Path) -> None:
-    assert [e.name for e in models_to_summarize(CATALOGUE, name=None)] == ["s"]
-    (entry,) = models_to_summarize(CATALOGUE, name=str(tmp_path))
-    assert entry.task == "summarization"
+@pytest.mark.parametrize(
+    ("name", "style", "names"),
+    [
+        pytest.param(None, None, ["s"], id="the first"),
+        pytest.param(None, "headline", ["t"], id="the first with the style"),
+        pytest.param("t", "tldr", ["t"], id="the named one"),
+        pytest.param(None, "haiku", ["s", "t"], id="none fits: the error names their styles"),
+    ],
+)
+def test_only_the_summarizer_that_the_style_needs_is_loaded(
+    name: str | None, style: str | None, names: list[str]
+) -> None:
+    entries = models_to_summarize(CATALOGUE, name=name, style=style)
+    assert [entry.name for entry in entries] == names
+
+
+@pytest.mark.parametrize(("style", "styles"), [(None, ()), ("tldr", ("tldr",))])
+def test_a_folder_with_a_summarizer_is_taken_to_have_the_style(
+    tmp_path: Path, style: str | None, styles: tuple[str, ...]
+) -> None:
+    (entry,) = models_to_summarize(CATALOGUE, name=str(tmp_path), style=style)
+    assert (entry.task, entry.folder(), entry.styles) == ("summarization", tmp_path, styles)
 
 
 def test_a_catalogue_without_a_summarizer_offers_no_summaries() -> None:
     with pytest.raises(TaskNotServedError, match="summarization"):
-        models_to_summarize(TRANSLATORS_ALONE, name=None)
+        models_to_summarize(TRANSLATORS_ALONE, name=None, style=None)

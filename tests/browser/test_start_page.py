@@ -1,0 +1,141 @@
+"""The start page in a real browser: a visitor's steps, taken by a script in a page around it."""
+
+import asyncio
+import html
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.responses import HTMLResponse
+
+from model.tokenizer.prompt import Summarization
+from service.api import create_api
+from service.settings import Settings
+from tests.clients import server_running
+from tests.fakes import SUMMARIZER, TRANSLATOR, FakeBackend
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=20000")
+AROUND = """<!doctype html><pre id="log"></pre><iframe id="page" src="/%s"></iframe><script>
+const $ = (id) => document.getElementById("page").contentDocument.getElementById(id);
+const pause = () => new Promise((resume) => setTimeout(resume, 20));
+const seen = (element) => element.checkVisibility();
+const codes = (id) => [...$(id).options].map((option) => option.value);
+const styles = () => [...$("styles").querySelectorAll("input")].map((input) => input.value);
+const press = (value) => $("form").querySelector(`[value=${value}]`).click();
+async function loaded() { while (!$("target")?.options.length) await pause(); }
+async function answered() { while (!$("status").textContent) await pause(); }
+function choose(id, value) { $(id).value = value; $(id).dispatchEvent(new Event("change")); }
+(async () => {
+  await loaded();
+  %s
+})().then((found) => { document.getElementById("log").textContent = JSON.stringify(found); });
+</script>"""
+
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+
+
+async def visit(backend: FakeBackend, steps: str, *, tmp_path: Path, fragment: str = "") -> Any:
+    """What the steps, the body of a JavaScript function, return."""
+    app = create_api(backend, Settings())
+
+    @app.get("/around")
+    async def around() -> HTMLResponse:
+        return HTMLResponse(AROUND % (fragment, steps))
+
+    async with server_running(app) as client:
+        browser = await asyncio.create_subprocess_exec(
+            *(str(BROWSER), *OPTIONS, f"--user-data-dir={tmp_path}", "--dump-dom"),
+            f"{client.base_url}/around",
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        out, _ = await browser.communicate()
+    log = re.search('<pre id="log">(.*?)</pre>', out.decode(), re.DOTALL)
+    assert log is not None
+    assert log[1], "the steps did not come to their end"
+    return json.loads(html.unescape(log[1]))
+
+
+def both() -> FakeBackend:
+    return FakeBackend(served=(TRANSLATOR, SUMMARIZER))
+
+
+async def test_only_pairs_that_are_served_can_be_chosen(tmp_path: Path) -> None:
+    steps = """
+      const any = codes("target");
+      choose("source", "fr");
+      return { from: codes("source"), any, fromFrench: codes("target") };
+    """
+    assert await visit(both(), steps, tmp_path=tmp_path) == {
+        "from": ["", "en", "de", "fr", "es"],
+        "any": ["de", "fr", "es", "en"],
+        "fromFrench": ["en"],
+    }
+
+
+async def test_a_translation_is_shown_and_can_be_sent_back(tmp_path: Path) -> None:
+    steps = """
+      $("go").click();
+      await answered();
+      const answer = $("answer").textContent, status = $("status").textContent;
+      $("swap").click();
+      return [answer, status, $("source").value, $("target").value, $("text").value];
+    """
+    answer, status, *swapped = await visit(both(), steps, tmp_path=tmp_path)
+    assert answer == "WHERE IS THE TRAIN STATION?"
+    assert status.startswith("fake/translate, detected en, ")
+    assert swapped == ["de", "en", answer]
+
+
+async def test_a_text_is_summarized_in_the_chosen_style(tmp_path: Path) -> None:
+    backend = both()
+    steps = """
+      const offered = styles();
+      press("tldr");
+      $("go").click();
+      await answered();
+      return [offered, seen($("target")), $("go").textContent, $("answer").textContent];
+    """
+    assert await visit(backend, steps, tmp_path=tmp_path, fragment="#summarize") == [
+        ["headline", "tldr"],
+        False,
+        "Summarize",
+        "Wind farms lose.",
+    ]
+    assert backend.requests[-1].task == Summarization("tldr")
+
+
+async def test_each_task_keeps_its_own_text(tmp_path: Path) -> None:
+    steps = """
+      $("text").value = "Good morning.";
+      press("summarize");
+      const other = $("text").value;
+      press("translate");
+      return [other.split(" ")[0], $("text").value];
+    """
+    assert await visit(both(), steps, tmp_path=tmp_path) == ["Wind", "Good morning."]
+
+
+async def test_where_no_summaries_are_offered_there_is_no_choice(tmp_path: Path) -> None:
+    steps = 'return [seen($("tasks")), seen($("styles")), seen($("target"))];'
+    assert await visit(FakeBackend(), steps, tmp_path=tmp_path, fragment="#summarize") == [
+        False,
+        False,
+        True,
+    ]
+
+
+async def test_a_refusal_is_shown_in_its_own_words(tmp_path: Path) -> None:
+    steps = """
+      $("text").value = "Où est la gare de Lyon ?";
+      $("go").click();
+      await answered();
+      return [$("answer").textContent, $("status").textContent];
+    """
+    answer, status = await visit(both(), steps, tmp_path=tmp_path)
+    assert answer == ""
+    assert status.startswith("no model translates fr-de (source detected")
