@@ -119,27 +119,21 @@ def _sentences(line: str, *, language: str) -> list[str]:
     if "".join(sentences) != shielded:
         return [line]
     merged: list[str] = []
-    pending = ""  # too short to stand alone: it begins the next sentence
+    begin = num_letters = 0  # of what is too short to stand alone: it begins the next sentence
     for start, stop in pairwise(accumulate(map(len, sentences), initial=0)):
-        pending += line[start:stop]
-        if _has_letters(pending):
-            merged.append(pending)
-            pending = ""
-    if pending and merged:
-        merged[-1] += pending
-    elif pending:
-        merged.append(pending)
+        num_letters += sum(map(str.isalpha, line[start:stop]))
+        if num_letters >= _MIN_LETTERS:
+            merged.append(line[begin:stop])
+            begin, num_letters = stop, 0
+    if not merged:
+        return [line]
+    merged[-1] += line[begin:]
     return merged
 
 
 def _shield(chunk: re.Match[str]) -> str:
     """An address with nothing inside that could end a sentence; other words as they are."""
     return _INNER_SENTENCE_END.sub("_", chunk[0]) if is_address(chunk[0]) else chunk[0]
-
-
-def _has_letters(text: str) -> bool:
-    letters = (c for c in text if c.isalpha())
-    return sum(1 for _ in zip(letters, range(_MIN_LETTERS), strict=False)) == _MIN_LETTERS
 
 
 def _best_cut(text: str) -> int:

@@ -20,11 +20,13 @@ class Stage:
     steps: int
     million_tokens: float  # source and target
     minutes: float
+    is_averaged: bool = False  # whether the weights are the mean over its last part
 
     def __str__(self) -> str:
+        weights = ". The weights are the mean over its last part" if self.is_averaged else ""
         return (
             f"{self.data}: {self.steps:,} steps, {self.million_tokens:.1f} million source and "
-            f"target tokens, {self.minutes:.0f} minutes on {self.hardware}"
+            f"target tokens, {self.minutes:.0f} minutes on {self.hardware}{weights}"
         )
 
 
@@ -36,15 +38,20 @@ def stage_of(position: Position, *, data: str, hardware: str) -> Stage:
         steps=position.step,
         million_tokens=round(position.tokens / 1e6, 1),
         minutes=round(position.elapsed_s / 60),
+        is_averaged=position.num_averaged > 0,
     )
+
+
+def has_stages(folder: Path) -> bool:
+    """Whether the stages before it are kept there: of a training that began with a checkpoint."""
+    return (folder / _FILE).is_file()
 
 
 def read_stages(checkpoint: Path) -> list[Stage]:
     """The stages of a checkpoint's training, the first one first; none if it does not say."""
-    path = checkpoint / _FILE
-    if not path.is_file():
+    if not has_stages(checkpoint):
         return []
-    return [Stage(**stage) for stage in read_json_object(path)["stages"]]
+    return [Stage(**stage) for stage in read_json_object(checkpoint / _FILE)["stages"]]
 
 
 def write_stages(checkpoint: Path, stages: Sequence[Stage]) -> None:

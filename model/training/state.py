@@ -23,6 +23,7 @@ class Position:
     step: int = 0
     tokens: int = 0  # source and target tokens seen
     elapsed_s: float = 0.0
+    num_averaged: int = 0  # how many times the weights went into their average
     round: int = 0
     batch: int = 0  # batches of this round already seen
     round_progress: float = 0.0  # the training's progress when this round was drawn
@@ -55,6 +56,7 @@ def save_state(folder: Path, position: Position, *, learner: Learner) -> None:
             "average": learner.average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in learner.optimizers],
             "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state_all(),
         },
         unfinished,
     )
@@ -75,11 +77,11 @@ def load_weights(folder: Path, network: nn.Module) -> Position:
     state = _read(folder)
     average = AveragedModel(network)
     average.load_state_dict(state["average"])
-    num_averaged: Any = average.n_averaged
+    position = Position(**state["position"])
     network.load_state_dict(
-        average.module.state_dict() if num_averaged.item() else state["network"]
+        average.module.state_dict() if position.num_averaged else state["network"]
     )
-    return Position(**state["position"])
+    return position
 
 
 def load_state(folder: Path, *, learner: Learner) -> Position:
@@ -94,6 +96,9 @@ def load_state(folder: Path, *, learner: Learner) -> Position:
     for optimizer, saved in zip(learner.optimizers, state["optimizers"], strict=True):
         optimizer.load_state_dict(saved)
     torch.set_rng_state(state["rng"])
+    cuda_rng = state.get("cuda_rng", [])  # of another machine's GPUs, maybe, or of none
+    for device, rng in zip(range(torch.cuda.device_count()), cuda_rng, strict=False):
+        torch.cuda.set_rng_state(rng, device)
     return Position(**state["position"])
 
 

@@ -186,6 +186,7 @@ class Trainer:
         due = self.position.step % self.settings.average_steps == 0
         if due and progress >= 1.0 - self.settings.averaged_part:
             self.average.update_parameters(self.network)
+            self.position.num_averaged += 1
 
     def _step(self, batch: Batch, progress: float) -> StepReport:
         factor = self._schedule.set(self.position.step, progress=progress)

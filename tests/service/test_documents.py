@@ -1,5 +1,7 @@
 """Texts as segments and back: nothing is lost, not even a blank."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,6 +120,14 @@ def test_what_has_no_words_lies_between_the_segments_of_a_longer_document() -> N
 )
 def test_no_sentence_ends_within_an_address(text: str, segments: list[str]) -> None:
     assert texts_of(split(text, mode="sentences", language="en")) == segments
+
+
+def test_a_line_of_nothing_but_scraps_takes_one_pass() -> None:
+    """Counted again from the first scrap for each new one, the letters take seconds."""
+    text = "1. " * 16_000
+    before_s = time.process_time()
+    assert split(text, mode="sentences", language="en") == Document(text, ())
+    assert time.process_time() - before_s < 0.5
 
 
 async def parts(text: str, limit: int) -> list[str]:

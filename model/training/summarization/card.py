@@ -59,7 +59,7 @@ def _training(recipe: Recipe) -> dict[str, str]:
     return {
         "data": "\n".join(f"- {line}" for line in recipe.attributions),
         "dev": ", ".join(f"{file.num_dev} of {file.name}" for file in recipe.files),
-        "repeats": ", ".join(f"those of {file.name} {file.repeats} times" for file in repeated),
+        "repeats": "".join(f", those of {file.name} {file.repeats} times" for file in repeated),
         "pieces_start": f"{mixture.pieces.start:.0%}",
         "pieces_stop": f"{mixture.pieces.stop:.0%}",
         "missing": f"{noise.infill:.0%}",

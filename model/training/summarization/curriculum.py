@@ -160,7 +160,7 @@ def encode_pairs(
             vocabulary.encode(split_sentences(pair.source)), max_length - _FRAME_LENGTH
         )
         (summary_ids,) = vocabulary.encode([pair.target])
-        if sentences:
+        if sentences and len(summary_ids) <= max_length // 2:  # the rest is for what is missing
             yield Summarized(_document(sentences), array("H", summary_ids), style)
 
 

@@ -59,12 +59,19 @@ def faithfulness(text: str, output: str) -> float:
 
 
 def cut_to_fit(text: str, loaded: LoadedModel, *, task: Summarization) -> str:
-    """The text up to the last sentence with which it still fits the model, but at least one."""
+    """The text up to the last sentence, or else the last word, with which it still fits."""
     limit = loaded.config.max_positions
-    sentences = split_sentences(text)
-    while len(sentences) > 1 and len(loaded.prompt(" ".join(sentences), task).encoder_ids) > limit:
-        sentences.pop()
-    return " ".join(sentences)
+
+    def fits(parts: Sequence[str]) -> bool:
+        return len(loaded.prompt(" ".join(parts), task).encoder_ids) <= limit
+
+    parts: list[str] = []
+    for parts in (split_sentences(text), text.split()):
+        while len(parts) > 1 and not fits(parts):
+            parts.pop()
+        if fits(parts):
+            break
+    return " ".join(parts)
 
 
 def summarize_all(

@@ -43,6 +43,8 @@ def model_card(facts: Facts) -> str:
         join_percent=_percent(recipe.mixture.join_rate),
         max_joined=recipe.mixture.max_joined,
         skip_percent=_percent(rates.skip_name),
+        number_copies=recipe.number_copies,
+        address_percent=_percent(rates.address),
         rename_percent=_percent(rates.rename),
         stages="\n".join(f"{number}. {stage}." for number, stage in enumerate(facts.stages, 1)),
         scores="\n".join(map(_score_row, facts.scores)),

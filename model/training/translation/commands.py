@@ -8,7 +8,7 @@ import typer
 
 from model.load import load_model
 from model.training.device import best_device, describe
-from model.training.history import read_stages, write_stages
+from model.training.history import has_stages, read_stages, write_stages
 from model.training.options import (
     CheckpointOption,
     DataOption,
@@ -36,7 +36,7 @@ app = typer.Typer(no_args_is_help=True)
 
 StartOption = Annotated[
     Path | None,
-    typer.Option(help="Checkpoint of the same shape to go on from; name it again to resume."),
+    typer.Option(help="Checkpoint of the same shape to go on from."),
 ]
 
 
@@ -53,7 +53,8 @@ def train(
     check_output(output, resume=resume)
     device = best_device()
     vocabulary = prepare_vocabulary(RECIPE, data, output / "vocabulary")
-    recipe = RECIPE if start_from is None else RECIPE.all_at_once()
+    goes_on = start_from is not None or has_stages(output)
+    recipe = RECIPE.all_at_once() if goes_on else RECIPE
     curriculum = build_curriculum(recipe, data, vocabulary)
     trainer = build_trainer(
         recipe,

@@ -13,6 +13,7 @@ class DataSet:
 
     name: str
     share: float = 1.0  # of its pairs in each pass through all data
+    gives_names: bool = False  # whether its names may stand for others
     attribution: str = ""  # what its licence wants said of whatever is made from it
 
 

@@ -26,6 +26,7 @@ from model.training.translation.vocabulary import Vocabulary, load_vocabulary, t
 
 TATOEBA = DataSet(
     name="tatoeba",
+    gives_names=True,
     attribution="Sentence pairs from Tatoeba (tatoeba.org), CC BY 2.0 FR, via ManyThings.org/anki "
     "(www.manythings.org/anki); cleaned and split.",
 )
@@ -37,7 +38,7 @@ PYTHON_DOCS = DataSet(
 )
 MOZILLA = DataSet(
     name="mozilla-www",
-    share=3.0,
+    share=6.0,
     attribution="Strings from mozilla.org localization (github.com/mozilla-l10n/www-l10n), MPL "
     "2.0. Mozilla and Firefox are trademarks.",
 )
@@ -74,7 +75,7 @@ class Recipe:
     """Everything that makes one translator differ from another, except how long it trains."""
 
     files: tuple[CorpusFile, ...] = (
-        CorpusFile(TATOEBA, "en", "de", share=0.75),
+        CorpusFile(TATOEBA, "en", "de"),
         CorpusFile(MOZILLA, "en", "de"),
         CorpusFile(TATOEBA, "en", "fr", begins=GERMAN_ALONE),
         CorpusFile(TATOEBA, "en", "es", begins=GERMAN_ALONE),
@@ -142,7 +143,7 @@ def build_curriculum(recipe: Recipe, data: Path, vocabulary: Vocabulary) -> Tran
     for file in recipe.files:
         for direction in file.directions:
             pairs = read_file(data, file, direction=direction, split="train")
-            names.update(common_names(pairs) if file.data_set is TATOEBA else ())
+            names.update(common_names(pairs) if file.data_set.gives_names else ())
             numbered = [pair for pair in pairs if _DIGIT.search(pair.source)]
             pairs += numbered * (recipe.number_copies - 1)
             name = f"{file} {direction}"

@@ -26,9 +26,13 @@ def carry_over(checkpoint: Path, network: Seq2SeqTransformer, *, vocabulary: Voc
         vocabulary: The network's.
 
     Raises:
-        TrainingError: The checkpoint has another shape; names the first tensor that differs.
+        TrainingError: The checkpoint has another shape; names the first thing that differs.
     """
     loaded = load_model(checkpoint, dtype="float32", device="cpu")
+    for side in ("encoder", "decoder"):  # tensors tell of neither heads nor layers too many
+        theirs, ours = getattr(loaded.config, side), getattr(network.config, side)
+        if theirs != ours:
+            raise TrainingError(f"{checkpoint}: its {side} is {theirs}, not {ours}")
     old, new = loaded.network.state_dict(), network.state_dict()
     rows = [_sources(token, loaded) for token in vocabulary.tokens]
     for name, tensor in new.items():

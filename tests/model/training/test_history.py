@@ -15,6 +15,12 @@ def test_a_stage_reads_as_a_sentence_of_a_card() -> None:
     )
 
 
+def test_a_stage_says_whether_its_weights_are_averaged() -> None:
+    position = Position(step=1, num_averaged=3)
+    stage = stage_of(position, data="en-de", hardware="an abacus")
+    assert str(stage).endswith("on an abacus. The weights are the mean over its last part")
+
+
 def test_stages_come_back_as_they_were_written(tmp_path: Path) -> None:
     write_stages(tmp_path, [make_stage(), make_stage()])
     assert read_stages(tmp_path) == [make_stage(), make_stage()]

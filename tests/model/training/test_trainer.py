@@ -116,6 +116,6 @@ def test_the_weights_of_the_last_part_are_averaged_and_are_those_to_use(tmp_path
     seen = [weights(trainer) for report in trainer.steps() if report.progress >= 0.9]
     due = [seen[-10], seen[-1]] if len(seen) > 10 else [seen[-1]]
     assert trainer.average.n_averaged.item() == len(due)
-    load_weights(tmp_path, trainer.network)
+    assert load_weights(tmp_path, trainer.network).num_averaged == len(due)
     for name, found in weights(trainer).items():
         torch.testing.assert_close(found, torch.stack([x[name] for x in due]).mean(dim=0))

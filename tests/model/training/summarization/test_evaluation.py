@@ -97,6 +97,15 @@ def test_a_text_too_long_ends_after_the_last_sentence_that_fits(untrained: Loade
     assert whole == short
 
 
+def test_a_sentence_above_what_the_model_reads_is_cut_at_a_word(untrained: LoadedModel) -> None:
+    task = Summarization("headline")
+    words = ["tree"] * 2000
+    cut = cut_to_fit(" ".join(words), untrained, task=task).split()
+    assert 0 < len(cut) < 600
+    assert len(untrained.prompt(" ".join(cut), task).encoder_ids) <= 512
+    assert len(untrained.prompt(" ".join([*cut, "tree"]), task).encoder_ids) > 512
+
+
 def test_a_text_that_fits_stays_as_it_is(untrained: LoadedModel) -> None:
     text = "One sentence.  Two blanks before; e.g. this."
     assert cut_to_fit(text, untrained, task=Summarization("tldr")) == text

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,17 @@ def test_a_checkpoint_of_another_shape_is_refused_by_the_tensor_that_differs(
         carry_over(checkpoint, other, vocabulary=make_vocabulary())
 
 
-def test_a_checkpoint_with_fewer_layers_is_refused(checkpoint: Path) -> None:
-    deeper = Shape(d_model=32, d_ff=48, num_heads=2, encoder_layers=3, decoder_layers=1)
-    with pytest.raises(TrainingError, match=r"has no encoder\.layers\.2"):
-        carry_over(checkpoint, fresh(deeper), vocabulary=make_vocabulary())
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        pytest.param({"encoder_layers": 3}, "its encoder is .*num_layers=2.*=3", id="fewer layers"),
+        pytest.param({"encoder_layers": 1}, "its encoder is .*num_layers=2.*=1", id="more layers"),
+        pytest.param({"num_heads": 4}, "its encoder is .*num_heads=2.*=4", id="heads"),
+    ],
+)
+def test_a_checkpoint_of_other_layers_or_heads_is_refused(
+    checkpoint: Path, shape: dict[str, int], message: str
+) -> None:
+    other = fresh(replace(TINY_RECIPE.shape, **shape))
+    with pytest.raises(TrainingError, match=message):
+        carry_over(checkpoint, other, vocabulary=make_vocabulary())
