@@ -89,7 +89,7 @@ async def test_a_translation_is_shown_and_can_be_sent_back(tmp_path: Path) -> No
       return [answer, status, $("source").value, $("target").value, $("text").value];
     """
     answer, status, *swapped = await visit(both(), steps, tmp_path=tmp_path)
-    assert answer == "WHERE IS THE TRAIN STATION?"
+    assert answer == "WHEN DOES THE NEXT TRAIN LEAVE?"
     assert status.startswith("fake/translate, detected en, ")
     assert swapped == ["de", "en", answer]
 
