@@ -1,6 +1,7 @@
 """The environment and Hypothesis profiles that every test runs under."""
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -15,6 +16,11 @@ os.environ["RAY_AUTH_MODE"] = "disabled"  # or Ray writes a token into the home 
 for name in [name for name in os.environ if name.startswith("DRAGOMAN_")]:
     if name != "DRAGOMAN_CRD_SCHEMAS":
         del os.environ[name]
+
+# A run in a shell's background may have SIGINT ignored; its children, to be stopped by just that,
+# would inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: the first example pays for torch's warm-up, and a busy machine is no bug.
 settings.register_profile(
