@@ -184,7 +184,7 @@ def train(context: typer.Context) -> None:
             from model.training.__main__ import app as training
         except ModuleNotFoundError as error:
             raise CommandError(f"{error}; `pip install -e '.[train]'` brings it") from None
-    training(args=context.args, prog_name="dragoman train")
+        training(args=context.args, prog_name="dragoman train")
 
 
 def main() -> None:

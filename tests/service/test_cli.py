@@ -248,6 +248,14 @@ def test_training_has_its_own_help() -> None:
     assert {"translator", "summarizer"} <= set(result.stdout.split())
 
 
+def test_training_without_its_text_is_told_in_a_sentence(tmp_path: Path) -> None:
+    folders = ("--data", str(tmp_path / "none"), "--output", str(tmp_path / "run"))
+    result = dragoman("train", "translator", "train", *folders)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("dragoman: training text ")
+    assert result.stderr.endswith("tatoeba.en-de.train.tsv.gz does not exist\n")
+
+
 def test_training_without_its_packages_says_how_to_get_them() -> None:
     code = (
         "import sys; sys.modules['sacrebleu'] = None; from service.cli import app; app(['train'])"
