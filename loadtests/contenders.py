@@ -10,10 +10,11 @@ from typing import Any, Protocol
 import torch
 
 from loadtests.checkpoint import Shape
+from model.devices import DtypeName
 from model.engine.config import EngineConfig
 from model.engine.engine import Engine
 from model.engine.params import GenerationParams
-from model.load import DtypeName, load_model
+from model.load import load_model
 from model.tokenizer.prompt import Prompt
 
 _MAX_TOKENS = 256  # of a source, and of an output: both far above what the benchmark asks for

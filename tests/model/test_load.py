@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from model.devices import resolve_device, resolve_dtype
 from model.engine.config import TokenRules
 from model.errors import CheckpointError, ConfigError, UnsupportedModelError
-from model.load import LoadedModel, load_model, resolve_device, resolve_dtype
+from model.load import LoadedModel, load_model
 from model.tokenizer.prompt import Translation
 from model.transformer.packed import Int8Linear, PackedLinear, WideInt8Linear
 from tests.checkpoint_factories import (

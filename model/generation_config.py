@@ -1,0 +1,75 @@
+"""What a checkpoint itself says of generation: its special tokens, and its defaults."""
+
+from pathlib import Path
+from typing import Any
+
+from model.engine.config import TokenRules
+from model.errors import CheckpointError
+from model.families.family import HfConfig
+from model.json_file import read_json_object
+
+
+def read_generation_config(folder: Path, hf_config: HfConfig) -> HfConfig:
+    """generation_config.json, or config.json, where old checkpoints keep the same keys.
+
+    As in `generate`, the one replaces the other: what only config.json says is then of no matter.
+    Only the two tokens that nothing works without are looked for in both.
+    """
+    path = folder / "generation_config.json"
+    if not path.is_file():
+        return hf_config
+    needed = {key: hf_config.get(key) for key in ("decoder_start_token_id", "eos_token_id")}
+    return {**needed, **without_nulls(read_json_object(path))}
+
+
+def without_nulls(hf_config: HfConfig) -> HfConfig:
+    """The keys that have a value; checkpoints write null for many that have none."""
+    return {key: value for key, value in hf_config.items() if value is not None}
+
+
+def token_rules(generation: HfConfig, *, vocab_size: int) -> TokenRules:
+    """What the engine must know of a vocabulary.
+
+    Raises:
+        CheckpointError: No token ends an output, or an id is not in the vocabulary.
+    """
+
+    def ids_of(key: str) -> list[int]:
+        """One id or several: checkpoints write either. Words of several tokens cannot be banned."""
+        value = generation.get(key)
+        ids = [] if value is None else value if isinstance(value, list) else [value]
+        ids = [id_[0] if isinstance(id_, list) and len(id_) == 1 else id_ for id_ in ids]
+        for id_ in ids:
+            if type(id_) is not int or not 0 <= id_ < vocab_size:
+                raise CheckpointError(
+                    f"config.json: {key!r} has {id_!r}, no token id below {vocab_size}"
+                )
+        return ids
+
+    if not ids_of("eos_token_id"):
+        raise CheckpointError("config.json: 'eos_token_id' is missing")
+    return TokenRules(
+        eos_ids=frozenset(ids_of("eos_token_id")),
+        suppressed_ids=tuple(sorted({*ids_of("bad_words_ids"), *ids_of("suppress_tokens")})),
+        forced_bos_id=next(iter(ids_of("forced_bos_token_id")), None),
+        forced_eos_id=next(iter(ids_of("forced_eos_token_id")), None),
+    )
+
+
+def generation_defaults(generation: HfConfig) -> dict[str, Any]:
+    """The checkpoint's own `GenerationParams`, by field name; only those it has an opinion on."""
+    names = (
+        "num_beams",
+        "length_penalty",
+        "early_stopping",
+        "repetition_penalty",
+        "no_repeat_ngram_size",
+        "max_new_tokens",
+        "min_new_tokens",
+    )
+    defaults = {name: generation[name] for name in names if generation.get(name) is not None}
+    if "max_new_tokens" not in defaults and generation.get("max_length"):
+        defaults["max_new_tokens"] = generation["max_length"] - 1  # the start token counts there
+    if "min_new_tokens" not in defaults and generation.get("min_length"):
+        defaults["min_new_tokens"] = max(0, generation["min_length"] - 1)
+    return defaults
