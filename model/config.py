@@ -1,6 +1,6 @@
 """The declarative description of one encoder-decoder transformer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -26,36 +26,114 @@ class Activation(StrEnum):
             raise ConfigError(f"activation_function: {name!r} is not one of {known}") from None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sinusoidal:
-    """Fixed sines (first half of the dimensions) and cosines (second half), computed at load."""
+    """Fixed sines (first half of the dimensions) and cosines (second half), computed at load.
+
+    Attributes:
+        first: The number of the first position; fairseq began after its padding id.
+        spacing: How the wavelengths grow: over all of the half (the paper), or such that the
+            last of the half is the longest (tensor2tensor, and whatever descends from it).
+    """
+
+    first: int = 0
+    spacing: Literal["half", "half_minus_one"] = "half"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
     """A trained vector per position; row `offset` of the table belongs to position 0."""
 
     offset: int = 0
 
 
-Positions = Sinusoidal | Learned
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelativeBias:
+    """A trained number per head and distance, added to the scores of self-attention (T5).
+
+    Attributes:
+        num_buckets: Distances are rounded to so many; near ones have a bucket each.
+        max_distance: From here on all share the last bucket.
+        per_layer: Whether each layer has numbers of its own, or all of a stack share one table.
+    """
+
+    num_buckets: int = 32
+    max_distance: int = 128
+    per_layer: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotary:
+    """Queries and keys of self-attention are turned by angles that grow with the position.
+
+    Attributes:
+        base: The longest wavelength is 2 pi times this.
+    """
+
+    base: float = 10_000.0
+
+
+Positions = Sinusoidal | Learned | RelativeBias | Rotary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Norm:
-    """Where the layer norm stands relative to the residual sum."""
+    """Which normalisation, and where it stands relative to the residual sum.
 
-    placement: Literal["pre", "post"]
+    Attributes:
+        placement: Before each sublayer, after each sum, or one before and one after each sublayer.
+        kind: Mean and deviation (layer), or the root of the mean square alone (rms).
+        gain_offset: What is added to the stored gain, by which the normalised vector is multiplied.
+    """
+
+    placement: Literal["pre", "post", "around"]
+    kind: Literal["layer", "rms"] = "layer"
     eps: float = 1e-5
+    gain_offset: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """The depth and width of the encoder, or of the decoder."""
+    """The depth and width of the encoder, or of the decoder.
+
+    Attributes:
+        d_model: Its own width; None is that of the `TransformerConfig`.
+        d_head: The width of a head; None splits the stack's width among the heads.
+        num_kv_heads: Heads of keys and values, each shared by equally many query heads; None is
+            one for each query head.
+        reaches: For each layer how far its self-attention sees, in tokens to either side; None
+            sees everything. Empty: all layers do.
+    """
 
     num_layers: int
     num_heads: int
     d_ff: int
+    d_model: int | None = None
+    d_head: int | None = None
+    num_kv_heads: int | None = None
+    reaches: tuple[int | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heads:
+    """How the attention of one stack splits its width, and compares queries with keys."""
+
+    num: int
+    num_kv: int
+    size: int
+    scale: float  # of the scores, 1 / sqrt(size) unless the checkpoint was trained otherwise
+    softcap: float | None = None  # scores are squeezed between -softcap and softcap
+    bias: bool = True  # of the four projections
+
+    @property
+    def d_query(self) -> int:
+        """The width of all heads' queries together."""
+        return self.num * self.size
+
+    @property
+    def d_kv(self) -> int:
+        """The width of all heads' keys together, and of their values."""
+        return self.num_kv * self.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,25 +148,27 @@ class TransformerConfig:
     positions: Positions
     max_positions: int  # the longest sequence, source or target, in tokens
     activation: Activation
+    gated_ffn: bool = False  # the non-linearity multiplies a second product
+    biases: bool = True  # of attention and feed-forward
     embedding_norm: bool = False  # a norm after the embeddings, before the first layer
     final_norm: bool = False  # a norm after the last layer, for pre-norm stacks
-    embedding_scale: float = 1.0
+    scaled_embeddings: bool = False  # embeddings are multiplied by the root of the width
     shared_embeddings: bool = True  # encoder and decoder read one embedding table
     decoder_vocab_size: int | None = None  # None: the same as vocab_size
+    attention_scale: float | None = None  # None: 1 / sqrt(d_head)
+    attention_softcap: float | None = None
     tied_output: bool = True  # the output projection is the decoder's embedding table
     output_bias: bool = False
+    output_scale: float = 1.0  # of the hidden states, before the output projection
+    output_softcap: float | None = None  # logits are squeezed between -softcap and softcap
+    overflows_float16: bool = False  # trained in bfloat16, with activations beyond 65,504
     dropout: float = 0.0  # in training only
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "target_vocab_size", "d_model", "max_positions"):
             _check_positive(name, getattr(self, name))
-        for side, stack in (("encoder", self.encoder), ("decoder", self.decoder)):
-            for name in ("num_layers", "num_heads", "d_ff"):
-                _check_positive(f"{side}.{name}", getattr(stack, name))
-            if self.d_model % stack.num_heads:
-                raise ConfigError(
-                    f"{side}: d_model {self.d_model} is not divisible by {stack.num_heads} heads"
-                )
+        self._check_stack("encoder", self.encoder)
+        self._check_stack("decoder", self.decoder)
         if self.norm.placement == "post" and self.final_norm:
             raise ConfigError("a post-norm stack already ends in a norm: final_norm must be False")
         if self.shared_embeddings and self.target_vocab_size != self.vocab_size:
@@ -96,11 +176,67 @@ class TransformerConfig:
                 f"shared embeddings need one vocabulary, but decoder_vocab_size is "
                 f"{self.decoder_vocab_size} and vocab_size {self.vocab_size}"
             )
+        widths = self.width(self.encoder), self.width(self.decoder)
+        if self.shared_embeddings and widths[0] != widths[1]:
+            raise ConfigError(f"shared embeddings need one width, not {widths[0]} and {widths[1]}")
 
     @property
     def target_vocab_size(self) -> int:
         """The number of token ids the decoder reads and writes."""
         return self.vocab_size if self.decoder_vocab_size is None else self.decoder_vocab_size
+
+    @property
+    def can_read_longer(self) -> bool:
+        """Whether `max_positions` is how long the training's texts were, not how many exist."""
+        return not isinstance(self.positions, Learned)
+
+    def with_max_positions(self, max_positions: int) -> "TransformerConfig":
+        """The same network for sequences of another length.
+
+        Raises:
+            ConfigError: There is no vector for so many positions.
+        """
+        if max_positions > self.max_positions and not self.can_read_longer:
+            raise ConfigError(
+                f"max_positions: {max_positions} is above the {self.max_positions} positions that "
+                "the checkpoint has vectors for"
+            )
+        return replace(self, max_positions=max_positions)
+
+    def width(self, stack: Stack) -> int:
+        """The width of a stack's residual stream."""
+        return stack.d_model or self.d_model
+
+    def heads(self, stack: Stack) -> Heads:
+        """How the attention of a stack splits its width."""
+        size = stack.d_head or self.width(stack) // stack.num_heads
+        return Heads(
+            num=stack.num_heads,
+            num_kv=stack.num_kv_heads or stack.num_heads,
+            size=size,
+            scale=size**-0.5 if self.attention_scale is None else self.attention_scale,
+            softcap=self.attention_softcap,
+            bias=self.biases,
+        )
+
+    def _check_stack(self, side: str, stack: Stack) -> None:
+        for name in ("num_layers", "num_heads", "d_ff", "d_model", "d_head", "num_kv_heads"):
+            value = getattr(stack, name)
+            if value is not None:
+                _check_positive(f"{side}.{name}", value)
+        width = self.width(stack)
+        if stack.d_head is None and width % stack.num_heads:
+            raise ConfigError(
+                f"{side}: d_model {width} is not divisible by {stack.num_heads} heads"
+            )
+        if stack.num_heads % (stack.num_kv_heads or 1):
+            raise ConfigError(
+                f"{side}: {stack.num_heads} heads cannot share {stack.num_kv_heads} evenly"
+            )
+        if stack.reaches and len(stack.reaches) != stack.num_layers:
+            raise ConfigError(
+                f"{side}.reaches: has {len(stack.reaches)} entries for {stack.num_layers} layers"
+            )
 
 
 def _check_positive(name: str, value: int) -> None:

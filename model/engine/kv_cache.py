@@ -33,8 +33,8 @@ class Tables:
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
-        num_heads = config.decoder.num_heads
-        self._shape = (num_rows, num_heads, config.d_model // num_heads)
+        heads = config.heads(config.decoder)
+        self._shape = (num_rows, heads.num_kv, heads.size)
         self._dtype, self._device = dtype, device
         self._max_tokens = max_tokens
         self.capacity = 0  # tokens
@@ -107,7 +107,7 @@ class KVCache:
     @staticmethod
     def bytes_per_token(config: TransformerConfig, dtype: torch.dtype) -> int:
         """Bytes of one token's keys and values in all decoder layers."""
-        return config.decoder.num_layers * 2 * config.d_model * dtype.itemsize
+        return config.decoder.num_layers * 2 * config.heads(config.decoder).d_kv * dtype.itemsize
 
     def write_memories(self, slots: Tensor, keys_values: Sequence[KeysValues]) -> None:
         """Stores the source of newly encoded requests.
@@ -156,6 +156,9 @@ class StepStore:
         self._write_index = write_index
         self._num_rows = num_rows
         self._num_keys = num_keys
+
+    def num_keys(self, num_queries: int) -> int:  # noqa: ARG002 - each row brings one
+        return self._num_keys
 
     def append(self, key: Tensor, value: Tensor) -> KeysValues:
         """key and value: (rows, heads, 1, d_head), of each row's new token."""

@@ -44,7 +44,7 @@ def architecture(hf: HfConfig, **differences: Any) -> TransformerConfig:
         decoder=_stack(hf, "decoder"),
         max_positions=required_int(hf, "max_position_embeddings"),
         activation=Activation.parse(hf.get("activation_function", "gelu")),
-        embedding_scale=d_model**0.5 if hf.get("scale_embedding", False) else 1.0,
+        scaled_embeddings=bool(hf.get("scale_embedding", False)),
         shared_embeddings=tied and hf.get("share_encoder_decoder_embeddings", True),
         decoder_vocab_size=hf.get("decoder_vocab_size"),
         tied_output=tied,

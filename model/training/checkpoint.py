@@ -65,7 +65,7 @@ def hf_shape(config: TransformerConfig) -> dict[str, Any]:
         "num_hidden_layers": config.encoder.num_layers,
         "max_position_embeddings": config.max_positions,
         "activation_function": config.activation.value,
-        "scale_embedding": config.embedding_scale != 1.0,
+        "scale_embedding": config.scaled_embeddings,
         "tie_word_embeddings": config.tied_output,
         "normalize_before": config.norm.placement == "pre",
         "normalize_embedding": config.embedding_norm,

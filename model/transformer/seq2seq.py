@@ -18,18 +18,17 @@ class Seq2SeqTransformer(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
-        self.embedding = nn.Embedding(config.vocab_size, config.d_model)
+        d_target = config.width(config.decoder)
+        self.embedding = nn.Embedding(config.vocab_size, config.width(config.encoder))
         self.decoder_embedding = (
-            None
-            if config.shared_embeddings
-            else nn.Embedding(config.target_vocab_size, config.d_model)
+            None if config.shared_embeddings else nn.Embedding(config.target_vocab_size, d_target)
         )
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         self.output = (
             None
             if config.tied_output
-            else nn.Linear(config.d_model, config.target_vocab_size, bias=False)
+            else nn.Linear(d_target, config.target_vocab_size, bias=False)
         )
         self.output_bias = (
             nn.Parameter(torch.zeros(config.target_vocab_size)) if config.output_bias else None
@@ -93,8 +92,11 @@ class Seq2SeqTransformer(nn.Module):
     def logits(self, hidden: Tensor) -> Tensor:
         """hidden: (..., d_model); returns (..., vocab)."""
         if self.packed_output is not None:
-            return self.packed_output(hidden)
-        return F.linear(hidden, self.output_weight, self.output_bias)
+            logits = self.packed_output(hidden)
+        else:
+            logits = F.linear(hidden, self.output_weight, self.output_bias)
+        softcap = self.config.output_softcap
+        return logits if softcap is None else softcap * torch.tanh(logits / softcap)
 
     def decode_hidden(
         self, encoder_ids: Tensor, decoder_ids: Tensor, *, encoder_mask: Tensor | None = None

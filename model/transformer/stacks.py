@@ -2,19 +2,30 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
-from model.config import Stack, TransformerConfig
+from model.config import Learned, RelativeBias, Rotary, Sinusoidal, Stack, TransformerConfig
 from model.transformer.attention import (
     CrossAttention,
-    Fan,
-    KeysValues,
     KVStore,
     Memory,
     SelfAttention,
+    reach_bias,
 )
-from model.transformer.layers import RESIDUALS, FeedForward
-from model.transformer.positions import PositionEmbedding
+from model.transformer.layers import (
+    RESIDUALS,
+    FeedForward,
+    GatedFeedForward,
+    make_norm,
+    make_sublayer_norm,
+)
+from model.transformer.positions import (
+    PositionEmbedding,
+    RelativeBiasTable,
+    Rotation,
+    rotation,
+)
 
 
 class Layer(nn.Module):
@@ -22,51 +33,59 @@ class Layer(nn.Module):
 
     def __init__(self, config: TransformerConfig, stack: Stack) -> None:
         super().__init__()
+        width = config.width(stack)
+        make_ffn = GatedFeedForward if config.gated_ffn else FeedForward
         self.residual = RESIDUALS[config.norm.placement]
         self.dropout = nn.Dropout(config.dropout)
-        self.self_attention = SelfAttention(config.d_model, stack.num_heads)
-        self.self_attention_norm = nn.LayerNorm(config.d_model, eps=config.norm.eps)
-        self.ffn = FeedForward(config.d_model, stack.d_ff, config.activation)
-        self.ffn_norm = nn.LayerNorm(config.d_model, eps=config.norm.eps)
+        self.self_attention = SelfAttention(width, config.heads(stack))
+        self.self_attention_norm = make_sublayer_norm(config.norm, width)
+        self.ffn = make_ffn(width, stack.d_ff, config.activation, bias=config.biases)
+        self.ffn_norm = make_sublayer_norm(config.norm, width)
 
 
 class EncoderLayer(Layer):
     """Every source position looks at every other."""
 
-    def forward(self, x: Tensor, *, bias: Tensor | None) -> Tensor:
-        """x and the result: (batch, keys, d_model); bias hides padding, (batch, 1, 1, keys)."""
-        attended = self.residual(
-            x, self.self_attention_norm, lambda x: self.dropout(self.self_attention(x, bias=bias))
+    def forward(
+        self, x: Tensor, *, bias: Tensor | None, rotation: Rotation | None = None
+    ) -> Tensor:
+        """x and the result: (batch, keys, d_model); see `SelfAttention.forward`."""
+        x = self.residual(
+            x,
+            self.self_attention_norm,
+            lambda x: self.dropout(self.self_attention(x, bias=bias, rotation=rotation)),
         )
-        return self.residual(attended, self.ffn_norm, lambda x: self.dropout(self.ffn(x)))
+        return self.residual(x, self.ffn_norm, lambda x: self.dropout(self.ffn(x)))
 
 
 class DecoderLayer(Layer):
     """Every target position looks at the target so far, then at the source."""
 
-    def __init__(self, config: TransformerConfig, stack: Stack) -> None:
+    def __init__(self, config: TransformerConfig, stack: Stack, *, index: int) -> None:
         super().__init__(config, stack)
-        self.cross_attention = CrossAttention(config.d_model, stack.num_heads)
-        self.cross_attention_norm = nn.LayerNorm(config.d_model, eps=config.norm.eps)
+        width = config.width(stack)
+        self.index = index  # in the decoder: which keys and values of a `Memory` are its own
+        self.cross_attention = CrossAttention(
+            width, config.heads(stack), d_memory=config.width(config.encoder)
+        )
+        self.cross_attention_norm = make_sublayer_norm(config.norm, width)
 
     def forward(
         self,
         x: Tensor,
-        memory_kv: KeysValues,
+        memory: Memory,
         *,
         self_bias: Tensor | None,
-        cross_bias: Tensor | None,
-        fan: Fan | None = None,
+        rotation: Rotation | None = None,
         store: KVStore | None = None,
     ) -> Tensor:
         """One layer for the new target positions.
 
         Args:
             x: (batch, queries, d_model).
-            memory_kv: this layer's `cross_attention.keys_values(memory)`.
+            memory: the source.
             self_bias: hides target positions, broadcastable to (batch, heads, queries, so far).
-            cross_bias: hides source padding, (batch, 1, 1, keys).
-            fan: which hypotheses share a source; see `Memory`.
+            rotation: the angles of the new positions, if they are to be turned.
             store: where earlier target positions are kept; None when x holds them all.
 
         Returns:
@@ -75,45 +94,105 @@ class DecoderLayer(Layer):
         x = self.residual(
             x,
             self.self_attention_norm,
-            lambda x: self.dropout(self.self_attention(x, bias=self_bias, store=store)),
+            lambda x: self.dropout(
+                self.self_attention(x, bias=self_bias, rotation=rotation, store=store)
+            ),
         )
         x = self.residual(
             x,
             self.cross_attention_norm,
-            lambda x: self.dropout(self.cross_attention(x, memory_kv, bias=cross_bias, fan=fan)),
+            lambda x: self.dropout(
+                self.cross_attention(
+                    x, memory.keys_values[self.index], bias=memory.bias, fan=memory.fan
+                )
+            ),
         )
         return self.residual(x, self.ffn_norm, lambda x: self.dropout(self.ffn(x)))
 
 
 class EncoderDecoderStack(nn.Module):
-    """What both stacks share: positions, the norms at either end, the scaled embedding."""
+    """What both stacks share: how they know positions, the norms at either end."""
 
-    def __init__(self, config: TransformerConfig) -> None:
+    def __init__(self, config: TransformerConfig, stack: Stack, *, looks_ahead: bool) -> None:
         super().__init__()
-        self.embedding_scale = config.embedding_scale
-        self.positions = PositionEmbedding(
-            config.positions, max_positions=config.max_positions, d_model=config.d_model
-        )
-        eps = config.norm.eps
+        width, kind = config.width(stack), config.positions
+        self.embedding_scale = width**0.5 if config.scaled_embeddings else 1.0
+        self.reaches = stack.reaches or (None,) * stack.num_layers
+        self.d_head = config.heads(stack).size
+        self.rotary: Rotary | None = None
+        self.positions: PositionEmbedding | None = None
+        self.relative_biases = nn.ModuleList()  # one for all layers, or one for each
+        match kind:
+            case Sinusoidal() | Learned():
+                self.positions = PositionEmbedding(
+                    kind, max_positions=config.max_positions, d_model=width
+                )
+            case RelativeBias():
+                self.relative_biases.extend(
+                    RelativeBiasTable(kind, num_heads=stack.num_heads, bidirectional=looks_ahead)
+                    for _ in range(stack.num_layers if kind.per_layer else 1)
+                )
+            case Rotary():
+                self.rotary = kind
         self.embedding_norm = (
-            nn.LayerNorm(config.d_model, eps=eps) if config.embedding_norm else nn.Identity()
+            make_norm(config.norm, width) if config.embedding_norm else nn.Identity()
         )
-        self.final_norm = (
-            nn.LayerNorm(config.d_model, eps=eps) if config.final_norm else nn.Identity()
-        )
+        self.final_norm = make_norm(config.norm, width) if config.final_norm else nn.Identity()
         self.dropout = nn.Dropout(config.dropout)
 
     def embed(self, embedded: Tensor, positions: Tensor) -> Tensor:
         """embedded: (batch, length, d_model) token vectors; positions: (batch or 1, length)."""
-        x = embedded * self.embedding_scale + self.positions(positions)
+        x = embedded * self.embedding_scale
+        if self.positions is not None:
+            x = x + self.positions(positions)
         return self.dropout(self.embedding_norm(x))
+
+    def rotation(self, positions: Tensor) -> Rotation | None:
+        """The angles of positions, (batch or 1, length); None where nothing is turned by them."""
+        if self.rotary is None:
+            return None
+        return rotation(positions, self.rotary, d_head=self.d_head)
+
+    def self_biases(
+        self, bias: Tensor | None, positions: Tensor, *, num_keys: int
+    ) -> Sequence[Tensor | None]:
+        """What each layer adds to the scores of self-attention.
+
+        Args:
+            bias: for all layers; hides padding, or the future.
+            positions: (batch or 1, queries) int64, of the queries.
+            num_keys: their positions are 0 to num_keys - 1.
+
+        Returns:
+            For each layer None, or broadcastable to (batch, heads, queries, num_keys).
+        """
+        tables = list(self.relative_biases)
+        if not tables and not any(self.reaches):
+            return [bias] * len(self.reaches)
+        keys = torch.arange(num_keys, device=positions.device)
+        distance = keys - positions[:, :, None]
+        by_distance: list[Tensor | None] = [bias]
+        if tables:
+            by_distance = [_sum(bias, table(distance)) for table in tables]
+        if len(by_distance) == 1:
+            by_distance *= len(self.reaches)
+        dtype = torch.float32 if bias is None else bias.dtype
+        windows = {
+            reach: reach_bias(distance, reach, dtype=dtype)
+            for reach in set(self.reaches)
+            if reach is not None
+        }
+        return [
+            layer_bias if reach is None else _sum(layer_bias, windows[reach])
+            for layer_bias, reach in zip(by_distance, self.reaches, strict=True)
+        ]
 
 
 class Encoder(EncoderDecoderStack):
     """Reads the whole source at once."""
 
     def __init__(self, config: TransformerConfig) -> None:
-        super().__init__(config)
+        super().__init__(config, config.encoder, looks_ahead=True)
         self.layers = nn.ModuleList(
             EncoderLayer(config, config.encoder) for _ in range(config.encoder.num_layers)
         )
@@ -121,8 +200,10 @@ class Encoder(EncoderDecoderStack):
     def forward(self, embedded: Tensor, positions: Tensor, *, bias: Tensor | None) -> Tensor:
         """embedded: (batch, keys, d_model); returns the memory, (batch, keys, d_model)."""
         x = self.embed(embedded, positions)
-        for layer in self.layers:
-            x = layer(x, bias=bias)
+        rotation = self.rotation(positions)
+        biases = self.self_biases(bias, positions, num_keys=embedded.shape[1])
+        for layer, layer_bias in zip(self.layers, biases, strict=True):
+            x = layer(x, bias=layer_bias, rotation=rotation)
         return self.final_norm(x)
 
 
@@ -130,9 +211,10 @@ class Decoder(EncoderDecoderStack):
     """Writes the target, each position seeing those before it."""
 
     def __init__(self, config: TransformerConfig) -> None:
-        super().__init__(config)
+        super().__init__(config, config.decoder, looks_ahead=False)
+        self.output_scale = config.output_scale
         self.layers = nn.ModuleList(
-            DecoderLayer(config, config.decoder) for _ in range(config.decoder.num_layers)
+            DecoderLayer(config, config.decoder, index=i) for i in range(config.decoder.num_layers)
         )
 
     def forward(
@@ -146,13 +228,20 @@ class Decoder(EncoderDecoderStack):
     ) -> Tensor:
         """As `DecoderLayer.forward`, with one store per layer."""
         x = self.embed(embedded, positions)
+        rotation = self.rotation(positions)
+        length = embedded.shape[1]
+        num_keys = length if stores is None else stores[0].num_keys(length)
+        biases = self.self_biases(self_bias, positions, num_keys=num_keys)
         for i, layer in enumerate(self.layers):
             x = layer(
                 x,
-                memory.keys_values[i],
-                self_bias=self_bias,
-                cross_bias=memory.bias,
-                fan=memory.fan,
+                memory,
+                self_bias=biases[i],
+                rotation=rotation,
                 store=None if stores is None else stores[i],
             )
-        return self.final_norm(x)
+        return self.final_norm(x) * self.output_scale
+
+
+def _sum(a: Tensor | None, b: Tensor) -> Tensor:
+    return b if a is None else a + b

@@ -16,7 +16,7 @@ def marian_config(shape: Shape, *, vocab_size: int) -> TransformerConfig:
         positions=Sinusoidal(),
         max_positions=MAX_INPUT_TOKENS,
         activation=Activation.SILU,
-        embedding_scale=shape.d_model**0.5,
+        scaled_embeddings=True,
         output_bias=True,
         dropout=shape.dropout,
     )

@@ -1,6 +1,7 @@
 """Attention against the equation in float64 numpy, and what every caller relies on."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
+from model.config import Heads
 from model.transformer.attention import (
     HIDDEN,
     CrossAttention,
@@ -49,14 +51,28 @@ def random_heads(length: int, d_head: int, *, seed: int = 0, heads: int = 2) -> 
     return torch.randn(2, heads, length, d_head, generator=generator, dtype=torch.float64)
 
 
+def make_heads(d_model: int, num_heads: int, **changes: Any) -> Heads:
+    size = d_model // num_heads
+    defaults: dict[str, Any] = {"num": num_heads, "num_kv": num_heads, "size": size}
+    return Heads(**{**defaults, "scale": size**-0.5, **changes})
+
+
 def make_self_attention(d_model: int = 12, *, num_heads: int = 3) -> SelfAttention:
     torch.manual_seed(0)
-    return SelfAttention(d_model, num_heads).double().requires_grad_(requires_grad=False)
+    return (
+        SelfAttention(d_model, make_heads(d_model, num_heads))
+        .double()
+        .requires_grad_(requires_grad=False)
+    )
 
 
 def make_cross_attention(d_model: int = 12, *, num_heads: int = 3) -> CrossAttention:
     torch.manual_seed(0)
-    return CrossAttention(d_model, num_heads).double().requires_grad_(requires_grad=False)
+    return (
+        CrossAttention(d_model, make_heads(d_model, num_heads))
+        .double()
+        .requires_grad_(requires_grad=False)
+    )
 
 
 def test_the_weights_of_the_textbook_example_are_those_of_the_equation() -> None:
@@ -177,14 +193,14 @@ def test_heads_that_are_split_and_merged_are_as_before(
     heads: int, d_head: int, batch: int, n: int
 ) -> None:
     x = torch.arange(batch * n * heads * d_head).view(batch, n, heads * d_head)
-    split = split_heads(x, heads)
+    split = split_heads(x, d_head)
     assert split.shape == (batch, heads, n, d_head)
     assert torch.equal(merge_heads(split), x)
 
 
 def test_each_head_is_its_own_slice_of_the_width() -> None:
     x = torch.arange(2 * 3 * 8).view(2, 3, 8)
-    assert torch.equal(split_heads(x, 4)[:, 1], x[:, :, 2:4])
+    assert torch.equal(split_heads(x, 2)[:, 1], x[:, :, 2:4])
 
 
 def test_padding_is_hidden_and_tokens_are_not() -> None:

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model.config import Norm, Stack
+from model.config import Norm, RelativeBias, Rotary, Stack
 from model.transformer.attention import KeysValues, Memory, causal_bias
-from model.transformer.stacks import Decoder, Encoder, EncoderDecoderStack
+from model.transformer.stacks import Decoder, Encoder
 from tests.factories import make_config
 
 LENGTH = 6
@@ -17,7 +17,20 @@ POSITIONS = torch.arange(LENGTH)[None]
 SHAPES = [
     pytest.param({}, id="pre-norm"),
     pytest.param({"norm": Norm(placement="post"), "final_norm": False}, id="post-norm"),
-    pytest.param({"embedding_norm": True, "embedding_scale": 4.0}, id="scaled and normalised"),
+    pytest.param({"embedding_norm": True, "scaled_embeddings": True}, id="scaled and normalised"),
+    pytest.param({"norm": Norm(placement="around", kind="rms")}, id="a norm before and after"),
+    pytest.param({"gated_ffn": True, "biases": False}, id="gated, no biases"),
+    pytest.param({"positions": RelativeBias(max_distance=4)}, id="one table of distances"),
+    pytest.param({"positions": RelativeBias(per_layer=True)}, id="distances for each layer"),
+    pytest.param({"positions": Rotary()}, id="rotary"),
+    pytest.param(
+        {"decoder": Stack(num_layers=3, num_heads=4, d_ff=8, reaches=(None, 1, 3))}, id="windows"
+    ),
+    pytest.param(
+        {"decoder": Stack(num_layers=2, num_heads=6, d_ff=8, d_head=4, num_kv_heads=2)},
+        id="heads that share keys",
+    ),
+    pytest.param({"attention_softcap": 2.0, "output_scale": 0.5}, id="softcap"),
 ]
 
 
@@ -51,6 +64,9 @@ class GrowingStore:
     def __init__(self) -> None:
         self._kept: list[KeysValues] = []
 
+    def num_keys(self, num_queries: int) -> int:
+        return sum(key.shape[2] for key, _ in self._kept) + num_queries
+
     def append(self, key: Tensor, value: Tensor) -> KeysValues:
         self._kept.append((key, value))
         keys, values = zip(*self._kept, strict=True)
@@ -75,15 +91,16 @@ def test_stacks_are_as_deep_as_described() -> None:
 
 
 def test_tokens_are_scaled_before_positions_are_added_and_the_sum_is_normalised() -> None:
-    stack = EncoderDecoderStack(make_config(embedding_scale=4.0, embedding_norm=True)).double()
+    stack = make_encoder(scaled_embeddings=True, embedding_norm=True)
     embedded = random_vectors()
     expected = stack.embedding_norm(4.0 * embedded + stack.positions(POSITIONS))
     torch.testing.assert_close(stack.embed(embedded, POSITIONS), expected)
 
 
 def test_norms_that_the_config_does_not_have_are_not_there() -> None:
-    stack = EncoderDecoderStack(make_config(final_norm=False))
-    assert not [name for name, module in stack.named_modules() if isinstance(module, nn.LayerNorm)]
+    stack = make_encoder(final_norm=False)
+    assert isinstance(stack.embedding_norm, nn.Identity)
+    assert isinstance(stack.final_norm, nn.Identity)
 
 
 def test_a_post_norm_stack_ends_normalised() -> None:
