@@ -112,3 +112,41 @@ def write_bart_tokenizer(folder: Path, *, sentences: Iterable[str], vocab_size: 
     )
     bpe.save_model(str(folder))
     return folder
+
+
+# How the families train their `.spm` files.
+T5_PIECES: Mapping[str, Any] = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1}
+NLLB_PIECES: Mapping[str, Any] = {"model_type": "bpe"}
+GEMMA_PIECES: Mapping[str, Any] = {
+    "model_type": "bpe",
+    "byte_fallback": True,
+    "vocab_size": 600,
+    "pad_id": 0,
+    "eos_id": 1,
+    "bos_id": 2,
+    "unk_id": 3,
+    "eos_piece": "<eos>",
+    "bos_piece": "<bos>",
+    "normalization_rule_name": "identity",
+    "add_dummy_prefix": False,
+    "remove_extra_whitespaces": False,
+}
+
+
+def write_spm_tokenizer(
+    folder: Path, *, spm: bytes, file: str = "sentencepiece.bpe.model", **config: Any
+) -> Path:
+    """One `.spm` file, and what `tokenizer_config.json` says beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / file).write_bytes(spm)
+    (folder / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+def write_m2m100_tokenizer(folder: Path, *, spm: bytes) -> Path:
+    """A `.spm` file and the vocabulary of its pieces; the language tags are in neither."""
+    write_spm_tokenizer(folder, spm=spm, tokenizer_class="M2M100Tokenizer")
+    tokens = ["<s>", "<pad>", "</s>", "<unk>", *spm_pieces(spm)[3:]]
+    vocab = {token: id_ for id_, token in enumerate(tokens)}
+    (folder / "vocab.json").write_text(json.dumps(vocab), encoding="utf-8")
+    return folder

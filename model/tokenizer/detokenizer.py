@@ -31,7 +31,7 @@ class IncrementalDetokenizer:
         text = self._pending_text()
         if not text:
             # At the beginning even an id without text may change how the next one reads; once.
-            del self._pending[0 if self._context else 1 :]
+            self._pending = [] if self._context else list(dict.fromkeys(self._pending))
         elif text.endswith(_REPLACEMENT):
             # Perhaps a character to be completed. Many ids that complete none are noise, looked at
             # ever less often, so that all looks together cost a constant for each id.

@@ -25,8 +25,14 @@ Task = Translation | Summarization
 class Prompt:
     """All that the engine sees of a family.
 
-    `decoder_prefix_ids` begins with the decoder's start token; generation continues after its end.
+    Attributes:
+        encoder_ids: The source.
+        decoder_prefix_ids: Begins with the decoder's start token; generation continues after its
+            end.
+        forced_bos_id: The first generated token, whatever the logits say: the target language of
+            many multilingual checkpoints. None: that of the checkpoint's rules, if any.
     """
 
     encoder_ids: tuple[int, ...]
     decoder_prefix_ids: tuple[int, ...]
+    forced_bos_id: int | None = None

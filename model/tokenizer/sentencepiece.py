@@ -1,85 +1,94 @@
-"""Tokenizers of Marian checkpoints: SentencePiece models, and a vocabulary of their pieces."""
+"""Tokenizers on SentencePiece: `.spm` files, and the ids that a checkpoint gives their pieces."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
+from model.errors import CheckpointError
 from model.json_file import read_json_object
-from model.tokenizer.spm_model import SPACE, PieceType, SpmModel, read_spm
-from model.tokenizer.spm_normalizer import Normalizer
-from model.tokenizer.spm_segmenter import make_segmenter
-from model.tokenizer.vocabulary import check_vocab, special_token_names
+from model.tokenizer.layout import TokenizerLayout
+from model.tokenizer.spm_file import SPACE, SpmFile, read_spm
+from model.tokenizer.token_texts import TokenTexts
+from model.tokenizer.vocabulary import TokenizerConfig, check_vocab, in_order
+
+_EXTRA_ID = "<extra_id_"
 
 
-class SentencePieceEncoder:
-    """Text to pieces, as sentencepiece's `encode(text, out_type=str)`."""
-
-    def __init__(self, model: SpmModel) -> None:
-        self._normalizer = Normalizer(model.normalizer)
-        self._segmenter = make_segmenter(model)
-
-    def encode(self, text: str) -> list[str]:
-        normalized = self._normalizer.normalize(text)
-        return self._segmenter.segment(normalized) if normalized else []
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpecialTokens:
-    """The vocabulary's entries with a meaning of their own."""
-
-    unk: str
-    eos: str
-    pad: str
-
-
-class MarianTokenizer:
-    """A source and a target SentencePiece model over one vocabulary, or over one each.
-
-    No text is encoded to a special token: one that begins with `>>de<<` is a text like any other.
-    """
+class SpmVocabulary:
+    """One `.spm` file, the ids of its pieces, and the tokens beside them."""
 
     def __init__(
         self,
+        spm: SpmFile,
+        ids: Mapping[str, int],
         *,
-        source: SpmModel,
-        target: SpmModel,
-        source_vocab: Mapping[str, int],
-        target_vocab: Mapping[str, int],
-        special: SpecialTokens,
+        unk: str,
+        special: Iterable[str],
+        text_tokens: Iterable[str] = (),
     ) -> None:
-        self._source_vocab = source_vocab
-        self._unk_id = source_vocab[special.unk]
-        self._eos_id = source_vocab[special.eos]
-        self._pad_id = source_vocab[special.pad]
-        self._source = _Side(source, source_vocab, special=special)
-        self._target = _Side(target, target_vocab, special=special)
-        self._decoder = PieceDecoder(target, target_vocab, special_ids=self._target.special_ids)
+        """Sets up both directions.
+
+        Args:
+            spm: The file.
+            ids: Of pieces and all other tokens.
+            unk: The token for what has no id.
+            special: Tokens that stand for no text, besides the file's own control pieces.
+            text_tokens: Tokens beside the pieces that are found in texts before these.
+        """
+        self.ids = ids
+        self._unk_id = ids[unk]
+        self.special_ids = frozenset(
+            ids[token] for token in (*special, *spm.controls) if token in ids and token != unk
+        )
+        self._spm = spm
+        self._text_ids = {t: id_ for t, id_ in ids.items() if id_ not in self.special_ids}
+        longest_first = sorted(text_tokens, key=len, reverse=True)
+        pattern = "|".join(map(re.escape, longest_first))
+        self._text_tokens = re.compile(f"({pattern})") if pattern else None
+        self._texts = TokenTexts(
+            {id_: self._bytes_of(t) for t, id_ in self._text_ids.items() if id_ != self._unk_id},
+            silent_ids=self.special_ids,
+            unknown=spm.unknown_text.encode(),
+            leading_blanks=spm.leading_blanks,
+        )
+
+    def encode(self, text: str) -> list[int]:
+        if self._text_tokens is None:
+            pieces = self._spm.encode(text)
+        else:
+            parts = self._text_tokens.split(text)  # every second one is a token
+            cut = ([part] if i % 2 else self._spm.encode(part) for i, part in enumerate(parts))
+            pieces = list(chain.from_iterable(cut))
+        return [self._text_ids.get(piece, self._unk_id) for piece in pieces]
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        return self._texts.decode(token_ids)
+
+    def _bytes_of(self, token: str) -> bytes:
+        if token in self._spm.bytes:
+            return bytes.fromhex(token[len("<0x") : -len(">")])
+        return token.replace(SPACE, " ").encode()
+
+
+class SentencePieceTokenizer:
+    """A `.spm` file for source and target, or one for each."""
+
+    def __init__(self, source: SpmVocabulary, target: SpmVocabulary) -> None:
+        self._source = source
+        self._target = target
 
     @property
     def vocab_size(self) -> int:
-        return self._decoder.vocab_size
+        return max(self._target.ids.values()) + 1
 
     @property
     def special_ids(self) -> frozenset[int]:
         return self._target.special_ids
 
     @property
-    def pad_id(self) -> int:
-        return self._pad_id
-
-    @property
-    def eos_id(self) -> int:
-        return self._eos_id
-
-    @property
-    def unk_id(self) -> int:
-        return self._unk_id
-
-    @property
-    def target_languages(self) -> tuple[str, ...]:
-        """The codes of the language tags, as in `>>code<<`, in the order of their ids."""
-        tags = (token for token in self._source_vocab if _is_language_tag(token))
-        return tuple(tag[2:-2] for tag in sorted(tags, key=self._source_vocab.__getitem__))
+    def added_tokens(self) -> Sequence[str]:
+        return in_order(self._source.ids, self._source.special_ids)
 
     def encode(self, text: str) -> list[int]:
         return self._source.encode(text)
@@ -88,90 +97,73 @@ class MarianTokenizer:
         return self._target.encode(text)
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        return self._decoder.decode(token_ids)
+        return self._target.decode(token_ids)
 
     def token_to_id(self, token: str) -> int | None:
-        return self._source_vocab.get(token)
+        return self._source.ids.get(token)
 
 
-class _Side:
-    """Source or target: its pieces, and the ids that a vocabulary gives them."""
+def load_sentencepiece_tokenizer(
+    folder: Path, layout: TokenizerLayout, config: TokenizerConfig
+) -> SentencePieceTokenizer:
+    """The tokenizer of a checkpoint with `.spm` files.
 
-    def __init__(
-        self, model: SpmModel, vocab: Mapping[str, int], *, special: SpecialTokens
-    ) -> None:
-        self._encoder = SentencePieceEncoder(model)
-        self._unk_id = vocab[special.unk]
-        controls = {piece.text for piece in model.pieces if piece.type is PieceType.CONTROL}
-        meanings = {special.eos, special.pad, *controls} - {special.unk}
-        ids = (id_ for token, id_ in vocab.items() if token in meanings or _is_language_tag(token))
-        self.special_ids = frozenset(ids)
-        self._text_ids = {t: id_ for t, id_ in vocab.items() if id_ not in self.special_ids}
-
-    def encode(self, text: str) -> list[int]:
-        return [self._text_ids.get(piece, self._unk_id) for piece in self._encoder.encode(text)]
-
-
-class PieceDecoder:
-    """Ids to text, as sentencepiece's `decode` of the pieces they stand for.
-
-    Where source and target share a vocabulary, a piece that only the source model knows is text
-    too. Ids without an entry read as unknown.
-    """
-
-    def __init__(
-        self, model: SpmModel, vocab: Mapping[str, int], *, special_ids: frozenset[int]
-    ) -> None:
-        spec = model.normalizer
-        unknown = {piece.text for piece in model.pieces if piece.type is PieceType.UNKNOWN}
-        known = {id_: t for t, id_ in vocab.items() if t not in unknown and id_ not in special_ids}
-        self.vocab_size = max(vocab.values()) + 1
-        self._special_ids = special_ids
-        self._unk_surface = model.unk_surface
-        self._texts = {id_: piece.replace(SPACE, " ") for id_, piece in known.items()}
-        self._drops_blank = spec.add_dummy_prefix or spec.remove_extra_whitespaces
-        self._drops_more_blanks = spec.remove_extra_whitespaces
-
-    def decode(self, token_ids: Sequence[int]) -> str:
-        ids = [id_ for id_ in token_ids if id_ not in self._special_ids]
-        texts = [self._texts.get(id_, self._unk_surface) for id_ in ids]
-        for place, id_ in enumerate(ids):
-            if self._drops_blank and id_ in self._texts:
-                texts[place] = texts[place].removeprefix(" ")
-            if texts[place] or not self._drops_more_blanks:
-                break
-        return "".join(texts)
-
-
-def load_marian_tokenizer(folder: Path) -> MarianTokenizer:
-    """The tokenizer of a Marian checkpoint.
-
-    Reads `source.spm`, `target.spm`, `vocab.json`, `tokenizer_config.json` if there is one, and
-    `target_vocab.json` if the configuration says that the vocabularies are separate.
+    Where `tokenizer_config.json` has `separate_vocabs`, the target's ids are in
+    `target_vocab.json`, as Marian's tokenizers write it.
 
     Raises:
         CheckpointError: A file is missing or broken; the message names it.
-        UnsupportedModelError: A `.spm` file uses a feature that is not supported.
+        UnsupportedModelError: A `.spm` file has a feature that is not supported.
     """
-    config_path = folder / "tokenizer_config.json"
-    config = read_json_object(config_path) if config_path.exists() else {}
-    special = SpecialTokens(**special_token_names(folder, unk="<unk>", eos="</s>", pad="<pad>"))
-    source_vocab = _read_vocab(folder / "vocab.json", special)
-    has_two = bool(config.get("separate_vocabs", False))
-    target_vocab = _read_vocab(folder / "target_vocab.json", special) if has_two else source_vocab
-    return MarianTokenizer(
-        source=read_spm(folder / "source.spm"),
-        target=read_spm(folder / "target.spm"),
-        source_vocab=source_vocab,
-        target_vocab=target_vocab,
-        special=special,
-    )
+    source_spm = target_spm = read_spm(folder / (layout.spm or ""), tags=layout.tags)
+    if layout.target_spm:
+        target_spm = read_spm(folder / layout.target_spm, tags=layout.tags)
+    vocab_path = folder / layout.vocab if layout.vocab else None
+    source = target = _vocabulary(source_spm, vocab_path, layout, config)
+    if vocab_path and config.settings.get("separate_vocabs"):
+        target_path = vocab_path.with_name(f"target_{vocab_path.name}")
+        target = _vocabulary(target_spm, target_path, layout, config)
+    elif layout.target_spm:
+        target = _vocabulary(target_spm, vocab_path, layout, config)
+    return SentencePieceTokenizer(source, target)
 
 
-def _read_vocab(path: Path, special: SpecialTokens) -> dict[str, int]:
-    required = (special.unk, special.eos, special.pad)
-    return check_vocab(path, read_json_object(path), required=required)
+def _vocabulary(
+    spm: SpmFile, vocab_path: Path | None, layout: TokenizerLayout, config: TokenizerConfig
+) -> SpmVocabulary:
+    unk = config.special_token("unk", default=spm.unknown)
+    special = [*layout.first, *config.named_special_tokens]
+    if vocab_path:
+        ends = [config.special_token("eos", default="</s>")]
+        ends.append(config.special_token("pad", default="<pad>"))
+        ids = check_vocab(vocab_path, read_json_object(vocab_path), required=(unk, *ends))
+        special += ends
+    else:
+        tokens = (*layout.first, *spm.pieces[layout.skipped :])
+        ids = {token: id_ for id_, token in enumerate(tokens)}
+    size = max(ids.values()) + 1
+    more = [token for token in (*layout.added, *_extra_ids(layout, config)) if token not in ids]
+    ids |= {token: size + place for place, token in enumerate(more)}
+    ids |= {token.text: token.token_id for token in config.added_tokens}
+    if unk not in ids:
+        raise CheckpointError(f"{config.path}: the unknown token {unk!r} is not in the vocabulary")
+    tags = _tags(ids, layout, besides=frozenset(spm.pieces) - spm.controls)
+    special += [*more, *tags, *(token.text for token in config.added_tokens if token.is_special)]
+    text_tokens = {token.text for token in config.added_tokens} - {*special, unk}
+    return SpmVocabulary(spm, ids, unk=unk, special=special, text_tokens=text_tokens)
 
 
-def _is_language_tag(token: str) -> bool:
-    return token.startswith(">>") and token.endswith("<<")
+def _extra_ids(layout: TokenizerLayout, config: TokenizerConfig) -> list[str]:
+    named = [name for name in config.named_special_tokens if name.startswith(_EXTRA_ID)]
+    count = config.settings.get("extra_ids", len(named) or layout.extra_ids)
+    return [f"{_EXTRA_ID}{number}>" for number in reversed(range(count))]
+
+
+def _tags(
+    ids: Mapping[str, int], layout: TokenizerLayout, *, besides: frozenset[str]
+) -> Iterable[str]:
+    """The language tags of a vocabulary; a piece for ordinary text is none."""
+    if layout.tags is None:
+        return ()
+    is_tag = re.compile(layout.tags).fullmatch
+    return [token for token in ids if token not in besides and is_tag(token)]

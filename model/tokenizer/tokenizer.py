@@ -12,7 +12,15 @@ class Tokenizer(Protocol):
 
     @property
     def special_ids(self) -> frozenset[int]:
-        """Ids that stand for no text: padding, end of sentence, language tags; never `unk`."""
+        """Ids that stand for no text: padding, end of sentence, language tags; never `unk`.
+
+        No text is encoded to one of them: a text that spells `</s>` is like any other.
+        """
+        ...
+
+    @property
+    def added_tokens(self) -> Sequence[str]:
+        """The entries behind `special_ids`, in their order: language tags are among them."""
         ...
 
     def encode(self, text: str) -> list[int]:

@@ -27,6 +27,8 @@ SPM_OPTIONS: dict[str, dict[str, Any]] = {
         "normalization_rule_name": "nmt_nfkc_cf",
         "split_by_whitespace": False,
     },
+    "unigram with bytes": {"model_type": "unigram", "vocab_size": 600, "byte_fallback": True},
+    "unigram with symbols of its users": {"user_defined_symbols": ["<sep>", "book"]},
     "bpe": {"model_type": "bpe", "normalization_rule_name": "nfkc"},
     "bpe identity": {
         "model_type": "bpe",

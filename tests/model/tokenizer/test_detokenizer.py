@@ -5,23 +5,52 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import GemmaTokenizer, T5Tokenizer
 
-from model.tokenizer.bpe import ByteLevelBPETokenizer, load_bpe_tokenizer
+from model.tokenizer import layouts
+from model.tokenizer.byte_tokenizer import ByteTokenizer
 from model.tokenizer.detokenizer import IncrementalDetokenizer
-from model.tokenizer.sentencepiece import MarianTokenizer, load_marian_tokenizer
+from model.tokenizer.load import load_tokenizer
 from model.tokenizer.tokenizer import Tokenizer
-from tests.tokenizer_factories import ODD_TEXTS, write_marian_tokenizer
+from model.tokenizer.vocabulary import read_tokenizer_config
+from tests.tokenizer_factories import (
+    GEMMA_PIECES,
+    ODD_TEXTS,
+    T5_PIECES,
+    make_sentences,
+    train_spm,
+    write_marian_tokenizer,
+    write_spm_tokenizer,
+)
 
 
 @pytest.fixture(scope="module")
-def bpe(bart_folder: Path) -> ByteLevelBPETokenizer:
-    return load_bpe_tokenizer(bart_folder)
+def bpe(bart_folder: Path) -> Tokenizer:
+    return load_tokenizer(bart_folder)
 
 
 @pytest.fixture(scope="module")
-def marian(tmp_path_factory: pytest.TempPathFactory, spm: bytes) -> MarianTokenizer:
+def marian(tmp_path_factory: pytest.TempPathFactory, spm: bytes) -> Tokenizer:
     folder = write_marian_tokenizer(tmp_path_factory.mktemp("marian"), source=spm, target=spm)
-    return load_marian_tokenizer(folder)
+    return load_tokenizer(folder, layouts.MARIAN)
+
+
+@pytest.fixture(scope="module", params=["bytes", "T5", "T5's tokenizer.json", "Gemma's"])
+def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    """The other kinds, each with tokens for single bytes if it can have them."""
+    folder = tmp_path_factory.mktemp("other")
+    t5 = train_spm(make_sentences(), vocab_size=600, byte_fallback=True, **T5_PIECES)
+    gemma = train_spm(make_sentences(), **GEMMA_PIECES)
+    if request.param == "bytes":
+        return ByteTokenizer(read_tokenizer_config(folder))
+    if request.param == "Gemma's":
+        write_spm_tokenizer(folder, spm=gemma, file="tokenizer.model")
+        GemmaTokenizer.from_pretrained(folder).save_pretrained(folder)
+        return load_tokenizer(folder, layouts.GEMMA)
+    write_spm_tokenizer(folder, spm=t5, file="spiece.model")
+    if request.param != "T5":
+        T5Tokenizer.from_pretrained(folder).save_pretrained(folder)
+    return load_tokenizer(folder, layouts.T5)
 
 
 class CountingTokenizer:
@@ -39,6 +68,10 @@ class CountingTokenizer:
     def special_ids(self) -> frozenset[int]:
         return self._inner.special_ids
 
+    @property
+    def added_tokens(self) -> Sequence[str]:
+        return self._inner.added_tokens
+
     def encode(self, text: str) -> list[int]:
         return self._inner.encode(text)
 
@@ -51,6 +84,12 @@ class CountingTokenizer:
 
     def token_to_id(self, token: str) -> int | None:
         return self._inner.token_to_id(token)
+
+
+def id_of(tokenizer: Tokenizer, token: str) -> int:
+    token_id = tokenizer.token_to_id(token)
+    assert token_id is not None, token
+    return token_id
 
 
 def stream(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:
@@ -68,31 +107,38 @@ def random_ids(tokenizer: Tokenizer, seed: int, *, favourites: Sequence[int]) ->
 
 @given(seed=st.integers(0, 2**32))
 def test_any_ids_of_byte_pairs_stream_to_the_text_decoded_at_once(
-    bpe: ByteLevelBPETokenizer, seed: int
+    bpe: Tokenizer, seed: int
 ) -> None:
     """Most sequences cut characters in the middle, or make none at all."""
-    favourites = [*range(5 + 94, 5 + 256), bpe.eos_id, bpe.unk_id, *bpe.encode("€👍 the")]
+    favourites = [*range(5 + 94, 5 + 256), id_of(bpe, "</s>"), 3, *bpe.encode("€👍 the")]
     ids = random_ids(bpe, seed, favourites=favourites)
     assert "".join(stream(bpe, ids)) == bpe.decode(ids)
 
 
 @given(seed=st.integers(0, 2**32))
-def test_any_ids_of_pieces_stream_to_the_text_decoded_at_once(
-    marian: MarianTokenizer, seed: int
-) -> None:
-    blank = marian.token_to_id("▁")
-    assert blank is not None
-    favourites = [blank, blank, marian.unk_id, marian.eos_id, *marian.encode("the  ▁ book\ufffd")]
+def test_any_ids_of_pieces_stream_to_the_text_decoded_at_once(marian: Tokenizer, seed: int) -> None:
+    blanks = 2 * [id_of(marian, "▁")]
+    named = [id_of(marian, token) for token in ("<unk>", "</s>")]
+    favourites = [*blanks, *named, *marian.encode("the  ▁ book\ufffd")]
     ids = random_ids(marian, seed, favourites=favourites)
     assert "".join(stream(marian, ids)) == marian.decode(ids)
 
 
+@given(seed=st.integers(0, 2**32))
+def test_any_ids_of_other_kinds_stream_to_the_text_decoded_at_once(
+    other: Tokenizer, seed: int
+) -> None:
+    favourites = [0, 1, 2, *other.encode("€👍 the\ufffd"), *other.encode("  ▁ a")]
+    ids = random_ids(other, seed, favourites=favourites)
+    assert "".join(stream(other, ids)) == other.decode(ids)
+
+
 @given(text=st.text(max_size=40) | st.sampled_from(ODD_TEXTS))
-def test_any_text_streams_to_itself(bpe: ByteLevelBPETokenizer, text: str) -> None:
+def test_any_text_streams_to_itself(bpe: Tokenizer, text: str) -> None:
     assert "".join(stream(bpe, bpe.encode(text))) == text
 
 
-def test_text_comes_out_with_the_token_that_ends_it(bpe: ByteLevelBPETokenizer) -> None:
+def test_text_comes_out_with_the_token_that_ends_it(bpe: Tokenizer) -> None:
     for text in ("the book is read", "日本語 👍🏽 €"):
         pieces = stream(bpe, bpe.encode(text))
         assert pieces[-1] == ""
@@ -100,39 +146,34 @@ def test_text_comes_out_with_the_token_that_ends_it(bpe: ByteLevelBPETokenizer) 
     assert sum(map(bool, stream(bpe, bpe.encode("👍")))) == 1  # four bytes, one piece of text
 
 
-def test_half_a_character_comes_out_at_the_end(bpe: ByteLevelBPETokenizer) -> None:
-    ids = [bpe.token_to_id("a"), bpe.token_to_id("ð"), bpe.token_to_id("Ł")]  # bytes 61 f0 9f
-    assert None not in ids
-    assert stream(bpe, [i for i in ids if i is not None]) == ["a", "", "", "\ufffd"]
+def test_half_a_character_comes_out_at_the_end(bpe: Tokenizer) -> None:
+    ids = [id_of(bpe, token) for token in ("a", "ð", "Ł")]  # bytes 61 f0 9f
+    assert stream(bpe, ids) == ["a", "", "", "\ufffd"]
 
 
-def test_special_tokens_give_no_text(marian: MarianTokenizer) -> None:
+def test_special_tokens_give_no_text(marian: Tokenizer) -> None:
     ids = marian.encode_target("the book")
-    pieces = stream(marian, [marian.pad_id, *ids[:1], marian.eos_id, *ids[1:], marian.eos_id])
+    pad, eos = id_of(marian, "<pad>"), id_of(marian, "</s>")
+    pieces = stream(marian, [pad, *ids[:1], eos, *ids[1:], eos])
     assert "".join(pieces) == marian.decode(ids)
     assert pieces[0] == pieces[2] == ""
 
 
-def test_nothing_pushed_is_nothing_flushed(marian: MarianTokenizer) -> None:
+def test_nothing_pushed_is_nothing_flushed(marian: Tokenizer) -> None:
     assert IncrementalDetokenizer(marian).flush() == ""
 
 
 @pytest.mark.parametrize(
     "tokens", [["t", "Ġthe"], ["Ģ"], ["ð"], ["Ģ", "â"], ["â", "Ĥ", "¬"], ["<unk>"], ["</s>"]]
 )
-def test_the_cost_of_a_token_does_not_grow_with_the_text(
-    bpe: ByteLevelBPETokenizer, tokens: list[str]
-) -> None:
+def test_the_cost_of_a_token_does_not_grow_with_the_text(bpe: Tokenizer, tokens: list[str]) -> None:
     counting = CountingTokenizer(bpe)
-    ids = [bpe.token_to_id(token) for token in tokens] * 4000
-    stream(counting, [i for i in ids if i is not None])
-    assert len(ids) <= 4000 * len(tokens)
+    ids = [id_of(bpe, token) for token in tokens] * 4000
+    stream(counting, ids)
     assert counting.num_decoded < 10 * len(ids)
 
 
-def test_a_run_of_blanks_in_front_costs_no_more(marian: MarianTokenizer) -> None:
+def test_a_run_of_blanks_in_front_costs_no_more(marian: Tokenizer) -> None:
     counting = CountingTokenizer(marian)
-    blank = marian.token_to_id("▁")
-    assert blank is not None
-    stream(counting, [blank] * 4000)
+    stream(counting, [id_of(marian, "▁")] * 4000)
     assert counting.num_decoded < 10 * 4000

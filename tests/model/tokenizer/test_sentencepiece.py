@@ -1,6 +1,7 @@
 import json
 import random
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -8,81 +9,71 @@ import pytest
 import sentencepiece
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import MarianTokenizer as HfMarianTokenizer
 
 from model.errors import CheckpointError, UnsupportedModelError
-from model.tokenizer.sentencepiece import MarianTokenizer, load_marian_tokenizer
+from model.tokenizer import layouts
+from model.tokenizer.layout import TokenizerLayout
+from model.tokenizer.load import load_tokenizer
 from model.tokenizer.tokenizer import Tokenizer
 from tests.tokenizer_factories import (
     ENGLISH,
     GERMAN,
     ODD_TEXTS,
+    T5_PIECES,
     TAGS,
     make_sentences,
+    train_spm,
     write_marian_tokenizer,
+    write_spm_tokenizer,
 )
 
 SPECIAL_NAMES = ("</s>", "<unk>", "<pad>", "<s>", *TAGS)
+PLAIN = TokenizerLayout(spm="sentencepiece.bpe.model")
+
+
+def load_marian(folder: Path) -> Tokenizer:
+    return load_tokenizer(folder, layouts.MARIAN)
+
+
+def id_of(tokenizer: Tokenizer, token: str) -> int:
+    token_id = tokenizer.token_to_id(token)
+    assert token_id is not None, token
+    return token_id
 
 
 @pytest.fixture(scope="module")
-def tokenizer(marian_folder: Path) -> MarianTokenizer:
-    return load_marian_tokenizer(marian_folder)
+def tokenizer(marian_folder: Path) -> Tokenizer:
+    return load_marian(marian_folder)
 
 
 @pytest.fixture(scope="module")
-def vocab(marian_folder: Path) -> dict[str, int]:
-    loaded: dict[str, int] = json.loads((marian_folder / "vocab.json").read_bytes())
-    return loaded
-
-
-@pytest.fixture(scope="module")
-def own_decoding(
+def own_coding(
     tmp_path_factory: pytest.TempPathFactory, spm: bytes
-) -> tuple[MarianTokenizer, sentencepiece.SentencePieceProcessor]:
-    """A tokenizer with one model for both sides, and sentencepiece over that model."""
-    folder = write_marian_tokenizer(tmp_path_factory.mktemp("one"), source=spm, target=spm)
-    return load_marian_tokenizer(folder), sentencepiece.SentencePieceProcessor(model_proto=spm)
+) -> tuple[Tokenizer, sentencepiece.SentencePieceProcessor]:
+    """A tokenizer whose ids are the places of the pieces, and sentencepiece over the same file."""
+    folder = write_spm_tokenizer(tmp_path_factory.mktemp("one"), spm=spm)
+    processor = sentencepiece.SentencePieceProcessor(model_proto=spm)
+    return load_tokenizer(folder, [PLAIN]), processor
+
+
+@pytest.fixture(scope="module")
+def t5_spm() -> bytes:
+    return train_spm(make_sentences(ENGLISH, count=500), **T5_PIECES)
 
 
 def copy_of(folder: Path, target: Path) -> Path:
     return Path(shutil.copytree(folder, target / "checkpoint"))
 
 
-def test_it_is_a_tokenizer(tokenizer: MarianTokenizer) -> None:
-    checked: Tokenizer = tokenizer
-    assert checked.vocab_size == max(checked.special_ids) + 1  # the padding comes last
-
-
-def test_special_tokens_are_found_by_name(
-    tokenizer: MarianTokenizer, vocab: dict[str, int]
-) -> None:
-    assert (tokenizer.eos_id, tokenizer.unk_id, tokenizer.pad_id) == (0, 1, vocab["<pad>"])
-    assert tokenizer.special_ids == {0, vocab["<pad>"], *(vocab[tag] for tag in TAGS)}
-    assert tokenizer.token_to_id(">>fr<<") == vocab[">>fr<<"]
+def test_special_tokens_are_those_of_the_files(tokenizer: Tokenizer) -> None:
+    assert tokenizer.added_tokens == ["</s>", *TAGS, "<pad>"]
+    assert tokenizer.special_ids == {id_of(tokenizer, token) for token in tokenizer.added_tokens}
     assert tokenizer.token_to_id(">>xx<<") is None
-    assert tokenizer.target_languages == ("de", "fr", "cmn_Hans")
-
-
-@pytest.mark.filterwarnings(
-    "ignore:Recommended"
-)  # of a punctuation normalizer, which we do not use
-def test_source_and_target_ids_are_those_of_transformers(
-    tokenizer: MarianTokenizer, marian_folder: Path
-) -> None:
-    reference = HfMarianTokenizer.from_pretrained(marian_folder)
-    texts = [*make_sentences(ENGLISH, count=300), *make_sentences(GERMAN, count=300), *ODD_TEXTS]
-    for text in texts:
-        if text.startswith(">>") or any(name in text for name in SPECIAL_NAMES):
-            continue  # which transformers reads as tokens; ours are text
-        ids = reference(text, add_special_tokens=False)["input_ids"]
-        assert tokenizer.encode(text) == ids, repr(text)
-        ids = reference(text_target=text, add_special_tokens=False)["input_ids"]
-        assert tokenizer.encode_target(text) == ids, repr(text)
+    assert tokenizer.vocab_size == id_of(tokenizer, "<pad>") + 1  # the padding comes last
 
 
 @given(parts=st.lists(st.sampled_from([*SPECIAL_NAMES, " ", "the", "日", "x"]), max_size=8))
-def test_no_text_becomes_a_special_token(tokenizer: MarianTokenizer, parts: list[str]) -> None:
+def test_no_text_becomes_a_special_token(tokenizer: Tokenizer, parts: list[str]) -> None:
     text = "".join(parts)
     assert not tokenizer.special_ids & {*tokenizer.encode(text), *tokenizer.encode_target(text)}
 
@@ -91,38 +82,67 @@ def test_a_language_tag_that_is_one_unknown_piece_is_still_text(
     tmp_path: Path, english_spm: bytes, german_spm: bytes
 ) -> None:
     write_marian_tokenizer(tmp_path, source=english_spm, target=german_spm, tags=[">>日<<"])
-    tokenizer = load_marian_tokenizer(tmp_path)
-    assert tokenizer.target_languages == ("日",)
-    assert tokenizer.encode("the >>日<<")[-1] == tokenizer.unk_id
+    tokenizer = load_marian(tmp_path)
+    assert ">>日<<" in tokenizer.added_tokens
+    assert tokenizer.encode("the >>日<<")[-1] == tokenizer.token_to_id("<unk>")
 
 
-def test_a_piece_that_only_the_other_model_knows_keeps_its_id(
-    tokenizer: MarianTokenizer, vocab: dict[str, int]
+def test_a_piece_that_only_the_other_model_knows_keeps_its_id(tokenizer: Tokenizer) -> None:
+    blank, unk = id_of(tokenizer, "▁"), id_of(tokenizer, "<unk>")
+    assert tokenizer.encode("ß") == [blank, id_of(tokenizer, "ß")]
+    assert tokenizer.encode("日") == [blank, unk]
+
+
+def test_texts_are_encoded_and_decoded_as_by_sentencepiece(
+    own_coding: tuple[Tokenizer, sentencepiece.SentencePieceProcessor],
 ) -> None:
-    assert tokenizer.encode("ß") == [vocab["▁"], vocab["ß"]]
-    assert tokenizer.encode("日") == [vocab["▁"], tokenizer.unk_id]
+    tokenizer, reference = own_coding
+    sentences = [*make_sentences(ENGLISH, count=300), *make_sentences(GERMAN, count=300)]
+    for text in [*sentences, *ODD_TEXTS]:
+        ids = reference.encode(text)
+        assert tokenizer.encode(text) == tokenizer.encode_target(text) == ids, repr(text)
+        assert tokenizer.decode(ids) == reference.decode(ids), repr(text)
+
+
+@given(text=st.text(max_size=60))
+def test_any_text_is_encoded_as_by_sentencepiece(
+    own_coding: tuple[Tokenizer, sentencepiece.SentencePieceProcessor], text: str
+) -> None:
+    tokenizer, reference = own_coding
+    assert tokenizer.encode(text) == reference.encode(text)
 
 
 @given(seed=st.integers(0, 2**32))
 def test_any_ids_are_decoded_as_by_sentencepiece(
-    own_decoding: tuple[MarianTokenizer, sentencepiece.SentencePieceProcessor], seed: int
+    own_coding: tuple[Tokenizer, sentencepiece.SentencePieceProcessor], seed: int
 ) -> None:
-    tokenizer, reference = own_decoding
+    """But for bytes that are no UTF-8: there sentencepiece shows every byte of a sequence."""
+    tokenizer, reference = own_coding
     rng = random.Random(seed)
-    pieces = [reference.id_to_piece(rng.randrange(reference.get_piece_size())) for _ in range(12)]
-    pieces = [rng.choice([piece, "▁", "<unk>", "▁the"]) for piece in pieces]
-    pieces = [piece for piece in pieces if piece != "<s>"]  # not in Marian's vocabularies
-    ids = [tokenizer.token_to_id(piece) for piece in pieces]
-    assert None not in ids
-    assert tokenizer.decode([i for i in ids if i is not None]) == reference.decode(pieces)
+    favourites = [id_of(tokenizer, token) for token in ("▁", "<unk>", "</s>")]
+    ids = [rng.choice([rng.randrange(tokenizer.vocab_size), *favourites]) for _ in range(12)]
+    ids = [id_ for id_ in ids if not reference.is_byte(id_)]
+    assert tokenizer.decode(ids) == reference.decode(ids)
 
 
-def test_what_was_encoded_is_decoded(tokenizer: MarianTokenizer) -> None:
+def test_characters_outside_the_vocabulary_are_spelled_in_bytes_where_it_has_them(
+    tmp_path: Path,
+) -> None:
+    spm = train_spm(make_sentences(), vocab_size=600, byte_fallback=True)
+    tokenizer = load_tokenizer(write_spm_tokenizer(tmp_path, spm=spm), [PLAIN])
+    ids = tokenizer.encode("the 👍")
+    assert [id_of(tokenizer, f"<0x{byte:02X}>") for byte in "👍".encode()] == ids[-4:]
+    assert tokenizer.decode(ids) == "the 👍"
+    assert tokenizer.decode(ids[:-1]) == "the \ufffd"
+    assert tokenizer.decode(tokenizer.encode("<0xF0>")) == "<0xF0>"  # a text, not a byte
+
+
+def test_what_was_encoded_is_decoded(tokenizer: Tokenizer) -> None:
     for text in make_sentences(GERMAN, count=200):
         assert tokenizer.decode(tokenizer.encode_target(text)) == text
 
 
-def test_special_tokens_have_no_text(tokenizer: MarianTokenizer) -> None:
+def test_special_tokens_have_no_text(tokenizer: Tokenizer) -> None:
     ids = tokenizer.encode_target("das Buch")
     special = sorted(tokenizer.special_ids)
     spread = [token for id_ in ids for token in (*special, id_, *special)]
@@ -130,33 +150,116 @@ def test_special_tokens_have_no_text(tokenizer: MarianTokenizer) -> None:
     assert tokenizer.decode(special) == tokenizer.decode([]) == ""
 
 
-def test_unknown_tokens_are_shown(tokenizer: MarianTokenizer) -> None:
-    assert tokenizer.decode([tokenizer.unk_id]) == " \u2047 "
+def test_unknown_tokens_are_shown(tokenizer: Tokenizer) -> None:
+    assert tokenizer.decode([id_of(tokenizer, "<unk>")]) == " \u2047 "
     assert tokenizer.decode([tokenizer.vocab_size + 7, -1]) == " \u2047  \u2047 "
 
 
-def test_a_piece_that_only_the_source_model_knows_is_decoded(
-    tokenizer: MarianTokenizer, vocab: dict[str, int]
+def test_a_piece_that_only_the_source_model_knows_is_decoded(tokenizer: Tokenizer) -> None:
+    the = id_of(tokenizer, "▁the")
+    assert tokenizer.decode([the, the]) == "the the"
+
+
+def test_a_lone_surrogate_is_read_as_a_replaced_character(tmp_path: Path) -> None:
+    """It is no character and has no bytes, yet a JSON body can bring one."""
+    spm = train_spm([*make_sentences(), "\ufffd"], normalization_rule_name="identity")
+    tokenizer = load_tokenizer(write_spm_tokenizer(tmp_path, spm=spm), [PLAIN])
+    assert tokenizer.encode("a\ud800b") == tokenizer.encode("a\ufffdb") != tokenizer.encode("ab")
+
+
+def test_threads_may_share_a_tokenizer(tokenizer: Tokenizer) -> None:
+    texts = make_sentences(count=200)
+    alone = [tokenizer.encode(text) for text in texts]
+    with ThreadPoolExecutor(4) as pool:
+        for result in [pool.submit(lambda: [tokenizer.encode(t) for t in texts]) for _ in range(8)]:
+            assert result.result() == alone
+
+
+def test_fairseqs_tokens_come_before_the_pieces_and_languages_after(
+    tmp_path: Path, english_spm: bytes
 ) -> None:
-    assert tokenizer.decode([vocab["▁the"], vocab["▁the"]]) == "the the"
+    tokenizer = load_tokenizer(write_spm_tokenizer(tmp_path, spm=english_spm), layouts.MBART)
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=english_spm)
+    first = [tokenizer.token_to_id(token) for token in ("<s>", "<pad>", "</s>", "<unk>")]
+    assert first == [0, 1, 2, 3]
+    assert tokenizer.encode("the book") == [id_ + 1 for id_ in pieces.encode("the book")]
+    assert tokenizer.token_to_id("ar_AR") == pieces.get_piece_size() + 1
+    assert tokenizer.token_to_id("<mask>") == tokenizer.vocab_size - 1
+    assert tokenizer.vocab_size == pieces.get_piece_size() + 1 + 25 + 1
 
 
-def test_a_lone_surrogate_is_unknown_text(tokenizer: MarianTokenizer) -> None:
-    assert tokenizer.encode("\ud800")[-1] == tokenizer.unk_id
+def test_pegasus_counts_its_pieces_from_105(tmp_path: Path, t5_spm: bytes) -> None:
+    folder = write_spm_tokenizer(tmp_path, spm=t5_spm, file="spiece.model")
+    tokenizer = load_tokenizer(folder, layouts.PEGASUS)
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=t5_spm)
+    assert tokenizer.encode("the 日") == [id_ + 103 for id_ in pieces.encode("the 日")]
+    names = {"<pad>": 0, "</s>": 1, "<mask_1>": 2, "<mask_2>": 3, "<unk_2>": 4, "<unk_102>": 104}
+    assert {name: tokenizer.token_to_id(name) for name in names} == names
+    assert tokenizer.token_to_id("<unk>") == 105
+    assert tokenizer.special_ids == {*range(105)}
+
+
+@pytest.mark.parametrize(
+    ("config", "count"),
+    [
+        ({}, 100),
+        ({"extra_ids": 0}, 0),
+        ({"extra_ids": 7}, 7),
+        ({"additional_special_tokens": [f"<extra_id_{n}>" for n in range(3)]}, 3),
+    ],
+)
+def test_t5s_sentinels_follow_the_pieces_from_the_highest_down(
+    tmp_path: Path, t5_spm: bytes, config: dict[str, Any], count: int
+) -> None:
+    folder = write_spm_tokenizer(tmp_path, spm=t5_spm, file="spiece.model", **config)
+    tokenizer = load_tokenizer(folder, layouts.T5)
+    size = sentencepiece.SentencePieceProcessor(model_proto=t5_spm).get_piece_size()
+    assert tokenizer.vocab_size == size + count
+    assert tokenizer.added_tokens[2:] == [f"<extra_id_{n}>" for n in reversed(range(count))]
+    assert not tokenizer.special_ids & {*tokenizer.encode("a <extra_id_0> b")}
+
+
+def test_a_language_tag_among_the_pieces_is_written_by_nobody_but_us(tmp_path: Path) -> None:
+    """MADLAD-400's are symbols that its users write into their texts."""
+    options = {**T5_PIECES, "user_defined_symbols": ["<2de>", "<2zh_Hant>", "<sep>"]}
+    spm = train_spm(make_sentences(), **options)
+    folder = write_spm_tokenizer(tmp_path, spm=spm, file="spiece.model", extra_ids=0)
+    tokenizer = load_tokenizer(folder, layouts.T5)
+    assert tokenizer.added_tokens == ["<pad>", "</s>", "<2de>", "<2zh_Hant>"]
+    assert not tokenizer.special_ids & {*tokenizer.encode("<2de> the <2zh_Hant>")}
+    assert id_of(tokenizer, "<sep>") in tokenizer.encode("the<sep>book")  # no tag: a symbol
+    assert tokenizer.decode(tokenizer.encode("the<sep>book")) == "the<sep>book"
+
+
+def test_added_tokens_have_the_ids_that_a_file_gives_them(tmp_path: Path, t5_spm: bytes) -> None:
+    added = {
+        "500": {"content": "<tldr>", "special": True},
+        "501": {"content": "{", "special": False},
+        "502": {"content": "{{", "special": False},
+    }
+    config = {"added_tokens_decoder": added, "extra_ids": 0}
+    folder = write_spm_tokenizer(tmp_path, spm=t5_spm, file="spiece.model", **config)
+    (folder / "added_tokens.json").write_text('{"}": 503}')
+    tokenizer = load_tokenizer(folder, layouts.T5)
+    the, a = tokenizer.encode("the"), tokenizer.encode("a")
+    assert tokenizer.encode("the{{{a} <tldr>")[: len(the + a) + 3] == [*the, 502, 501, *a, 503]
+    assert 500 not in tokenizer.encode("<tldr>")
+    assert tokenizer.decode([500, *the, 502, *a, 503]) == "the{{ a}"
+    assert tokenizer.special_ids == {0, 1, 500}
 
 
 def test_the_sides_may_have_a_vocabulary_each(marian_folder: Path, tmp_path: Path) -> None:
     folder = copy_of(marian_folder, tmp_path)
     target_vocab = {"</s>": 0, "<unk>": 1, "▁das": 2, "▁und": 3, "<pad>": 4}
     (folder / "target_vocab.json").write_text(json.dumps(target_vocab))
-    assert load_marian_tokenizer(folder).encode_target("das und") != [2, 3]  # a file alone is no
+    assert load_marian(folder).encode_target("das und") != [2, 3]  # a file alone is no
     (folder / "tokenizer_config.json").write_text('{"separate_vocabs": true}')
-    tokenizer = load_marian_tokenizer(folder)
+    tokenizer = load_marian(folder)
     assert tokenizer.encode_target("das und") == [2, 3]
     assert tokenizer.decode([2, 3, 4, 0]) == "das und"
     assert tokenizer.special_ids == {0, 4}
     assert tokenizer.vocab_size == 5
-    assert tokenizer.encode("the") == load_marian_tokenizer(marian_folder).encode("the")
+    assert tokenizer.encode("the") == load_marian(marian_folder).encode("the")
 
 
 def test_special_tokens_may_have_other_names(marian_folder: Path, tmp_path: Path) -> None:
@@ -165,9 +268,7 @@ def test_special_tokens_may_have_other_names(marian_folder: Path, tmp_path: Path
     (folder / "vocab.json").write_text(text)
     config: dict[str, Any] = {"pad_token": "[PAD]", "eos_token": {"content": "[E]"}}
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
-    tokenizer = load_marian_tokenizer(folder)
-    assert tokenizer.eos_id == 0
-    assert tokenizer.pad_id == tokenizer.vocab_size - 1
+    assert load_marian(folder).added_tokens == ["[E]", *TAGS, "[PAD]"]
 
 
 @pytest.mark.parametrize("name", ["source.spm", "target.spm", "vocab.json"])
@@ -175,13 +276,13 @@ def test_a_missing_file_is_named(marian_folder: Path, tmp_path: Path, name: str)
     folder = copy_of(marian_folder, tmp_path)
     (folder / name).unlink()
     with pytest.raises(CheckpointError, match=f"{name}: cannot be read: No such file"):
-        load_marian_tokenizer(folder)
+        load_marian(folder)
 
 
 def test_a_checkpoint_needs_no_tokenizer_config(marian_folder: Path, tmp_path: Path) -> None:
     folder = copy_of(marian_folder, tmp_path)
     (folder / "tokenizer_config.json").unlink()
-    assert load_marian_tokenizer(folder).eos_id == 0
+    assert load_marian(folder).token_to_id("</s>") == 0
 
 
 @pytest.mark.parametrize(
@@ -196,6 +297,7 @@ def test_a_checkpoint_needs_no_tokenizer_config(marian_folder: Path, tmp_path: P
         ("vocab.json", '{"</s>": -1}', "the id of '</s>' is -1"),
         ("tokenizer_config.json", "null", "must be a JSON object, is a NoneType"),
         ("tokenizer_config.json", '{"separate_vocabs": true}', "target_vocab.json: cannot be read"),
+        ("tokenizer_config.json", '{"unk_token": "[?]"}', r"has no entry '\[\?\]'"),
     ],
 )
 def test_a_broken_file_is_refused_with_the_reason(
@@ -204,6 +306,13 @@ def test_a_broken_file_is_refused_with_the_reason(
     folder = copy_of(marian_folder, tmp_path)
     (folder / name).write_bytes(content.encode("latin-1"))
     with pytest.raises(CheckpointError, match=reason) as caught:
-        load_marian_tokenizer(folder)
+        load_marian(folder)
     assert str(folder) in str(caught.value)
     assert not isinstance(caught.value, UnsupportedModelError)
+
+
+def test_an_unknown_token_that_does_not_exist_is_named(tmp_path: Path, t5_spm: bytes) -> None:
+    config = {"unk_token": "[UNK]"}
+    folder = write_spm_tokenizer(tmp_path, spm=t5_spm, file="spiece.model", **config)
+    with pytest.raises(CheckpointError, match=r"the unknown token '\[UNK\]' is not in the vocab"):
+        load_tokenizer(folder, layouts.T5)

@@ -75,6 +75,8 @@ def test_an_epoch_has_the_pairs_of_a_file_as_often_as_it_repeats(tmp_path: Path)
 
 def test_learned_positions_start_as_small_sinusoids() -> None:
     network = fresh_bart(bart_config(TINY_RECIPE.shape, vocab_size=100))
-    weight = network.encoder.positions.weight
+    positions = network.encoder.positions
+    assert positions is not None
+    weight = positions.weight
     torch.testing.assert_close(weight, sinusoids(514, 32) / 32**0.5)
     assert weight.requires_grad

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import transformers
 
-from model.tokenizer.bpe import load_bpe_tokenizer
+from model.tokenizer.load import load_tokenizer
 from model.training.summarization.vocabulary import load_vocabulary
 from tests.summarization_training import make_pairs, make_vocabulary
 
@@ -27,7 +27,7 @@ def test_special_tokens_come_first_as_bart_has_them() -> None:
 
 def test_ids_and_texts_are_those_of_the_serving_tokenizer(tmp_path: Path) -> None:
     make_vocabulary().save(tmp_path)
-    tokenizer = load_bpe_tokenizer(tmp_path)
+    tokenizer = load_tokenizer(tmp_path)
     for text in TEXTS:
         assert tokenizer.encode(text) == encoded(text)
         assert tokenizer.decode(tokenizer.encode(text)) == text.removeprefix(" ")
@@ -37,7 +37,7 @@ def test_ids_and_texts_are_those_of_transformers(tmp_path: Path) -> None:
     vocabulary = make_vocabulary()
     vocabulary.save(tmp_path)
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
-    ours = load_bpe_tokenizer(tmp_path)
+    ours = load_tokenizer(tmp_path)
     for text in TEXTS[:-1]:  # there, a tag in a text is that tag
         ids = encoded(text)
         assert tokenizer(text)["input_ids"] == [0, *ids, 2]
@@ -60,7 +60,7 @@ def test_a_word_is_the_same_token_at_the_beginning_and_inside() -> None:
 
 def test_a_number_is_spelt_digit_by_digit(tmp_path: Path) -> None:
     make_vocabulary().save(tmp_path)
-    tokenizer = load_bpe_tokenizer(tmp_path)
+    tokenizer = load_tokenizer(tmp_path)
     pieces = [tokenizer.decode([i]) for i in encoded("tried on 57 trees, 1357")]
     assert [piece for piece in pieces if piece.strip().isdigit()] == list("571357")
 

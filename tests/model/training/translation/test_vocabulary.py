@@ -2,7 +2,8 @@ import json
 import string
 from pathlib import Path
 
-from model.tokenizer.sentencepiece import load_marian_tokenizer
+from model.tokenizer import layouts
+from model.tokenizer.load import load_tokenizer
 from model.training.translation.vocabulary import load_vocabulary
 from tests.translation_training import make_pairs, make_vocabulary
 
@@ -19,7 +20,7 @@ def test_ids_are_laid_out_as_marian_has_them() -> None:
 
 def test_ids_are_those_of_the_serving_tokenizer(tmp_path: Path) -> None:
     make_vocabulary().save(tmp_path)
-    tokenizer = load_marian_tokenizer(tmp_path)
+    tokenizer = load_tokenizer(tmp_path, layouts.MARIAN)
     assert make_vocabulary().encode(TEXTS) == [tokenizer.encode(text) for text in TEXTS]
 
 

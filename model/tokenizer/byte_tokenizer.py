@@ -1,0 +1,59 @@
+"""ByT5's tokenizer, which has no vocabulary: a text's tokens are its bytes."""
+
+import re
+from collections.abc import Sequence
+
+from model.tokenizer.token_texts import TokenTexts
+from model.tokenizer.vocabulary import TokenizerConfig, in_order
+
+_NUM_EXTRA_IDS = 125
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_REPLACEMENT = "\ufffd"
+
+
+class ByteTokenizer:
+    """Special tokens first, then the bytes, then `<extra_id_0>` and those after it.
+
+    Bytes that are no UTF-8 read as U+FFFD.
+    """
+
+    def __init__(self, config: TokenizerConfig) -> None:
+        first = [
+            config.special_token(role, default=name)
+            for role, name in (("pad", "<pad>"), ("eos", "</s>"), ("unk", "<unk>"))
+        ]
+        self._unk_id = first.index(first[-1])
+        self._offset = len(first)
+        count = config.settings.get("extra_ids") or _NUM_EXTRA_IDS
+        extra = [f"<extra_id_{number}>" for number in range(count)]
+        self._ids = {token: id_ for id_, token in enumerate(first)}
+        self._ids |= {token: self._offset + 256 + place for place, token in enumerate(extra)}
+        self._ids |= {token.text: token.token_id for token in config.added_tokens}
+        texts = {self._offset + byte: bytes([byte]) for byte in range(256)}
+        self._special_ids = frozenset(self._ids.values()) - {self._unk_id}
+        self._texts = TokenTexts(texts, silent_ids=self._special_ids)
+
+    @property
+    def vocab_size(self) -> int:
+        return max(*self._ids.values(), self._offset + 255) + 1
+
+    @property
+    def special_ids(self) -> frozenset[int]:
+        return self._special_ids
+
+    @property
+    def added_tokens(self) -> Sequence[str]:
+        return in_order(self._ids, self._special_ids)
+
+    def encode(self, text: str) -> list[int]:
+        data = _SURROGATES.sub(_REPLACEMENT, text).encode()  # which are no characters
+        return [self._offset + byte for byte in data]
+
+    def encode_target(self, text: str) -> list[int]:
+        return self.encode(text)
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        return self._texts.decode(token_ids)
+
+    def token_to_id(self, token: str) -> int | None:
+        return self._ids.get(token)
