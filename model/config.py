@@ -6,6 +6,8 @@ from typing import Literal
 
 from model.errors import ConfigError
 
+_LEAST_BUCKETS = 4  # a near and a far one for either direction
+
 
 class Activation(StrEnum):
     """The non-linearity of the feed-forward sublayer; values are the names checkpoints use."""
@@ -16,14 +18,14 @@ class Activation(StrEnum):
     SILU = "swish"
 
     @classmethod
-    def parse(cls, name: str) -> "Activation":
-        """The activation of that name, `silu` being another name of `swish`."""
+    def parse(cls, name: str, *, key: str = "activation_function") -> "Activation":
+        """The activation of that name, `silu` being another name of `swish`; `key` names it."""
         name = {"silu": "swish", "gelu_pytorch_tanh": "gelu_new"}.get(name, name)
         try:
             return cls(name)
         except ValueError:
             known = ", ".join(cls)
-            raise ConfigError(f"activation_function: {name!r} is not one of {known}") from None
+            raise ConfigError(f"{key}: {name!r} is not one of {known}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,15 @@ class RelativeBias:
     num_buckets: int = 32
     max_distance: int = 128
     per_layer: bool = False
+
+    def __post_init__(self) -> None:
+        if self.num_buckets < _LEAST_BUCKETS:
+            raise ConfigError(f"num_buckets: {self.num_buckets} is below {_LEAST_BUCKETS}")
+        num_exact = self.num_buckets // 2
+        if self.max_distance <= num_exact:
+            raise ConfigError(
+                f"max_distance: {self.max_distance} is not above {num_exact}, half of num_buckets"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +114,7 @@ class Stack:
             one for each query head.
         reaches: For each layer how far its self-attention sees, in tokens to either side; None
             sees everything. Empty: all layers do.
+        attention_scale: Of its scores; None is that of the `TransformerConfig`.
     """
 
     num_layers: int
@@ -112,6 +124,7 @@ class Stack:
     d_head: int | None = None
     num_kv_heads: int | None = None
     reaches: tuple[int | None, ...] = ()
+    attention_scale: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +163,7 @@ class TransformerConfig:
     activation: Activation
     gated_ffn: bool = False  # the non-linearity multiplies a second product
     biases: bool = True  # of attention and feed-forward
+    ffn_biases: bool | None = None  # None: as `biases`
     embedding_norm: bool = False  # a norm after the embeddings, before the first layer
     final_norm: bool = False  # a norm after the last layer, for pre-norm stacks
     scaled_embeddings: bool = False  # embeddings are multiplied by the root of the width
@@ -210,11 +224,12 @@ class TransformerConfig:
     def heads(self, stack: Stack) -> Heads:
         """How the attention of a stack splits its width."""
         size = stack.d_head or self.width(stack) // stack.num_heads
+        scales = (stack.attention_scale, self.attention_scale, size**-0.5)
         return Heads(
             num=stack.num_heads,
             num_kv=stack.num_kv_heads or stack.num_heads,
             size=size,
-            scale=size**-0.5 if self.attention_scale is None else self.attention_scale,
+            scale=next(scale for scale in scales if scale is not None),
             softcap=self.attention_softcap,
             bias=self.biases,
         )
@@ -228,6 +243,10 @@ class TransformerConfig:
         if stack.d_head is None and width % stack.num_heads:
             raise ConfigError(
                 f"{side}: d_model {width} is not divisible by {stack.num_heads} heads"
+            )
+        if isinstance(self.positions, Rotary) and self.heads(stack).size % 2:
+            raise ConfigError(
+                f"{side}: heads of {self.heads(stack).size} have no pairs of dimensions to rotate"
             )
         if stack.num_heads % (stack.num_kv_heads or 1):
             raise ConfigError(

@@ -1,12 +1,18 @@
 """What a checkpoint itself says of generation: its special tokens, and its defaults."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from langcodes import Language
 
 from model.engine.config import TokenRules
 from model.errors import CheckpointError
 from model.families.family import HfConfig
 from model.json_file import read_json_object
+from model.tokenizer.prompt import Task, Translation
+
+_PROMPT_KEYS = ("src_lang", "tgt_lang", "legacy_behaviour", "add_bos_token", "add_eos_token")
 
 
 def read_generation_config(folder: Path, hf_config: HfConfig) -> HfConfig:
@@ -19,11 +25,66 @@ def read_generation_config(folder: Path, hf_config: HfConfig) -> HfConfig:
     if not path.is_file():
         return hf_config
     needed = {key: hf_config.get(key) for key in ("decoder_start_token_id", "eos_token_id")}
-    return {**needed, **without_nulls(read_json_object(path))}
+    return {**needed, **_without_nulls(read_json_object(path))}
 
 
-def without_nulls(hf_config: HfConfig) -> HfConfig:
-    """The keys that have a value; checkpoints write null for many that have none."""
+def complete_config(hf_config: HfConfig, generation: HfConfig) -> HfConfig:
+    """config.json, completed by generation_config.json.
+
+    What the decoder begins with is the generation config's where both files name it, and the start
+    of sentence where neither does: as in `generate`.
+    """
+    starts = [generation.get(key) for key in ("decoder_start_token_id", "bos_token_id")]
+    starts.append(hf_config.get("bos_token_id"))
+    start = next((token_id for token_id in starts if token_id is not None), None)
+    return {**generation, **_without_nulls(hf_config), "decoder_start_token_id": start}
+
+
+def tokenizer_settings(folder: Path) -> HfConfig:
+    """What tokenizer_config.json says of the tokens around a text.
+
+    `src_lang` and `tgt_lang` are there where the checkpoint was made for one pair of languages.
+    """
+    path = folder / "tokenizer_config.json"
+    settings = read_json_object(path) if path.is_file() else {}
+    return {key: settings[key] for key in _PROMPT_KEYS if settings.get(key) is not None}
+
+
+def task_params(hf_config: HfConfig, task: Task) -> HfConfig:
+    """What config.json says of one task: T5's prefixes and generation defaults.
+
+    `transformers` once applied `task_specific_params` in its pipelines, which are gone.
+    """
+    name = "summarization"
+    if isinstance(task, Translation):
+        name = f"translation_{task.source_lang}_to_{task.target_lang}"
+    tasks = hf_config.get("task_specific_params")
+    params = tasks.get(name) if isinstance(tasks, dict) else None
+    return params if isinstance(params, dict) else {}
+
+
+def task_prefix(hf_config: HfConfig, task: Task, *, general: Mapping[str, str]) -> str:
+    """The text in front of a source that tells a checkpoint the task.
+
+    Args:
+        hf_config: config.json; one without `task_specific_params` knows no prefix.
+        task: What is to be done.
+        general: The prefixes of the family, for pairs of languages that the file does not list.
+    """
+    prefix = task_params(hf_config, task).get("prefix")
+    if isinstance(prefix, str):
+        return prefix
+    if not hf_config.get("task_specific_params"):
+        return ""
+    if not isinstance(task, Translation):
+        return general.get("summarization", "")
+    prefix = general.get("translation", "")
+    for slot, code in (("{source}", task.source_lang), ("{target}", task.target_lang)):
+        prefix = prefix.replace(slot, Language.get(code or "und").display_name("en"))
+    return prefix
+
+
+def _without_nulls(hf_config: HfConfig) -> HfConfig:
     return {key: value for key, value in hf_config.items() if value is not None}
 
 

@@ -7,30 +7,35 @@ from typing import Any
 import torch
 
 from model.config import TransformerConfig
-from model.devices import TORCH_DTYPES, DtypeName, resolve_device, resolve_dtype
+from model.devices import (
+    DtypeName,
+    activation_dtype,
+    choose_packing,
+    resolve_device,
+    resolve_dtype,
+)
 from model.engine.config import TokenRules
 from model.errors import CheckpointError
-from model.families.family import Family, HfConfig, required_int
+from model.families.family import Family, HfConfig
+from model.families.prompting import Prompter
 from model.families.registry import family_of
 from model.generation_config import (
+    complete_config,
     generation_defaults,
     read_generation_config,
+    task_params,
+    task_prefix,
     token_rules,
-    without_nulls,
+    tokenizer_settings,
 )
 from model.json_file import read_json_object
+from model.tokenizer.languages import LanguageTags
 from model.tokenizer.prompt import Prompt, Task
 from model.tokenizer.tokenizer import Tokenizer
-from model.transformer.packed import (
-    Int8Linear,
-    PackedLinear,
-    WideInt8Linear,
-    pack_linears,
-    replace_linears,
-)
 from model.transformer.seq2seq import Seq2SeqTransformer
 from model.weights.checkpoint import Checkpoint
 from model.weights.loading import load_network
+from model.weights.weight_map import WeightMap
 
 BUNDLED = Path(__file__).parent / "bundled"
 
@@ -48,14 +53,51 @@ class LoadedModel:
     config: TransformerConfig
     network: Seq2SeqTransformer
     tokenizer: Tokenizer
+    prompter: Prompter
     rules: TokenRules
     generation: dict[str, Any]
     dtype: DtypeName  # of the weights, never auto
     device: torch.device
 
-    def prompt(self, text: str, task: Task) -> Prompt:
-        """What the engine reads of a text; raises UnsupportedTaskError."""
-        return self.family.prompt(self.tokenizer, self.hf_config, text, task)
+    def prompt(self, text: str, task: Task, *, prefix: str | None = None) -> Prompt:
+        """What the engine reads of a text.
+
+        Args:
+            text: The source.
+            task: What to make of it.
+            prefix: Text in front of the source that tells the network the task; None is what the
+                checkpoint itself says of the task, if anything.
+
+        Raises:
+            UnsupportedTaskError: The vocabulary has no tag for a language, or for the style.
+        """
+        if prefix is None:
+            prefix = task_prefix(self.hf_config, task, general=self.family.prefixes)
+        return self.prompter.prompt(text, task, prefix=prefix)
+
+    def generation_for(self, task: Task) -> dict[str, Any]:
+        """`generation`, and what the checkpoint says of this task in particular."""
+        return self.generation | generation_defaults(task_params(self.hf_config, task))
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Codes of the languages that the vocabulary has tags for; empty where it has none."""
+        return self.prompter.languages.codes
+
+    @property
+    def weights_bytes(self) -> int:
+        """Memory that the weights take, each counted once."""
+        modules = self.network.modules()
+        tensors = (
+            value
+            for m in modules
+            for value in (
+                *vars(m).values(),
+                *m.parameters(recurse=False),
+                *m.buffers(recurse=False),
+            )
+        )
+        return sum({id(t): t.nbytes for t in tensors if isinstance(t, torch.Tensor)}.values())
 
     @property
     def cache_dtype(self) -> torch.dtype:
@@ -64,20 +106,30 @@ class LoadedModel:
         A CPU attends in float32: with one query per row, its bfloat16 kernels took up to five times
         as long as its float32 ones, and the tables are small beside the weights.
         """
-        return torch.float32 if self.device.type == "cpu" else TORCH_DTYPES[self.dtype]
+        return torch.float32 if self.device.type == "cpu" else self.network.dtype
 
 
-def load_model(path: Path, *, dtype: DtypeName = "auto", device: str = "auto") -> LoadedModel:
+def load_model(
+    path: Path,
+    *,
+    dtype: DtypeName = "auto",
+    device: str = "auto",
+    max_positions: int | None = None,
+) -> LoadedModel:
     """Loads a checkpoint in Hugging Face's format from a folder.
 
     Args:
         path: Holds config.json, safetensors and tokenizer files.
         dtype: Of the weights; auto is bfloat16 where the device computes in it, else float32. int8
-            is for CPUs: the fastest there, at about one percent of noise in every product.
+            is the smallest, and the fastest on CPUs that multiply bytes, at about one percent of
+            noise in every product.
         device: `cpu`, `cuda`, `cuda:1`; auto is a GPU if there is one.
+        max_positions: The longest sequence, in tokens; None is what the checkpoint was trained for.
 
     Raises:
         CheckpointError: The folder lacks something, or holds something unfit; says what.
+        ConfigError: `max_positions` is above what the checkpoint has vectors for, or there is no
+            such dtype or device here.
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -86,36 +138,50 @@ def load_model(path: Path, *, dtype: DtypeName = "auto", device: str = "auto") -
     generation = read_generation_config(folder, hf_config)
     family = family_of(hf_config)
     config = family.architecture(hf_config)
+    if max_positions is not None:
+        config = config.with_max_positions(max_positions)
     torch_device = resolve_device(device)
-    dtype = resolve_dtype(dtype, torch_device)
-    network = load_network(
-        config,
-        Checkpoint(folder),
-        family.weights(config),
-        dtype=TORCH_DTYPES[dtype],
-        device=torch_device,
-    )
-    if dtype == "int8":
-        replace_linears(network, Int8Linear, make_output=WideInt8Linear)
-    elif dtype == "bfloat16" and torch_device.type == "cpu" and PackedLinear.is_available():
-        pack_linears(network)
+    dtype = resolve_dtype(dtype, torch_device, overflows_float16=config.overflows_float16)
     tokenizer = family.load_tokenizer(folder)
     _check_vocabulary(tokenizer, config)
+    full_config = {**tokenizer_settings(folder), **complete_config(hf_config, generation)}
+    weights = family.weights(config)
+    network = _build_network(folder, config, weights, dtype=dtype, device=torch_device)
     return LoadedModel(
         family=family,
-        hf_config={
-            **generation,
-            **without_nulls(hf_config),
-            # `generate`, too, goes by generation_config.json where both files have it.
-            "decoder_start_token_id": required_int(generation, "decoder_start_token_id"),
-        },
-        config=config,
+        hf_config=full_config,
+        config=network.config,
         network=network,
         tokenizer=tokenizer,
+        prompter=Prompter(
+            layout=family.layout(full_config),
+            tokenizer=tokenizer,
+            languages=LanguageTags(tokenizer.added_tokens, pattern=family.language_tag),
+            hf_config=full_config,
+        ),
         rules=token_rules(generation, vocab_size=config.target_vocab_size),
         generation=generation_defaults(generation),
         dtype=dtype,
         device=torch_device,
+    )
+
+
+def _build_network(
+    folder: Path,
+    config: TransformerConfig,
+    weights: WeightMap,
+    *,
+    dtype: DtypeName,
+    device: torch.device,
+) -> Seq2SeqTransformer:
+    activations = activation_dtype(dtype, device, overflows_float16=config.overflows_float16)
+    return load_network(
+        config,
+        Checkpoint(folder),
+        weights,
+        dtype=activations,
+        device=device,
+        packing=choose_packing(dtype, device, activations=activations),
     )
 
 

@@ -9,8 +9,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model.families.family import Family
+from model.families.family import Family, HfConfig
+from model.families.prompting import Prompter
 from model.families.registry import family_of
+from model.tokenizer.languages import LanguageTags
+from model.tokenizer.tokenizer import Tokenizer
 from model.transformer.seq2seq import Seq2SeqTransformer
 from model.weights.checkpoint import SINGLE_FILE
 
@@ -59,6 +62,66 @@ def bart_config(**changes: Any) -> Json:
     }
 
 
+def mbart_config(**changes: Any) -> Json:
+    """config.json of an mBART-50 model; with another start it would be an mBART-25."""
+    return {**bart_config(forced_bos_token_id=None), "model_type": "mbart", **changes}
+
+
+def pegasus_config(**changes: Any) -> Json:
+    """config.json of a PEGASUS model."""
+    return {
+        **_SHAPE,
+        "model_type": "pegasus",
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "decoder_start_token_id": 0,
+        "forced_eos_token_id": 1,
+        **changes,
+    }
+
+
+def m2m100_config(**changes: Any) -> Json:
+    """config.json of an M2M100 or NLLB-200 model."""
+    return {
+        **_SHAPE,
+        "model_type": "m2m_100",
+        "activation_function": "relu",
+        "scale_embedding": True,
+        "bos_token_id": 0,
+        "pad_token_id": 1,
+        "eos_token_id": 2,
+        "decoder_start_token_id": 2,
+        **changes,
+    }
+
+
+def t5_config(**changes: Any) -> Json:
+    """config.json of a T5, as the first checkpoints have it: with the keys that it needs."""
+    return {
+        "model_type": "t5",
+        "vocab_size": 30,
+        "d_model": 16,
+        "d_kv": 5,
+        "d_ff": 20,
+        "num_layers": 3,
+        "num_heads": 2,
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "decoder_start_token_id": 0,
+        **changes,
+    }
+
+
+def make_prompter(family: Family, tokenizer: Tokenizer, hf_config: HfConfig) -> Prompter:
+    """As `load_model` makes it."""
+    return Prompter(
+        layout=family.layout(hf_config),
+        tokenizer=tokenizer,
+        languages=LanguageTags(tokenizer.added_tokens, pattern=family.language_tag),
+        hf_config=hf_config,
+    )
+
+
 def fresh_network(hf_config: Json, *, seed: int = 0) -> Seq2SeqTransformer:
     """The network that a config.json describes, at random."""
     torch.manual_seed(seed)
@@ -76,7 +139,8 @@ def tensors_of(network: Seq2SeqTransformer, family: Family) -> dict[str, Tensor]
         sources = weights.sources(name, available=())
         parts = parameter.detach().clone().chunk(len(sources))
         tensors.update(zip(sources, parts, strict=True))
-    tensors["final_logits_bias"] = tensors["final_logits_bias"][None]
+    if "final_logits_bias" in tensors:
+        tensors["final_logits_bias"] = tensors["final_logits_bias"][None]
     return {name: tensor.contiguous() for name, tensor in tensors.items()}
 
 

@@ -49,12 +49,14 @@ def check_request(
     num_tokens = len(prompt.encoder_ids)
     if num_tokens > limits.max_source_tokens:
         raise InputTooLongError(num_tokens=num_tokens, limit_tokens=limits.max_source_tokens)
+    forced = () if prompt.forced_bos_id is None else (prompt.forced_bos_id,)
     for field, ids, vocab_size in (
         ("encoder_ids", prompt.encoder_ids, config.vocab_size),
+        ("forced_bos_id", forced, config.target_vocab_size),
         ("decoder_prefix_ids", prompt.decoder_prefix_ids, config.target_vocab_size),
         ("target_prefix_ids", params.target_prefix_ids, config.target_vocab_size),
     ):
-        if not ids and field != "target_prefix_ids":
+        if not ids and field in ("encoder_ids", "decoder_prefix_ids"):
             raise InvalidParamsError(field, "is empty; at least 1 token is needed")
         unknown = _first_unknown(ids, vocab_size)
         if unknown is not None:

@@ -48,9 +48,7 @@ class Engine:
         self._network_config = network.config
         self._rules = rules
         self._clock = clock
-        self._runner = ModelRunner(
-            network, config, cache_dtype=cache_dtype or network.embedding.weight.dtype
-        )
+        self._runner = ModelRunner(network, config, cache_dtype=cache_dtype or network.dtype)
         self._scheduler = Scheduler(config, num_rows=self._runner.num_rows)
         self._chooser = Chooser(rules, network)
         self._requests: dict[str, Request] = {}
@@ -155,15 +153,18 @@ class Engine:
             raise RuntimeError("a finished request still has random numbers")
 
     def _make_search(self, prompt: Prompt, params: GenerationParams) -> Search:
-        hidden = prompt.decoder_prefix_ids
-        if params.target_prefix_ids and len(hidden) == 1 and self._rules.forced_bos_id is not None:
-            hidden = (*hidden, self._rules.forced_bos_id)
+        hidden, forced = prompt.decoder_prefix_ids, prompt.forced_bos_id
+        if forced is None:
+            forced = self._rules.forced_bos_id
+        if params.target_prefix_ids and len(hidden) == 1 and forced is not None:
+            hidden = (*hidden, forced)
         frame = Frame(
             prefix_ids=(*hidden, *params.target_prefix_ids),
             num_hidden=len(hidden),
             max_new_tokens=params.max_new_tokens,
             eos_ids=self._rules.eos_ids,
             forces_end=self._rules.forced_eos_id is not None,
+            forced_bos_id=forced,
         )
         if params.num_beams == 1:
             return IndependentSearch(frame, num_hypotheses=params.num_rows)

@@ -89,6 +89,4 @@ def forced_token(search: Search, rules: TokenRules) -> int | None:
     num_generated = frame.num_generated(sequence)
     if rules.forced_eos_id is not None and num_generated == frame.max_new_tokens - 1:
         return rules.forced_eos_id
-    if rules.forced_bos_id is not None and len(sequence) == 1:
-        return rules.forced_bos_id
-    return None
+    return frame.forced_bos_id if len(sequence) == 1 else None

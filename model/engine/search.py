@@ -55,6 +55,7 @@ class Frame:
         max_new_tokens: Generated tokens at most.
         eos_ids: Any of them ends an output.
         forces_end: The last allowed token is an end of sentence that nobody chose.
+        forced_bos_id: The first generated token, if nobody is to choose it.
     """
 
     prefix_ids: tuple[int, ...]
@@ -62,6 +63,7 @@ class Frame:
     max_new_tokens: int
     eos_ids: frozenset[int]
     forces_end: bool = False
+    forced_bos_id: int | None = None
 
     def num_generated(self, sequence: Sequence[int]) -> int:
         return len(sequence) - len(self.prefix_ids)

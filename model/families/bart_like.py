@@ -30,10 +30,13 @@ _STACK: Mapping[str, Names] = {
     "final_norm": ("layer_norm",),
 }
 # Sinusoids, which are computed here, and a version number that fairseq left.
-_IGNORED: Names = (r"model\.(encoder|decoder)\.(embed_positions\.weight|version)",)
+_IGNORED: Names = (r"(model\.)?(encoder|decoder)\.(embed_positions\.weights?|version)",)
+_PREFIX = "model."
 
 
-def architecture(hf: HfConfig, **differences: Any) -> TransformerConfig:
+def architecture(
+    hf: HfConfig, *, output_bias: bool = True, **differences: Any
+) -> TransformerConfig:
     """The network that config.json describes, plus what only the family's name says."""
     d_model = required_int(hf, "d_model")
     tied = hf.get("tie_word_embeddings", True)
@@ -48,14 +51,21 @@ def architecture(hf: HfConfig, **differences: Any) -> TransformerConfig:
         shared_embeddings=tied and hf.get("share_encoder_decoder_embeddings", True),
         decoder_vocab_size=hf.get("decoder_vocab_size"),
         tied_output=tied,
-        output_bias=True,
+        output_bias=output_bias,
         dropout=hf.get("dropout", 0.0),
         **differences,
     )
 
 
-def weights(config: TransformerConfig) -> WeightMap:
-    """Names as in `model.safetensors`; a tied table may be saved under any of its names."""
+def weights(config: TransformerConfig, *, has_trained_bias: bool = False) -> WeightMap:
+    """Names as in `model.safetensors`; a tied table may be saved under any of its names.
+
+    BART's own first checkpoints are of the stacks alone, without an output.
+
+    Args:
+        config: Which tables there are.
+        has_trained_bias: Whether the output's bias is more than zeros.
+    """
     encoder, decoder = "model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"
     shared, output = "model.shared.weight", "lm_head.weight"
     tables: dict[str, Names] = {
@@ -65,7 +75,8 @@ def weights(config: TransformerConfig) -> WeightMap:
     tied: tuple[Names, ...] = ()
     ignored: Names = _IGNORED
     if config.shared_embeddings:
-        tied = ((shared, encoder, decoder, output),)
+        names = (shared, encoder, decoder, output)
+        tied = ((*names, *(name.removeprefix(_PREFIX) for name in names[:-1])),)
         tables["embedding.weight"] = tied[0]
     elif config.tied_output:
         tied = ((decoder, output),)
@@ -77,7 +88,14 @@ def weights(config: TransformerConfig) -> WeightMap:
             "decoder_embedding.weight": (decoder, shared),
         }
     rules = _stack_rules("encoder", _LAYER) | _stack_rules("decoder", {**_LAYER, **_CROSS})
-    return WeightMap(rules, tables, tied=tied, ignored=ignored)
+    return WeightMap(
+        rules,
+        tables,
+        tied=tied,
+        ignored=ignored,
+        prefix=_PREFIX,
+        can_lack_output_bias=config.output_bias and not has_trained_bias,
+    )
 
 
 def _stack(hf: HfConfig, side: Literal["encoder", "decoder"]) -> Stack:
@@ -96,6 +114,6 @@ def _stack_rules(
         for ours, theirs in layer.items()
     }
     return {
-        f"{side}.{ours}": tuple(f"model.{side}.{name}" for name in theirs)
+        f"{side}.{ours}": tuple(f"{_PREFIX}{side}.{name}" for name in theirs)
         for ours, theirs in {**_STACK, **in_layers}.items()
     }

@@ -1,13 +1,13 @@
-"""The record that tells one family of checkpoints from another."""
+"""What a family of checkpoints is: a record of data, and of functions over config.json."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from model.config import TransformerConfig
 from model.errors import CheckpointError
-from model.tokenizer.prompt import Prompt, Task
+from model.families.layout import Layout
 from model.tokenizer.tokenizer import Tokenizer
 from model.weights.weight_map import WeightMap
 
@@ -24,8 +24,12 @@ class Family:
         architecture: config.json to our description of the network.
         weights: Where each parameter lies in its checkpoints.
         load_tokenizer: From the folder of a checkpoint.
-        prompt: Text and task to token ids; raises UnsupportedTaskError for a language that the
-            vocabulary has no tag for.
+        layout: Which tokens stand around a text.
+        language_tag: How its vocabularies write a language, a regular expression whose one group
+            is the code; None where they name none.
+        prefixes: What tells it the task, by task: text in front of the source, where `{source}`
+            and `{target}` stand for the languages' English names. Only for checkpoints that
+            declare `task_specific_params`: others were not trained with any.
     """
 
     name: str
@@ -33,7 +37,9 @@ class Family:
     architecture: Callable[[HfConfig], TransformerConfig]
     weights: Callable[[TransformerConfig], WeightMap]
     load_tokenizer: Callable[[Path], Tokenizer]
-    prompt: Callable[[Tokenizer, HfConfig, str, Task], Prompt]
+    layout: Callable[[HfConfig], Layout]
+    language_tag: str | None = None
+    prefixes: Mapping[str, str] = field(default_factory=dict)
 
 
 def required_int(hf: HfConfig, key: str) -> int:

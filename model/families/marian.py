@@ -1,12 +1,13 @@
 """Marian: the original post-norm transformer, as OPUS-MT trains it for hundreds of languages."""
 
+from functools import partial
+
 from model.config import Norm, Sinusoidal, TransformerConfig
-from model.errors import UnsupportedTaskError
 from model.families import bart_like
-from model.families.family import Family, HfConfig, required_int
-from model.tokenizer.prompt import Prompt, Task, Translation
-from model.tokenizer.sentencepiece import load_marian_tokenizer
-from model.tokenizer.tokenizer import Tokenizer
+from model.families.family import Family, HfConfig
+from model.families.layout import Layout, Slot
+from model.tokenizer import layouts
+from model.tokenizer.load import load_tokenizer
 
 
 def architecture(hf: HfConfig) -> TransformerConfig:
@@ -14,28 +15,17 @@ def architecture(hf: HfConfig) -> TransformerConfig:
     return bart_like.architecture(hf, norm=Norm(placement="post"), positions=Sinusoidal())
 
 
-def prompt(tokenizer: Tokenizer, hf: HfConfig, text: str, task: Task) -> Prompt:
-    """`>>de<< text </s>`; without the tag where the vocabulary has none."""
-    if not isinstance(task, Translation):
-        raise UnsupportedTaskError("a Marian model translates; it does not summarize")
-    tag = tokenizer.token_to_id(f">>{task.target_lang}<<")
-    languages = getattr(tokenizer, "target_languages", ())
-    if tag is None and languages:
-        raise UnsupportedTaskError(
-            f"target_lang: {task.target_lang!r} is not one of {', '.join(languages)}"
-        )
-    tags = [] if tag is None else [tag]
-    return Prompt(
-        encoder_ids=(*tags, *tokenizer.encode(text), required_int(hf, "eos_token_id")),
-        decoder_prefix_ids=(required_int(hf, "decoder_start_token_id"),),
-    )
+def layout(_hf: HfConfig) -> Layout:
+    """`>>de<< text </s>`; no tag in a checkpoint for one pair of languages."""
+    return Layout(encoder=(Slot.TARGET_LANG, Slot.TEXT, Slot.EOS))
 
 
 MARIAN = Family(
     name="Marian",
     model_types=("marian",),
     architecture=architecture,
-    weights=bart_like.weights,
-    load_tokenizer=load_marian_tokenizer,
-    prompt=prompt,
+    weights=partial(bart_like.weights, has_trained_bias=True),
+    load_tokenizer=partial(load_tokenizer, layouts=layouts.MARIAN),
+    layout=layout,
+    language_tag=r">>(.+)<<",
 )

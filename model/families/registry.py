@@ -3,9 +3,28 @@
 from model.errors import UnsupportedModelError
 from model.families.bart import BART
 from model.families.family import Family, HfConfig
+from model.families.m2m100 import M2M100
 from model.families.marian import MARIAN
+from model.families.mbart import MBART
+from model.families.mt5 import MT5
+from model.families.pegasus import PEGASUS
+from model.families.plbart import PLBART
+from model.families.t5 import T5
+from model.families.t5gemma import T5GEMMA
+from model.families.umt5 import UMT5
 
-FAMILIES: tuple[Family, ...] = (MARIAN, BART)
+FAMILIES: tuple[Family, ...] = (
+    MARIAN,
+    BART,
+    MBART,
+    PEGASUS,
+    M2M100,
+    T5,
+    MT5,
+    UMT5,
+    T5GEMMA,
+    PLBART,
+)
 
 
 def family_of(hf: HfConfig) -> Family:

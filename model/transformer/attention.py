@@ -292,6 +292,9 @@ def padding_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
 def reach_bias(distance: Tensor, reach: int, *, dtype: torch.dtype) -> Tensor:
     """Hides what is farther away than a sliding window reaches.
 
+    Not by -inf but by a number so low that it has the same effect: where padding is hidden, too, a
+    padded position may have nothing but padding within reach, and a row must not be hidden whole.
+
     Args:
         distance: (batch or 1, queries, keys) int64, the key's position minus the query's.
         reach: the farthest that is seen, in tokens to either side.
@@ -301,7 +304,8 @@ def reach_bias(distance: Tensor, reach: int, *, dtype: torch.dtype) -> Tensor:
         (batch or 1, 1, queries, keys).
     """
     bias = torch.zeros(distance.shape, dtype=dtype, device=distance.device)
-    return bias.masked_fill_(distance.abs() > reach, HIDDEN)[:, None]
+    # Half of the lowest number: a score can be added to it and the sum is still one.
+    return bias.masked_fill_(distance.abs() > reach, torch.finfo(dtype).min / 2)[:, None]
 
 
 def causal_bias(length: int, *, dtype: torch.dtype, device: torch.device) -> Tensor:

@@ -137,7 +137,8 @@ def rotation(positions: Tensor, kind: Rotary, *, d_head: int) -> Rotation:
         kind: How slowly the slowest pair turns.
         d_head: The width of a head; dimension i is paired with i + d_head/2.
     """
-    rates = kind.base ** -(torch.arange(0, d_head, 2, device=positions.device).float() / d_head)
+    exponents = torch.arange(0, d_head, 2, device=positions.device).float() / d_head
+    rates = 1.0 / kind.base**exponents  # as those who trained computed them, rounding included
     angles = (positions[..., None].float() * rates)[:, None].repeat(1, 1, 1, 2)
     return angles.cos(), angles.sin()
 

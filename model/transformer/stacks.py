@@ -39,7 +39,8 @@ class Layer(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.self_attention = SelfAttention(width, config.heads(stack))
         self.self_attention_norm = make_sublayer_norm(config.norm, width)
-        self.ffn = make_ffn(width, stack.d_ff, config.activation, bias=config.biases)
+        ffn_bias = config.biases if config.ffn_biases is None else config.ffn_biases
+        self.ffn = make_ffn(width, stack.d_ff, config.activation, bias=ffn_bias)
         self.ffn_norm = make_sublayer_norm(config.norm, width)
 
 
@@ -167,23 +168,18 @@ class EncoderDecoderStack(nn.Module):
             For each layer None, or broadcastable to (batch, heads, queries, num_keys).
         """
         tables = list(self.relative_biases)
-        if not tables and not any(self.reaches):
+        narrow = {reach for reach in self.reaches if reach is not None and reach < num_keys - 1}
+        if not tables and not narrow:
             return [bias] * len(self.reaches)
         keys = torch.arange(num_keys, device=positions.device)
         distance = keys - positions[:, :, None]
-        by_distance: list[Tensor | None] = [bias]
-        if tables:
-            by_distance = [_sum(bias, table(distance)) for table in tables]
+        by_distance = [_sum(bias, table(distance)) for table in tables] or [bias]
         if len(by_distance) == 1:
             by_distance *= len(self.reaches)
         dtype = torch.float32 if bias is None else bias.dtype
-        windows = {
-            reach: reach_bias(distance, reach, dtype=dtype)
-            for reach in set(self.reaches)
-            if reach is not None
-        }
+        windows = {reach: reach_bias(distance, reach, dtype=dtype) for reach in narrow}
         return [
-            layer_bias if reach is None else _sum(layer_bias, windows[reach])
+            _sum(layer_bias, None if reach is None else windows.get(reach))
             for layer_bias, reach in zip(by_distance, self.reaches, strict=True)
         ]
 
@@ -243,5 +239,7 @@ class Decoder(EncoderDecoderStack):
         return self.final_norm(x) * self.output_scale
 
 
-def _sum(a: Tensor | None, b: Tensor) -> Tensor:
-    return b if a is None else a + b
+def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    if a is None or b is None:
+        return a if b is None else b
+    return a + b

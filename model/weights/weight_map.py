@@ -21,12 +21,19 @@ class WeightMap:
         tied: Names of one table that config.json says is shared; where a checkpoint holds it under
             several of them, all must be equal.
         ignored: Checkpoint names (regular expressions) that are known and not needed.
+        own_output: The name of an output projection that counts where its numbers are others than
+            those of the embedding; None where config.json says whether there is one.
+        prefix: What all names in `rules` begin with, but in a checkpoint of the two stacks alone.
+        can_lack_output_bias: Whether a checkpoint without one has none, and is not broken.
     """
 
     rules: Mapping[str, tuple[str, ...]]
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tied: tuple[tuple[str, ...], ...] = ()
     ignored: tuple[str, ...] = ()
+    own_output: str | None = None
+    prefix: str = ""
+    can_lack_output_bias: bool = False
 
     def sources(self, parameter: str, available: Collection[str]) -> tuple[str, ...]:
         """The checkpoint names whose tensors, concatenated, are this parameter.
@@ -44,14 +51,21 @@ class WeightMap:
         module, _, kind = parameter.rpartition(".")
         layer = re.search(r"\d+", module)
         if layer is None:
-            return tuple(f"{name}.{kind}" for name in self.rules[module])
-        names = self.rules[module.replace(layer[0], "{}", 1)]
-        return tuple(f"{name.format(layer[0])}.{kind}" for name in names)
+            names = self.rules[module]
+        else:
+            rule = self.rules[module.replace(layer[0], "{}", 1)]
+            names = tuple(name.format(layer[0]) for name in rule)
+        return tuple(self._as_saved(f"{name}.{kind}", available) for name in names)
 
     def unused(self, available: Iterable[str], used: Iterable[str]) -> list[str]:
         """Checkpoint names that nothing of ours asked for, but copies and ignored ones."""
-        unasked = set(available).difference(used, *self.tied)
+        copies = {name for names in self.tied for name in names} | {self.own_output}
+        unasked = set(available).difference(used, copies)
         return sorted(name for name in unasked if not self._is_ignored(name))
+
+    def _as_saved(self, name: str, available: Collection[str]) -> str:
+        bare = name.removeprefix(self.prefix)
+        return bare if bare in available else name
 
     def _is_ignored(self, name: str) -> bool:
         return any(re.fullmatch(pattern, name) for pattern in self.ignored)

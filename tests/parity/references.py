@@ -1,83 +1,115 @@
 """Tiny random models of `transformers`, saved as checkpoints: what ours are compared with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import (
-    BartConfig,
-    BartForConditionalGeneration,
-    MarianConfig,
-    MarianMTModel,
-)
+from transformers import PreTrainedModel
 from transformers.utils import logging
+
+from model.engine.config import TokenRules
+from model.families.family import HfConfig
+from model.families.registry import family_of
+from model.generation_config import (
+    complete_config,
+    generation_defaults,
+    read_generation_config,
+    token_rules,
+)
+from model.json_file import read_json_object
+from model.transformer.seq2seq import Seq2SeqTransformer
+from model.weights.checkpoint import Checkpoint
+from model.weights.loading import load_network
 
 logging.disable_progress_bar()  # of saving and loading: there is one for each tiny model
 
-Reference = MarianMTModel | BartForConditionalGeneration
-
-_SHAPE: Mapping[str, Any] = {
-    "vocab_size": 50,
-    "d_model": 24,
-    "encoder_layers": 1,
-    "decoder_layers": 2,
-    "encoder_attention_heads": 4,
-    "decoder_attention_heads": 3,
-    "encoder_ffn_dim": 32,
-    "decoder_ffn_dim": 40,
-    "max_position_embeddings": 64,
-}
+Changes = Mapping[str, Any]
 
 
-def make_marian(*, seed: int = 0, **changes: Any) -> MarianMTModel:
-    """As OPUS-MT has them: no start of sentence, padding last and also the decoder's start."""
-    torch.manual_seed(seed)
-    start = changes.get("vocab_size", _SHAPE["vocab_size"]) - 1
-    ids = {"eos_token_id": 0, "pad_token_id": start, "decoder_start_token_id": start}
-    model = MarianMTModel(MarianConfig(**{**_SHAPE, **ids, **changes}))
-    model.eval()
-    return model
+@dataclass(frozen=True, kw_only=True)
+class Generating:
+    """One model whose generated tokens are compared.
 
-
-def make_bart(*, seed: int = 0, **changes: Any) -> BartForConditionalGeneration:
-    """As Facebook's have them: `<s>`, `<pad>`, `</s>` first, `</s>` also the decoder's start."""
-    torch.manual_seed(seed)
-    model = BartForConditionalGeneration(BartConfig(**{**_SHAPE, **changes}))
-    model.eval()
-    return model
-
-
-@torch.no_grad()
-def randomize(model: Reference, *, eos_bias: float = 0.0) -> None:
-    """Random numbers everywhere, such that outputs vary; `eos_bias` makes some of them end.
-
-    As built, biases are all 0 and norms do nothing: an exchanged bias, or a norm in the wrong
-    place, would not be seen. And a random network says one token over and over if some row of the
-    output table is longer than all others, or if what it adds to a token's vector is much shorter.
+    Attributes:
+        seed: For `ReferenceFamily.make`; such that outputs vary, see
+            `test_the_outputs_compared_are_worth_comparing`.
+        eos_bias: For `ReferenceFamily.make`.
+        changes: Of config.json.
+        generation: Of generation_config.json.
+        forced_ids: First tokens that prompts force, in turn; as multilingual checkpoints are told
+            the target language.
+        is_exemplary: Compared with every setting of a search, not just with a few: a search does
+            not know the family.
     """
-    for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue  # sinusoids
-        parameter.normal_(std=0.4)
-        if name.endswith("bias"):
-            parameter.mul_(0.2)
-        elif "norm" in name:
-            parameter.mul_(0.2).add_(1.0)
-        elif name.endswith(("fc2.weight", "embed_positions.weight")):
-            parameter.mul_(3.0)
-        elif name.endswith(("shared.weight", "embed_tokens.weight", "lm_head.weight")):
-            parameter.mul_(2.0 / parameter.norm(dim=1, keepdim=True))
-    bias = cast("Tensor", model.final_logits_bias)
-    bias.normal_(std=0.5)
-    bias[0, model.config.eos_token_id] += eos_bias
+
+    seed: int = 0
+    eos_bias: float = 0.0
+    changes: Changes = field(default_factory=dict)
+    generation: Changes = field(default_factory=dict)
+    forced_ids: Sequence[int] = ()
+    is_exemplary: bool = False
 
 
-def save(model: Reference, folder: Path) -> Path:
+@dataclass(frozen=True, kw_only=True)
+class ReferenceFamily:
+    """What the tests of parity need to know of one family.
+
+    Attributes:
+        name: In the tests' names.
+        make: A random model, in float32, from `seed`, `eos_bias` (how gladly its outputs end), and
+            changes of config.json as further keyword arguments.
+        shapes: The changes of config.json with which logits are compared.
+        generating: The models whose generated tokens are compared.
+    """
+
+    name: str
+    make: Callable[..., PreTrainedModel]
+    shapes: Mapping[str, Changes]
+    generating: Mapping[str, Generating]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ours:
+    """A checkpoint as `load_model` reads it, but for its tokenizer, of which it has none."""
+
+    network: Seq2SeqTransformer
+    hf_config: HfConfig
+    rules: TokenRules
+    generation: dict[str, Any]
+
+
+def save(model: PreTrainedModel, folder: Path, *, generation: Changes | None = None) -> Path:
     """config.json, generation_config.json and model.safetensors."""
+    for key, value in (generation or {}).items():
+        setattr(model.generation_config, key, value)
     model.save_pretrained(folder)
     return folder
+
+
+def load(folder: Path, *, max_positions: int | None = None) -> Ours:
+    """The checkpoint in a folder, in float32."""
+    hf_config = read_json_object(folder / "config.json")
+    generation = read_generation_config(folder, hf_config)
+    family = family_of(hf_config)
+    config = family.architecture(hf_config)
+    if max_positions is not None:
+        config = config.with_max_positions(max_positions)
+    network = load_network(
+        config,
+        Checkpoint(folder),
+        family.weights(config),
+        dtype=torch.float32,
+        device=torch.device("cpu"),
+    )
+    return Ours(
+        network=network,
+        hf_config=complete_config(hf_config, generation),
+        rules=token_rules(generation, vocab_size=config.target_vocab_size),
+        generation=generation_defaults(generation),
+    )
 
 
 def generated(sequence: Tensor, eos_ids: Sequence[int]) -> list[int]:

@@ -1,14 +1,18 @@
-"""Greedy decoding, beam search and sampling as by `generate`, through the batching engine."""
+"""Greedy decoding, beam search and sampling as by `generate`, through the batching engine.
+
+Ours always run all prompts of a test in one engine, short and long together; theirs run one after
+another. So every comparison says, too, that an output does not depend on its company.
+"""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import cycle
 from typing import Any
 
 import pytest
 import torch
-from transformers import BartTokenizer, MarianTokenizer
+from transformers import PreTrainedModel
 from transformers.generation.logits_process import (
     LogitsProcessorList,
     TemperatureLogitsWarper,
@@ -21,28 +25,15 @@ from model.engine.engine import Engine
 from model.engine.params import GenerationParams
 from model.engine.sampler import candidates
 from model.engine.search import Hypothesis
-from model.load import LoadedModel, load_model
-from model.tokenizer.prompt import Prompt, Summarization, Translation
+from model.tokenizer.prompt import Prompt
 from tests.factories import drain
-from tests.parity.references import Reference, generated, make_bart, make_marian, randomize, save
-from tests.tokenizer_factories import (
-    make_sentences,
-    train_spm,
-    write_bart_tokenizer,
-    write_marian_tokenizer,
-)
+from tests.parity.families import FAMILIES
+from tests.parity.references import Generating, Ours, ReferenceFamily, generated, load, save
 
 NUM_PROMPTS = 14
 IMPOSSIBLE = -1e6  # a score that no possible output has
-MARIAN_SIZE, BART_SIZE = 125, 300
 
-
-@dataclass(frozen=True)
-class Pair:
-    """One checkpoint, read by both."""
-
-    theirs: Reference
-    ours: LoadedModel
+Setting = dict[str, Any]  # `GenerationParams`, by field
 
 
 @dataclass(frozen=True)
@@ -51,61 +42,50 @@ class Job:
     max_new_tokens: int
 
 
-def write_marian(folder: Path, *, seed: int = 0, eos_bias: float = 2.0, **generation: Any) -> Pair:
-    spm = train_spm(make_sentences(count=300), vocab_size=120)
-    write_marian_tokenizer(folder, source=spm, target=spm)
-    theirs = make_marian(seed=seed, vocab_size=MARIAN_SIZE, scale_embedding=True)
-    randomize(theirs, eos_bias=eos_bias)
-    pad = MARIAN_SIZE - 1
-    return finish(folder, theirs, bad_words_ids=[[pad]], **generation)
+@dataclass(frozen=True)
+class Pair:
+    """One checkpoint, read by both, and what they are to do."""
+
+    theirs: PreTrainedModel
+    ours: Ours
+    jobs: Sequence[Job]
+
+    @property
+    def eos_ids(self) -> list[int]:
+        return sorted(self.ours.rules.eos_ids)
 
 
-def write_bart(folder: Path, *, seed: int = 0, eos_bias: float = 4.0, **generation: Any) -> Pair:
-    write_bart_tokenizer(folder, sentences=make_sentences(count=300), vocab_size=BART_SIZE)
-    theirs = make_bart(seed=seed, vocab_size=BART_SIZE, scale_embedding=True)
-    randomize(theirs, eos_bias=eos_bias)
-    return finish(folder, theirs, **generation)
+def make_jobs(ours: Ours, forced_ids: Sequence[int]) -> list[Job]:
+    """Sources of 1 to 20 tokens, outputs of 1 to 20."""
+    rng = random.Random(0)
+    words = range(3, ours.network.config.vocab_size - 1)
+    start, eos = (ours.hf_config[f"{key}_token_id"] for key in ("decoder_start", "eos"))
+    lengths = [1, 2, *(rng.randint(2, 20) for _ in range(NUM_PROMPTS - 2))]
+    sources = [rng.choices(words, k=rng.randint(0, 19)) for _ in lengths]
+    forced = cycle(forced_ids or [None])
+    return [
+        Job(Prompt((*source, eos), (start,), forced_bos_id), max_new_tokens)
+        for source, max_new_tokens, forced_bos_id in zip(sources, lengths, forced, strict=False)
+    ]
 
 
-def finish(folder: Path, theirs: Reference, **generation: Any) -> Pair:
-    for key, value in generation.items():
-        setattr(theirs.generation_config, key, value)
-    save(theirs, folder)
-    return Pair(theirs, load_model(folder, dtype="float32", device="cpu"))
-
-
-# Seeds and biases with which outputs vary; see `test_the_outputs_compared_are_worth_comparing`.
-MAKERS: dict[str, Callable[[Path], Pair]] = {
-    "marian": lambda folder: write_marian(folder, seed=10, eos_bias=3.0, forced_eos_token_id=0),
-    "marian, nothing forced": lambda folder: write_marian(
-        folder, seed=0, eos_bias=3.0, forced_eos_token_id=None
-    ),
-    "bart, start and end forced": lambda folder: write_bart(
-        folder, seed=3, eos_bias=4.5, forced_bos_token_id=0, forced_eos_token_id=2
-    ),
-    "bart, two ends": lambda folder: write_bart(
-        folder, seed=3, eos_bias=5.0, eos_token_id=[2, 40], forced_eos_token_id=None
-    ),
+MODELS: dict[str, tuple[ReferenceFamily, Generating]] = {
+    f"{family.name}, {name}": (family, generating)
+    for family in FAMILIES
+    for name, generating in family.generating.items()
 }
 
 
-@pytest.fixture(scope="module", params=MAKERS)
-def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return MAKERS[request.param](tmp_path_factory.mktemp("checkpoint"))
-
-
 @pytest.fixture(scope="module")
-def jobs(pair: Pair) -> list[Job]:
-    """Sources of 1 to 20 tokens, outputs of 1 to 20."""
-    rng = random.Random(0)
-    words = range(3, pair.ours.config.vocab_size - 1)
-    start, eos = (pair.ours.hf_config[f"{key}_token_id"] for key in ("decoder_start", "eos"))
-    lengths = [1, 2, *(rng.randint(2, 20) for _ in range(NUM_PROMPTS - 2))]
-    sources = [rng.choices(words, k=rng.randint(0, 19)) for _ in lengths]
-    return [
-        Job(Prompt((*source, eos), (start,)), max_new_tokens)
-        for source, max_new_tokens in zip(sources, lengths, strict=True)
-    ]
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    family, generating = MODELS[request.param]
+    theirs = family.make(seed=generating.seed, eos_bias=generating.eos_bias, **generating.changes)
+    folder = save(theirs, tmp_path_factory.mktemp("model"), generation=generating.generation)
+    ours = load(folder)
+    return Pair(theirs, ours, make_jobs(ours, generating.forced_ids))
+
+
+every_model = pytest.mark.parametrize("pair", MODELS, indirect=True)
 
 
 def ours(pair: Pair, jobs: Sequence[Job], **params: Any) -> list[tuple[Hypothesis, ...]]:
@@ -125,6 +105,7 @@ def theirs(pair: Pair, jobs: Sequence[Job], **params: Any) -> Iterator[Any]:
     model: Any = pair.theirs
     for job in jobs:
         ids = torch.tensor([job.prompt.encoder_ids])
+        forced = job.prompt.forced_bos_id
         yield model.generate(
             ids,
             attention_mask=torch.ones_like(ids),
@@ -133,6 +114,7 @@ def theirs(pair: Pair, jobs: Sequence[Job], **params: Any) -> Iterator[Any]:
             return_dict_in_generate=True,
             output_scores=True,
             output_logits=True,
+            **({} if forced is None else {"forced_bos_token_id": forced}),
             **settings,
         )
 
@@ -140,24 +122,25 @@ def theirs(pair: Pair, jobs: Sequence[Job], **params: Any) -> Iterator[Any]:
 def log_prob(output: Any, job: Job, pair: Pair) -> float:
     """The sum over what was chosen greedily; a forced token adds 0."""
     rules, total = pair.ours.rules, 0.0
+    forces_start = rules.forced_bos_id is not None or job.prompt.forced_bos_id is not None
     for step, (token, logits) in enumerate(
         zip(output.sequences[0, 1:].tolist(), output.logits, strict=True)
     ):
-        starts = rules.forced_bos_id is not None and step == 0
+        starts = forces_start and step == 0
         ends = rules.forced_eos_id is not None and step == job.max_new_tokens - 1
         if not (starts or ends):
             total += logits[0].log_softmax(dim=-1)[token].item()
     return total
 
 
-GREEDY: dict[str, dict[str, Any]] = {
+GREEDY: dict[str, Setting] = {
     "plain": {},
     "repetition penalised": {"repetition_penalty": 1.3},
     "no pair of tokens twice": {"no_repeat_ngram_size": 2},
     "no token twice": {"no_repeat_ngram_size": 1},
     "both": {"repetition_penalty": 1.7, "no_repeat_ngram_size": 3},
 }
-BEAMS: dict[str, dict[str, Any]] = {
+BEAMS: dict[str, Setting] = {
     "4 beams": {"num_beams": 4},
     "4 beams, all returned": {"num_beams": 4, "num_return": 4},
     "2 beams": {"num_beams": 2, "num_return": 2},
@@ -191,42 +174,49 @@ BEAMS: dict[str, dict[str, Any]] = {
 }
 
 
+FEW_GREEDY = ("plain", "both")
+FEW_BEAMS = ("4 beams, all returned", "short preferred", "no pair of tokens twice", "all at once")
+
+
+def cases(settings: Mapping[str, Setting], few: Sequence[str]) -> list[Any]:
+    """Every setting for the models that stand for all, for the others a few."""
+    return [
+        pytest.param(model, setting, id=f"{model}, {name}")
+        for model, (_, generating) in MODELS.items()
+        for name, setting in settings.items()
+        if generating.is_exemplary or name in few
+    ]
+
+
+@every_model
 @pytest.mark.parametrize("num_beams", [1, 4])
-def test_no_output_ends_before_its_least_length_as_in_generate(
-    pair: Pair, jobs: list[Job], num_beams: int
-) -> None:
+def test_no_output_ends_before_its_least_length_as_in_generate(pair: Pair, num_beams: int) -> None:
     params = {"num_beams": num_beams, "min_new_tokens": 6}
-    jobs = [job for job in jobs if job.max_new_tokens > 6]
+    jobs = [job for job in pair.jobs if job.max_new_tokens > 6]
     answers = ours(pair, jobs, **params)
-    eos_ids = sorted(pair.ours.rules.eos_ids)
     for (answer,), expected in zip(answers, theirs(pair, jobs, **params), strict=True):
-        assert list(answer.token_ids) == generated(expected.sequences[0], eos_ids)
+        assert list(answer.token_ids) == generated(expected.sequences[0], pair.eos_ids)
         assert answer.num_generated > 6
 
 
-@pytest.mark.parametrize("params", GREEDY.values(), ids=GREEDY)
-def test_greedy_tokens_and_scores_are_those_of_generate(
-    pair: Pair, jobs: list[Job], params: dict[str, Any]
-) -> None:
-    answers = ours(pair, jobs, **params)
-    for job, (answer,), expected in zip(jobs, answers, theirs(pair, jobs, **params), strict=True):
-        tokens = generated(expected.sequences[0], sorted(pair.ours.rules.eos_ids))
-        assert list(answer.token_ids) == tokens
+@pytest.mark.parametrize(("pair", "params"), cases(GREEDY, FEW_GREEDY), indirect=["pair"])
+def test_greedy_tokens_and_scores_are_those_of_generate(pair: Pair, params: Setting) -> None:
+    answers = ours(pair, pair.jobs, **params)
+    expectations = theirs(pair, pair.jobs, **params)
+    for job, (answer,), expected in zip(pair.jobs, answers, expectations, strict=True):
+        assert list(answer.token_ids) == generated(expected.sequences[0], pair.eos_ids)
         assert answer.log_prob == pytest.approx(log_prob(expected, job, pair), abs=1e-4)
         assert answer.num_generated == len(expected.logits)
 
 
-@pytest.mark.parametrize("params", BEAMS.values(), ids=BEAMS)
-def test_beams_and_their_scores_are_those_of_generate(
-    pair: Pair, jobs: list[Job], params: dict[str, Any]
-) -> None:
-    answers = ours(pair, jobs, **params)
-    for answer, expected in zip(answers, theirs(pair, jobs, **params), strict=True):
-        eos_ids = sorted(pair.ours.rules.eos_ids)
+@pytest.mark.parametrize(("pair", "params"), cases(BEAMS, FEW_BEAMS), indirect=["pair"])
+def test_beams_and_their_scores_are_those_of_generate(pair: Pair, params: Setting) -> None:
+    answers = ours(pair, pair.jobs, **params)
+    for answer, expected in zip(answers, theirs(pair, pair.jobs, **params), strict=True):
         scores = expected.sequences_scores.tolist()
         # Where fewer outputs are possible than asked for, theirs are filled with impossible ones.
         tokens = [
-            generated(sequence, eos_ids)
+            generated(sequence, pair.eos_ids)
             for sequence, score in zip(expected.sequences, scores, strict=True)
             if score > IMPOSSIBLE
         ]
@@ -235,12 +225,13 @@ def test_beams_and_their_scores_are_those_of_generate(
         assert ranks == pytest.approx(scores[: len(ranks)], abs=1e-4, rel=2e-6)
 
 
-def test_the_outputs_compared_are_worth_comparing(pair: Pair, jobs: list[Job]) -> None:
+@every_model
+def test_the_outputs_compared_are_worth_comparing(pair: Pair) -> None:
     """Different from each other and in themselves, and some shorter than they might be."""
-    answers = [answer[0].token_ids for answer in ours(pair, jobs, num_beams=4)]
+    answers = [answer[0].token_ids for answer in ours(pair, pair.jobs, num_beams=4)]
     assert len(set(answers)) > NUM_PROMPTS // 2
     assert sum(len(set(tokens)) > 2 for tokens in answers) >= 3
-    limits = [job.max_new_tokens - 1 for job in jobs]
+    limits = [job.max_new_tokens - 1 for job in pair.jobs]
     assert sum(len(tokens) < limit for tokens, limit in zip(answers, limits, strict=True)) >= 2
 
 
@@ -265,22 +256,3 @@ def test_tokens_are_drawn_from_the_distribution_of_generate(
         probabilities, token_ids = candidates(logits, params)
         ours = torch.zeros(100).index_put_((token_ids,), probabilities / probabilities.sum())
         torch.testing.assert_close(ours, warped[0].softmax(dim=-1), atol=1e-6, rtol=1e-5)
-
-
-TEXTS = ("the book", "The lazy dog jumps over my window!", "", "1999 - ok?", "straße")
-
-
-@pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")
-@pytest.mark.parametrize("text", TEXTS)
-def test_marian_reads_a_text_as_in_transformers(tmp_path: Path, text: str) -> None:
-    pair = write_marian(tmp_path)
-    prompt = pair.ours.prompt(text, Translation("de"))
-    expected = MarianTokenizer.from_pretrained(tmp_path)(f">>de<< {text}").input_ids
-    assert list(prompt.encoder_ids) == expected
-
-
-@pytest.mark.parametrize("text", TEXTS)
-def test_bart_reads_a_text_as_in_transformers(tmp_path: Path, text: str) -> None:
-    pair = write_bart(tmp_path)
-    prompt = pair.ours.prompt(text, Summarization())
-    assert list(prompt.encoder_ids) == BartTokenizer.from_pretrained(tmp_path)(text).input_ids

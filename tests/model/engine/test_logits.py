@@ -1,6 +1,7 @@
 """Token rules, on scores and sequences written by hand."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -76,18 +77,18 @@ def test_the_token_that_a_loop_would_go_on_with_is_hidden() -> None:
     assert scores.tolist() == [1.0, -math.inf, 1.0, 1.0]
 
 
-def search_after(*token_ids: int, max_new_tokens: int = 3) -> IndependentSearch:
-    search = IndependentSearch(make_frame(max_new_tokens=max_new_tokens))
+def search_after(*token_ids: int, **frame: Any) -> IndependentSearch:
+    search = IndependentSearch(make_frame(**{"max_new_tokens": 3, **frame}))
     for token_id in token_ids:
         search.advance([[Candidate(token_id, 0.0)]])
     return search
 
 
 def test_the_first_and_the_last_token_are_forced_and_no_other() -> None:
-    rules = make_rules(forced_bos_id=5, forced_eos_id=EOS)
-    assert forced_token(search_after(), rules) == 5
-    assert forced_token(search_after(5), rules) is None
-    assert forced_token(search_after(5, 6), rules) == EOS
+    rules = make_rules(forced_eos_id=EOS)
+    assert forced_token(search_after(forced_bos_id=5), rules) == 5
+    assert forced_token(search_after(5, forced_bos_id=5), rules) is None
+    assert forced_token(search_after(5, 6, forced_bos_id=5), rules) == EOS
 
 
 def test_nothing_is_forced_without_such_rules() -> None:
@@ -96,10 +97,10 @@ def test_nothing_is_forced_without_such_rules() -> None:
 
 
 def test_a_forced_first_token_is_only_the_one_after_the_start_token() -> None:
-    search = IndependentSearch(make_frame(prefix_ids=(9, 7), num_hidden=2))
-    assert forced_token(search, make_rules(forced_bos_id=5)) is None
+    search = search_after(prefix_ids=(9, 7), num_hidden=2, forced_bos_id=5)
+    assert forced_token(search, make_rules()) is None
 
 
 def test_where_first_and_last_are_one_the_end_is_forced() -> None:
-    rules = make_rules(forced_bos_id=5, forced_eos_id=EOS)
-    assert forced_token(search_after(max_new_tokens=1), rules) == EOS
+    rules = make_rules(forced_eos_id=EOS)
+    assert forced_token(search_after(max_new_tokens=1, forced_bos_id=5), rules) == EOS

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from model.tokenizer.bpe import load_bpe_tokenizer
-from model.tokenizer.sentencepiece import load_marian_tokenizer
+from model.tokenizer import layouts
+from model.tokenizer.load import load_tokenizer
 from model.tokenizer.tokenizer import Tokenizer
 from tests.tokenizer_factories import (
     make_sentences,
@@ -24,14 +24,16 @@ def spm() -> bytes:
 def tagged_tokenizer(tmp_path_factory: pytest.TempPathFactory, spm: bytes) -> Tokenizer:
     """Marian's, with tags for de, fr and cmn_Hans."""
     folder = tmp_path_factory.mktemp("tagged")
-    return load_marian_tokenizer(write_marian_tokenizer(folder, source=spm, target=spm))
+    write_marian_tokenizer(folder, source=spm, target=spm)
+    return load_tokenizer(folder, layouts.MARIAN)
 
 
 @pytest.fixture(scope="session")
 def untagged_tokenizer(tmp_path_factory: pytest.TempPathFactory, spm: bytes) -> Tokenizer:
     """Marian's, of a model for one pair of languages."""
     folder = tmp_path_factory.mktemp("untagged")
-    return load_marian_tokenizer(write_marian_tokenizer(folder, source=spm, target=spm, tags=()))
+    write_marian_tokenizer(folder, source=spm, target=spm, tags=())
+    return load_tokenizer(folder, layouts.MARIAN)
 
 
 @pytest.fixture(scope="session")
@@ -42,4 +44,4 @@ def bpe_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def bpe_tokenizer(bpe_folder: Path) -> Tokenizer:
-    return load_bpe_tokenizer(bpe_folder)
+    return load_tokenizer(bpe_folder)

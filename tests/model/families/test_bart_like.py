@@ -4,8 +4,10 @@ import pytest
 
 from model.config import Activation, Stack
 from model.errors import CheckpointError, ConfigError
+from model.families.bart import BART
 from model.families.marian import MARIAN
-from tests.checkpoint_factories import Json, marian_config
+from model.families.mbart import MBART
+from tests.checkpoint_factories import Json, bart_config, marian_config, mbart_config
 
 
 def test_every_size_is_taken_over() -> None:
@@ -78,3 +80,9 @@ def test_no_size_has_a_default(key: str) -> None:
 def test_a_network_that_cannot_be_is_refused() -> None:
     with pytest.raises(ConfigError, match="d_model 12 is not divisible by 5 heads"):
         MARIAN.architecture(marian_config(encoder_attention_heads=5))
+
+
+def test_only_a_bias_that_nobody_trained_may_be_missing() -> None:
+    for family, config in ((BART, bart_config()), (MBART, mbart_config())):
+        assert family.weights(family.architecture(config)).can_lack_output_bias
+    assert not MARIAN.weights(MARIAN.architecture(marian_config())).can_lack_output_bias

@@ -22,6 +22,7 @@ from model.transformer.attention import (
     causal_bias,
     merge_heads,
     padding_bias,
+    reach_bias,
     split_heads,
 )
 
@@ -208,6 +209,25 @@ def test_padding_is_hidden_and_tokens_are_not() -> None:
     bias = padding_bias(mask, torch.float32)
     assert bias.shape == (2, 1, 1, 3)
     assert bias[:, 0, 0].tolist() == [[0, 0, HIDDEN], [0, HIDDEN, HIDDEN]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_what_is_out_of_reach_gets_exactly_0(dtype: torch.dtype) -> None:
+    distance = torch.arange(5)[None, None] - torch.arange(5)[None, :, None]
+    query = torch.zeros(1, 1, 5, 4, dtype=dtype)
+    weights = attention_weights(query, query, bias=reach_bias(distance, 1, dtype=dtype))
+    assert (weights[0, 0] > 0).tolist() == (distance[0].abs() <= 1).tolist()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_a_padded_position_with_nothing_but_padding_in_reach_has_an_answer(
+    dtype: torch.dtype,
+) -> None:
+    padding = padding_bias(torch.tensor([[True, False, False, False]]), dtype)
+    distance = torch.arange(4)[None, None] - torch.arange(4)[None, :, None]
+    query, value = torch.full((2, 1, 1, 4, 4), -3.0, dtype=dtype)
+    bias = padding + reach_bias(distance, 1, dtype=dtype)
+    assert attend(query, query, value, bias=bias).isfinite().all()
 
 
 def test_the_answer_is_the_same_where_gradients_are_wanted() -> None:

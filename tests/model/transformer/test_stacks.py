@@ -1,6 +1,7 @@
 """Encoder and decoder: what is built, in which order it is applied, and what may see what."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from model.config import Norm, RelativeBias, Rotary, Stack
-from model.transformer.attention import KeysValues, Memory, causal_bias
+from model.transformer.attention import KeysValues, Memory, causal_bias, padding_bias
 from model.transformer.stacks import Decoder, Encoder
 from tests.factories import make_config
 
@@ -20,7 +21,9 @@ SHAPES = [
     pytest.param({"embedding_norm": True, "scaled_embeddings": True}, id="scaled and normalised"),
     pytest.param({"norm": Norm(placement="around", kind="rms")}, id="a norm before and after"),
     pytest.param({"gated_ffn": True, "biases": False}, id="gated, no biases"),
-    pytest.param({"positions": RelativeBias(max_distance=4)}, id="one table of distances"),
+    pytest.param(
+        {"positions": RelativeBias(num_buckets=8, max_distance=5)}, id="one table of distances"
+    ),
     pytest.param({"positions": RelativeBias(per_layer=True)}, id="distances for each layer"),
     pytest.param({"positions": Rotary()}, id="rotary"),
     pytest.param(
@@ -62,14 +65,14 @@ class GrowingStore:
     """Keeps keys and values by concatenation."""
 
     def __init__(self) -> None:
-        self._kept: list[KeysValues] = []
+        self.kept: list[KeysValues] = []
 
     def num_keys(self, num_queries: int) -> int:
-        return sum(key.shape[2] for key, _ in self._kept) + num_queries
+        return sum(key.shape[2] for key, _ in self.kept) + num_queries
 
     def append(self, key: Tensor, value: Tensor) -> KeysValues:
-        self._kept.append((key, value))
-        keys, values = zip(*self._kept, strict=True)
+        self.kept.append((key, value))
+        keys, values = zip(*self.kept, strict=True)
         return torch.cat(keys, dim=2), torch.cat(values, dim=2)
 
 
@@ -93,6 +96,7 @@ def test_stacks_are_as_deep_as_described() -> None:
 def test_tokens_are_scaled_before_positions_are_added_and_the_sum_is_normalised() -> None:
     stack = make_encoder(scaled_embeddings=True, embedding_norm=True)
     embedded = random_vectors()
+    assert stack.positions is not None
     expected = stack.embedding_norm(4.0 * embedded + stack.positions(POSITIONS))
     torch.testing.assert_close(stack.embed(embedded, POSITIONS), expected)
 
@@ -117,6 +121,26 @@ def test_an_encoder_position_sees_the_whole_source(changes: dict[str, Any]) -> N
     embedded[:, -1] += torch.arange(16)
     after = encoder(embedded, POSITIONS, bias=None)
     assert not torch.isclose(after, before).all(dim=-1).any()
+
+
+def test_a_short_source_beside_a_long_one_is_as_alone_whatever_its_windows() -> None:
+    encoder = make_encoder(encoder=Stack(num_layers=3, num_heads=4, d_ff=8, reaches=(1, 0, None)))
+    embedded = random_vectors()
+    mask = torch.tensor([[True] * LENGTH, [True] * 2 + [False] * (LENGTH - 2)])
+    together = encoder(embedded, POSITIONS, bias=padding_bias(mask, torch.float64))
+    alone = encoder(embedded[1:, :2], POSITIONS[:, :2], bias=None)
+    assert together.isfinite().all()
+    torch.testing.assert_close(together[1:, :2], alone)
+
+
+def test_a_window_ends_where_its_reach_does() -> None:
+    encoder = make_encoder(encoder=Stack(num_layers=1, num_heads=4, d_ff=8, reaches=(2,)))
+    embedded = random_vectors()
+    before = encoder(embedded, POSITIONS, bias=None)
+    embedded[:, -1] += torch.arange(16)
+    after = encoder(embedded, POSITIONS, bias=None)
+    assert torch.equal(after[:, :-3], before[:, :-3])
+    assert not torch.isclose(after[:, -3:], before[:, -3:]).all(dim=-1).any()
 
 
 @pytest.mark.parametrize("changes", SHAPES)
@@ -166,3 +190,76 @@ def test_positions_one_by_one_with_a_store_are_as_all_at_once(
         )
         done += size
     torch.testing.assert_close(torch.cat(parts, dim=1), whole)
+
+
+def test_what_the_decoder_says_is_scaled_after_its_last_norm() -> None:
+    plain, scaled = make_decoder(), make_decoder(output_scale=0.25)
+    embedded, memory = random_vectors(), memory_of(plain, random_vectors(seed=2))
+    expected = 0.25 * plain(embedded, POSITIONS, memory, self_bias=causal())
+    found = scaled(embedded, POSITIONS, memory, self_bias=causal())
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_table_of_distances_is_for_all_layers_or_there_is_one_for_each() -> None:
+    stack = Stack(num_layers=3, num_heads=4, d_ff=8)
+    shared = make_encoder(encoder=stack, positions=RelativeBias())
+    own = make_encoder(encoder=stack, positions=RelativeBias(per_layer=True))
+    assert (len(shared.relative_biases), len(own.relative_biases)) == (1, 3)
+    by_layer = shared.self_biases(None, POSITIONS, num_keys=LENGTH)
+    assert len(by_layer) == 3
+    assert all(bias is by_layer[0] for bias in by_layer)
+    tables = own.self_biases(None, POSITIONS, num_keys=LENGTH)
+    assert not any(torch.equal(a, b) for a, b in pairwise(tables))  # type: ignore[arg-type]
+
+
+def test_biases_are_by_distance_and_hide_what_was_hidden() -> None:
+    decoder = make_decoder(positions=RelativeBias(num_buckets=8, max_distance=20))
+    bias, *_ = decoder.self_biases(causal(), POSITIONS, num_keys=LENGTH)
+    assert bias is not None
+    assert bias.shape == (1, 2, LENGTH, LENGTH)
+    assert torch.equal(bias[0, 0].isinf(), causal().isinf())
+    # A position and the one after it differ by one step along the diagonal.
+    torch.testing.assert_close(bias[..., 1:, 1:], bias[..., :-1, :-1])
+
+
+def test_biases_of_later_positions_are_those_rows_of_all() -> None:
+    decoder = make_decoder(positions=RelativeBias(num_buckets=8, max_distance=20))
+    whole, *_ = decoder.self_biases(None, POSITIONS, num_keys=LENGTH)
+    last, *_ = decoder.self_biases(None, POSITIONS[:, 4:], num_keys=LENGTH)
+    assert whole is not None
+    assert last is not None
+    assert torch.equal(last, whole[:, :, 4:])
+
+
+def test_without_distances_or_windows_no_bias_is_made() -> None:
+    decoder, bias = make_decoder(), causal()
+    assert all(each is bias for each in decoder.self_biases(bias, POSITIONS, num_keys=LENGTH))
+
+
+def test_a_window_that_reaches_everything_costs_nothing() -> None:
+    stack = Stack(num_layers=2, num_heads=4, d_ff=8, reaches=(LENGTH - 1, 100))
+    encoder = make_encoder(encoder=stack)
+    assert encoder.self_biases(None, POSITIONS, num_keys=LENGTH) == [None, None]
+
+
+def test_stores_hold_one_row_of_keys_for_heads_that_share() -> None:
+    stack = Stack(num_layers=1, num_heads=6, d_ff=8, d_head=4, num_kv_heads=2)
+    decoder = make_decoder(decoder=stack)
+    store = GrowingStore()
+    memory = memory_of(decoder, random_vectors(seed=2))
+    decoder(random_vectors(), POSITIONS, memory, self_bias=causal(), stores=[store])
+    ((key, value),) = store.kept
+    assert key.shape == value.shape == (2, 2, LENGTH, 4)
+    assert memory.keys_values[0][0].shape == (2, 2, LENGTH, 4)
+
+
+def test_cross_attention_knows_no_positions() -> None:
+    """Neither distances nor rotations: the order of the memory is of no matter."""
+    for positions in (RelativeBias(), Rotary()):
+        decoder = make_decoder(positions=positions)
+        source, embedded = random_vectors(seed=2), random_vectors()
+        one, other = (
+            decoder(embedded, POSITIONS, memory_of(decoder, memory), self_bias=causal())
+            for memory in (source, source.flip(1))
+        )
+        torch.testing.assert_close(one, other)

@@ -1,0 +1,31 @@
+"""PLBART: BART for programming languages, which are tags around the text as in mBART-25."""
+
+from functools import partial
+
+from model.config import TransformerConfig
+from model.families import bart, bart_like
+from model.families.family import Family, HfConfig
+from model.families.layout import Layout, Slot
+from model.tokenizer import layouts
+from model.tokenizer.load import load_tokenizer
+
+
+def architecture(hf: HfConfig) -> TransformerConfig:
+    """BART's, with embeddings scaled where config.json does not say otherwise."""
+    return bart.architecture({"scale_embedding": True, **hf})
+
+
+def layout(_hf: HfConfig) -> Layout:
+    """`text </s> __java__`, and the decoder starts with the target's tag."""
+    return Layout(encoder=(Slot.TEXT, Slot.EOS, Slot.SOURCE_LANG), decoder=(Slot.TARGET_LANG,))
+
+
+PLBART = Family(
+    name="PLBART",
+    model_types=("plbart",),
+    architecture=architecture,
+    weights=bart_like.weights,
+    load_tokenizer=partial(load_tokenizer, layouts=layouts.PLBART),
+    layout=layout,
+    language_tag=r"__(\w+)__",
+)

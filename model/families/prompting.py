@@ -1,0 +1,140 @@
+"""From a text and a task to what the engine reads, by the layout of the family."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from model.errors import UnsupportedTaskError
+from model.families.family import HfConfig, required_int
+from model.families.layout import Layout, Slot
+from model.tokenizer.languages import LanguageTags
+from model.tokenizer.prompt import Prompt, Summarization, Task, Translation
+from model.tokenizer.tokenizer import Tokenizer
+
+_MAX_LISTED = 20  # languages in an error message
+_NO_STYLES = frozenset({"<s>", "</s>", "<pad>", "<unk>", "<mask>"})  # of every vocabulary
+
+_ID_KEYS: Mapping[Slot, str] = {
+    Slot.BOS: "bos_token_id",
+    Slot.EOS: "eos_token_id",
+    Slot.START: "decoder_start_token_id",
+}
+_FIELDS: Mapping[Slot, str] = {Slot.SOURCE_LANG: "source_lang", Slot.TARGET_LANG: "target_lang"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompter:
+    """Makes the prompts of one checkpoint.
+
+    Attributes:
+        layout: Which tokens stand around a text.
+        tokenizer: For the text itself.
+        languages: The tags of its vocabulary.
+        hf_config: The ids of special tokens; `src_lang` and `tgt_lang`, where the checkpoint names
+            languages of its own, stand in for those that a task does not name, and so does a tag
+            that it begins every output with.
+
+    Raises:
+        CheckpointError: `hf_config` lacks a special token of the layout.
+    """
+
+    layout: Layout
+    tokenizer: Tokenizer
+    languages: LanguageTags
+    hf_config: HfConfig
+
+    def __post_init__(self) -> None:
+        for slot in (*self.layout.encoder, *self.layout.decoder):
+            if slot in _ID_KEYS:
+                self._special_id(_ID_KEYS[slot])
+
+    def prompt(self, text: str, task: Task, *, prefix: str = "") -> Prompt:
+        """What the engine reads.
+
+        Args:
+            text: The source.
+            task: What to make of it.
+            prefix: Text in front of the source that tells the network the task.
+
+        Raises:
+            UnsupportedTaskError: The vocabulary has no tag for a language, or for the style.
+        """
+        text_ids = self.tokenizer.encode(prefix + text)
+        tags = self._tags(task, has_prefix=bool(prefix))
+        forced = () if self.layout.forced is None else self._fill([self.layout.forced], (), tags)
+        return Prompt(
+            encoder_ids=self._fill(self.layout.encoder, text_ids, tags),
+            decoder_prefix_ids=self._fill(self.layout.decoder, (), tags),
+            forced_bos_id=next(iter(forced), None),
+        )
+
+    def _fill(
+        self, slots: Sequence[Slot], text_ids: Sequence[int], tags: Mapping[Slot, int]
+    ) -> tuple[int, ...]:
+        ids: list[int] = []
+        for slot in slots:
+            if slot is Slot.TEXT:
+                ids += text_ids
+            elif slot in _ID_KEYS:
+                ids.append(self._special_id(_ID_KEYS[slot]))
+            elif slot in tags:
+                ids.append(tags[slot])
+        return tuple(ids)
+
+    def _special_id(self, key: str) -> int:
+        """Of several ends of sentence the first is the one that a source ends with."""
+        value: Any = self.hf_config.get(key)
+        return value[0] if isinstance(value, list) and value else required_int(self.hf_config, key)
+
+    def _tags(self, task: Task, *, has_prefix: bool) -> Mapping[Slot, int]:
+        tags: dict[Slot, int] = {}
+        if self.languages.codes:
+            used = {*self.layout.encoder, *self.layout.decoder, self.layout.forced}
+            codes = self._language_codes(task)
+            tags = {slot: self._tag_id(slot, code) for slot, code in codes.items() if slot in used}
+        if isinstance(task, Summarization) and task.style is not None and not has_prefix:
+            tags[Slot.STYLE] = self._style_id(task.style)
+        return tags
+
+    def _language_codes(self, task: Task) -> Mapping[Slot, str | None]:
+        """What the task says, or else the checkpoint; a summary is in the language of its text."""
+        source = self.hf_config.get("src_lang")
+        target = self.hf_config.get("tgt_lang") or self._first_of_every_output()
+        if isinstance(task, Translation):
+            source = source if task.source_lang is None else task.source_lang
+            target = task.target_lang
+        else:
+            source, target = source or target, target or source
+        return {Slot.SOURCE_LANG: source, Slot.TARGET_LANG: target}
+
+    def _first_of_every_output(self) -> str | None:
+        """The language whose tag the checkpoint's files begin the output with, if they do."""
+        keys = ("forced_bos_token_id", "decoder_start_token_id")
+        first = [self.hf_config.get(key) for key in keys]
+        ids = ((code, self._find_id(code)) for code in self.languages.codes)
+        return next((code for code, id_ in ids if id_ is not None and id_ in first), None)
+
+    def _tag_id(self, slot: Slot, code: str | None) -> int:
+        """The id of a language's tag; a code may be ISO's or the vocabulary's own."""
+        token_id = None if code is None else self._find_id(code)
+        if token_id is not None:
+            return token_id
+        field = _FIELDS[slot]
+        known = self.languages.codes
+        listed = ", ".join(known[:_MAX_LISTED])
+        if len(known) > _MAX_LISTED:
+            listed += f" and {len(known) - _MAX_LISTED} more"
+        if code is None:
+            raise UnsupportedTaskError(f"{field}: this model must be told one of {listed}")
+        raise UnsupportedTaskError(f"{field}: {code!r} is not one of {listed}")
+
+    def _find_id(self, code: str) -> int | None:
+        tag = self.languages.find(code)
+        return None if tag is None else self.tokenizer.token_to_id(tag)
+
+    def _style_id(self, style: str) -> int:
+        name = f"<{style}>"
+        tag = self.tokenizer.token_to_id(name)
+        if tag is None or name in _NO_STYLES:
+            raise UnsupportedTaskError(f"style: {style!r} is not one this model was made for")
+        return tag

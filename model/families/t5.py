@@ -1,0 +1,49 @@
+"""T5: every task is text to text, named by the text's first words.
+
+Of one architecture, and told apart by numbers and vocabularies alone: T5 1.0 and 1.1, Flan-T5,
+ByT5, whose tokens are bytes, and MADLAD-400, which translates to what a tag `<2de>` names.
+"""
+
+from functools import partial
+
+from model.config import TransformerConfig
+from model.families import t5_like
+from model.families.family import Family, HfConfig
+from model.tokenizer import layouts
+from model.tokenizer.load import load_tokenizer
+
+LANGUAGE_TAG = r"<2(\w+)>"
+PREFIXES = {
+    "translation": "translate {source} to {target}: ",
+    "summarization": "summarize: ",
+}
+_BYTE_POSITIONS = 1024  # ByT5's
+_POSITIONS = 512
+
+
+def architecture(hf: HfConfig) -> TransformerConfig:
+    """Logits are scaled in 1.0, whose output is tied, and not in what came after.
+
+    `transformers` once told the two apart by `tie_word_embeddings`, which it now writes as true
+    for both, with another key beside it.
+    """
+    is_tied = hf.get("tie_word_embeddings") is not False
+    is_bytes = hf.get("tokenizer_class") == "ByT5Tokenizer"
+    return t5_like.architecture(
+        hf,
+        feed_forward="relu",
+        max_positions=_BYTE_POSITIONS if is_bytes else _POSITIONS,
+        is_output_scaled=hf.get("scale_decoder_outputs", is_tied),
+    )
+
+
+T5 = Family(
+    name="T5",
+    model_types=("t5",),
+    architecture=architecture,
+    weights=t5_like.weights,
+    load_tokenizer=partial(load_tokenizer, layouts=layouts.T5),
+    layout=t5_like.layout,
+    language_tag=LANGUAGE_TAG,
+    prefixes=PREFIXES,
+)

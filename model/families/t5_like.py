@@ -1,0 +1,148 @@
+"""What the checkpoints that descend from T5 have in common: keys, names and the order of tokens."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from model.config import Activation, Norm, RelativeBias, Stack, TransformerConfig
+from model.errors import UnsupportedModelError
+from model.families.family import HfConfig, required_int
+from model.families.layout import Layout, Slot
+from model.weights.weight_map import WeightMap
+
+Names = tuple[str, ...]
+
+# What `transformers` assumes where config.json is silent, as it is in older checkpoints.
+_DEFAULTS: Mapping[str, Any] = {
+    "relative_attention_num_buckets": 32,
+    "relative_attention_max_distance": 128,
+    "layer_norm_epsilon": 1e-6,
+    "dropout_rate": 0.1,
+}
+_SELF: Mapping[str, Names] = {
+    "self_attention.qkv": ("SelfAttention.q", "SelfAttention.k", "SelfAttention.v"),
+    "self_attention.out": ("SelfAttention.o",),
+    "self_attention_norm": ("layer_norm",),
+}
+_CROSS: Mapping[str, Names] = {
+    "cross_attention.q": ("EncDecAttention.q",),
+    "cross_attention.kv": ("EncDecAttention.k", "EncDecAttention.v"),
+    "cross_attention.out": ("EncDecAttention.o",),
+    "cross_attention_norm": ("layer_norm",),
+}
+_FFN: Mapping[str, Names] = {
+    "ffn.up": ("DenseReluDense.wi",),
+    "ffn.down": ("DenseReluDense.wo",),
+    "ffn_norm": ("layer_norm",),
+}
+_GATED_FFN = {**_FFN, "ffn.up": ("DenseReluDense.wi_0", "DenseReluDense.wi_1")}
+# Cross-attention has no such bias, but T5's first checkpoints hold one, which was never trained.
+_IGNORED = (r"decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight",)
+
+
+def architecture(
+    hf: HfConfig,
+    *,
+    feed_forward: str,
+    max_positions: int,
+    is_output_scaled: bool,
+    has_bias_per_layer: bool = False,
+) -> TransformerConfig:
+    """The network that config.json describes, plus what only the family's name says.
+
+    Args:
+        hf: config.json.
+        feed_forward: The feed-forward sublayer where config.json names none.
+        max_positions: How long the sequences of the training were, where config.json does not say.
+        is_output_scaled: Whether logits are divided by the root of the width.
+        has_bias_per_layer: Whether each layer has a relative bias of its own.
+    """
+    d_model, num_layers = required_int(hf, "d_model"), required_int(hf, "num_layers")
+    defaults = {
+        **_DEFAULTS,
+        "feed_forward_proj": feed_forward,
+        "num_decoder_layers": num_layers,
+        "n_positions": max_positions,
+    }
+    hf = {**defaults, **{key: value for key, value in hf.items() if value is not None}}
+    activation, is_gated = _feed_forward(hf["feed_forward_proj"])
+    return TransformerConfig(
+        vocab_size=required_int(hf, "vocab_size"),
+        d_model=d_model,
+        encoder=_stack(hf, num_layers),
+        decoder=_stack(hf, required_int(hf, "num_decoder_layers")),
+        norm=Norm(placement="pre", kind="rms", eps=hf["layer_norm_epsilon"]),
+        positions=RelativeBias(
+            num_buckets=required_int(hf, "relative_attention_num_buckets"),
+            max_distance=required_int(hf, "relative_attention_max_distance"),
+            per_layer=has_bias_per_layer,
+        ),
+        max_positions=required_int(hf, "n_positions"),
+        activation=activation,
+        gated_ffn=is_gated,
+        biases=False,
+        final_norm=True,
+        attention_scale=1.0,
+        tied_output=True,  # unless the checkpoint holds another table; see `weights`
+        output_scale=d_model**-0.5 if is_output_scaled else 1.0,
+        overflows_float16=True,
+        dropout=hf["dropout_rate"],
+    )
+
+
+def weights(config: TransformerConfig) -> WeightMap:
+    """Names as in `model.safetensors`.
+
+    Whether the output has a table of its own is to be seen in the checkpoint alone: the key
+    `tie_word_embeddings` came to mean whether logits are scaled.
+    """
+    tables = ("shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
+    output = "lm_head.weight"
+    ffn = _GATED_FFN if config.gated_ffn else _FFN
+    return WeightMap(
+        _stack_rules("encoder", _SELF, ffn) | _stack_rules("decoder", _SELF, _CROSS, ffn),
+        {"embedding.weight": (*tables, output), "output.weight": (output,)},
+        tied=(tables,),
+        ignored=_IGNORED,
+        own_output=output,
+    )
+
+
+def layout(_hf: HfConfig) -> Layout:
+    """`text </s>`, with a tag of the target language before it if the vocabulary has any."""
+    return Layout(encoder=(Slot.TARGET_LANG, Slot.TEXT, Slot.EOS))
+
+
+def _stack(hf: HfConfig, num_layers: int) -> Stack:
+    return Stack(
+        num_layers=num_layers,
+        num_heads=required_int(hf, "num_heads"),
+        d_ff=required_int(hf, "d_ff"),
+        d_head=required_int(hf, "d_kv"),
+    )
+
+
+def _feed_forward(name: str) -> tuple[Activation, bool]:
+    """The activation, and whether it gates a second product: of `relu`, or `gated-gelu`."""
+    *kind, activation = name.split("-")
+    if kind not in ([], ["gated"]):
+        raise UnsupportedModelError(
+            f"config.json: feed_forward_proj {name!r} is neither an activation nor gated-activation"
+        )
+    if name == "gated-gelu":  # the approximation, which T5 1.1 was trained with
+        activation = Activation.GELU_TANH
+    return Activation.parse(activation, key="feed_forward_proj"), bool(kind)
+
+
+def _stack_rules(side: str, *sublayers: Mapping[str, Names]) -> dict[str, Names]:
+    """Our names know the sublayers by what they do, T5's by their numbers."""
+    block = f"{side}.block.{{}}.layer"
+    in_layers = {
+        f"{side}.layers.{{}}.{ours}": tuple(f"{block}.{index}.{name}" for name in theirs)
+        for index, sublayer in enumerate(sublayers)
+        for ours, theirs in sublayer.items()
+    }
+    return {
+        f"{side}.relative_biases.{{}}": (f"{block}.0.SelfAttention.relative_attention_bias",),
+        f"{side}.final_norm": (f"{side}.final_layer_norm",),
+        **in_layers,
+    }

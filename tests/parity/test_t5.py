@@ -1,0 +1,306 @@
+"""T5's checkpoints as they are on disk: what their tables and keys say, and what is made of a text.
+
+The output has a table of its own where the file holds one with other numbers, whatever config.json
+says. Its key `tie_word_embeddings` says whether logits are scaled, by the root of the width, in
+checkpoints that `transformers` wrote before its version 5. Since then it writes true for all, and
+for T5 a key `scale_decoder_outputs` beside it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import AutoTokenizer, PreTrainedModel
+
+from model.engine.params import GenerationParams
+from model.generation_config import generation_defaults
+from model.load import LoadedModel, load_model
+from model.tokenizer.prompt import Prompt, Summarization, Task, Translation
+from tests.factories import answer, make_engine
+from tests.parity.references import Ours, ReferenceFamily, generated, load, save
+from tests.parity.references_t5 import FAMILIES, MT5, T5, UMT5, UNTIED, V1_1
+from tests.tokenizer_factories import T5_PIECES, make_sentences, train_spm, write_spm_tokenizer
+
+SHARED, OUTPUT = "shared.weight", "lm_head.weight"
+ENCODER, DECODER = "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"
+STRAY = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"
+
+TEXTS = ("the book", " The lazy  dog\njumps over 1999 windows!", "straße", "")
+EN_DE = Translation("de", "en")
+# As in the config.json of T5 1.0.
+TASKS: dict[str, dict[str, Any]] = {
+    "summarization": {
+        "early_stopping": True,
+        "length_penalty": 2.0,
+        "max_length": 200,
+        "min_length": 30,
+        "no_repeat_ngram_size": 3,
+        "num_beams": 4,
+        "prefix": "summarize: ",
+    },
+    "translation_en_to_de": {
+        "early_stopping": True,
+        "max_length": 300,
+        "num_beams": 4,
+        "prefix": "translate English to German: ",
+    },
+}
+
+every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+
+
+def edit_config(folder: Path, changes: Mapping[str, Any]) -> None:
+    """Changes keys of config.json; those that are changed to None are left out."""
+    path = folder / "config.json"
+    config = {**json.loads(path.read_text(encoding="utf-8")), **changes}
+    kept = {key: value for key, value in config.items() if value is not None}
+    path.write_text(json.dumps(kept), encoding="utf-8")
+
+
+def edit_tensors(folder: Path, changes: Mapping[str, Tensor | None]) -> None:
+    """Changes tensors of the checkpoint; those that are changed to None are left out."""
+    path = folder / "model.safetensors"
+    tensors = {**load_file(path), **changes}
+    kept = {name: tensor.clone() for name, tensor in tensors.items() if tensor is not None}
+    save_file(kept, path, metadata={"format": "pt"})
+
+
+def reread(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
+    read: PreTrainedModel = type(model).from_pretrained(folder, dtype=torch.float32)
+    return read
+
+
+def logits(theirs: PreTrainedModel, ours: Ours, *, length: int = 9) -> tuple[Tensor, Tensor]:
+    """Theirs and ours, of the same random tokens."""
+    generator = torch.Generator().manual_seed(0)
+    source, target = torch.randint(6, 50, (2, 3, length), generator=generator)
+    with torch.inference_mode():
+        expected = theirs(input_ids=source, decoder_input_ids=target).logits
+        return expected, ours.network(source, target)
+
+
+def assert_same(theirs: PreTrainedModel, ours: Ours, *, length: int = 9) -> None:
+    expected, found = logits(theirs, ours, length=length)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("tie_word_embeddings", [True, False, None], ids=str)
+@pytest.mark.parametrize("has_own_output", [True, False])
+@pytest.mark.parametrize("family", [T5, MT5], ids=lambda family: family.name)
+def test_what_older_files_say_of_ties_is_understood(
+    tmp_path: Path,
+    family: ReferenceFamily,
+    *,
+    has_own_output: bool,
+    tie_word_embeddings: bool | None,
+) -> None:
+    model = family.make(has_own_output=has_own_output)
+    save(model, tmp_path)
+    changes = {"tie_word_embeddings": tie_word_embeddings, "scale_decoder_outputs": None}
+    edit_config(tmp_path, changes)
+    ours = load(tmp_path)
+    assert_same(reread(model, tmp_path), ours)
+    assert ours.network.config.tied_output is not has_own_output
+
+
+@pytest.mark.parametrize("changes", [{}, V1_1], ids=["1.0", "1.1"])
+def test_what_newer_files_say_of_scaling_is_understood(
+    tmp_path: Path, changes: Mapping[str, Any]
+) -> None:
+    model = T5.make(**changes)
+    save(model, tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["tie_word_embeddings"] is True
+    assert_same(reread(model, tmp_path), load(tmp_path))
+
+
+def test_umt5_as_published_is_not_scaled_though_transformers_does(tmp_path: Path) -> None:
+    """The authors trained without, their files say so, and version 4 did as they say."""
+    model = UMT5.make(**UNTIED)
+    save(model, tmp_path)
+    edit_config(tmp_path, {"tie_word_embeddings": False})
+    expected, found = logits(reread(model, tmp_path), load(tmp_path))
+    torch.testing.assert_close(found, expected * 24**0.5, atol=1e-3, rtol=0)
+
+
+def test_keys_that_the_oldest_files_do_not_have_are_those_of_t5_1_0(tmp_path: Path) -> None:
+    names = (
+        *("feed_forward_proj", "is_gated_act", "dense_act_fn", "num_decoder_layers"),
+        *("relative_attention_max_distance", "relative_attention_num_buckets"),
+        *("layer_norm_epsilon", "tie_word_embeddings", "scale_decoder_outputs"),
+    )
+    buckets = {"relative_attention_num_buckets": 32, "relative_attention_max_distance": 128}
+    model = T5.make(**buckets)
+    save(model, tmp_path)
+    edit_config(tmp_path, dict.fromkeys(names))
+    assert_same(reread(model, tmp_path), load(tmp_path), length=60)
+
+
+@every_family
+@pytest.mark.parametrize(
+    "names",
+    [[OUTPUT], [DECODER], [ENCODER], [ENCODER, DECODER], [SHARED, ENCODER, DECODER, OUTPUT]],
+    ids=lambda names: ", ".join(name.split(".")[0] for name in names),
+)
+def test_a_table_is_found_under_any_of_its_names(
+    tmp_path: Path, family: ReferenceFamily, names: list[str]
+) -> None:
+    model = family.make()
+    save(model, tmp_path)
+    num_parameters = load(tmp_path).network.num_parameters
+    table = load_file(tmp_path / "model.safetensors")[SHARED]
+    edit_tensors(tmp_path, {SHARED: None, **dict.fromkeys(names, table)})
+    ours = load(tmp_path)
+    assert_same(model, ours)
+    assert ours.network.num_parameters == num_parameters
+
+
+@every_family
+def test_an_output_of_its_own_stands_beside_a_table_of_any_name(
+    tmp_path: Path, family: ReferenceFamily
+) -> None:
+    model = family.make(**UNTIED)
+    save(model, tmp_path)
+    table = load_file(tmp_path / "model.safetensors")[SHARED]
+    edit_tensors(tmp_path, {SHARED: None, DECODER: table})
+    assert_same(model, load(tmp_path))
+
+
+@every_family
+def test_a_bias_that_was_never_trained_is_left_where_it_is(
+    tmp_path: Path, family: ReferenceFamily
+) -> None:
+    model = family.make()
+    save(model, tmp_path)
+    edit_tensors(tmp_path, {STRAY: torch.randn(8, 3)})
+    assert_same(model, load(tmp_path))
+
+
+@every_family
+def test_texts_longer_than_those_of_the_training_are_read(
+    tmp_path: Path, family: ReferenceFamily
+) -> None:
+    model = family.make()
+    assert_same(model, load(save(model, tmp_path), max_positions=150), length=150)
+
+
+def write_t5(folder: Path, *, tags: Sequence[str] = ()) -> PreTrainedModel:
+    """A tiny random model, and a tokenizer whose vocabulary has those tags."""
+    spm = train_spm(make_sentences(count=300), user_defined_symbols=list(tags), **T5_PIECES)
+    write_spm_tokenizer(folder, spm=spm, file="spiece.model", tokenizer_class="T5Tokenizer")
+    return write_model(folder, vocab_size=500)
+
+
+def write_byt5(folder: Path) -> PreTrainedModel:
+    """A tiny random model that reads bytes."""
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "ByT5Tokenizer"}))
+    return write_model(folder, vocab_size=384)
+
+
+def write_model(folder: Path, *, vocab_size: int) -> PreTrainedModel:
+    model = T5.make(seed=2, eos_bias=1.0, vocab_size=vocab_size, n_positions=512, **V1_1)
+    save(model, folder)
+    return model
+
+
+def read(folder: Path) -> LoadedModel:
+    return load_model(folder, dtype="float32", device="cpu")
+
+
+def answered(
+    model: LoadedModel, theirs: Any, prompt: Prompt, **params: Any
+) -> tuple[list[int], list[int]]:
+    """The tokens of both; `params` as for `generate`."""
+    ids = torch.tensor([prompt.encoder_ids])
+    (expected,) = theirs.generate(ids, attention_mask=torch.ones_like(ids), **params)
+    engine = make_engine(
+        network=model.network, rules=model.rules, max_source_tokens=384, max_target_tokens=384
+    )
+    settings = GenerationParams(**generation_defaults(params))
+    token_ids = answer(engine, prompt, settings).hypotheses[0].token_ids
+    return list(token_ids), generated(expected, sorted(model.rules.eos_ids))
+
+
+def assert_read_and_answered_as_by_transformers(
+    theirs: Any, folder: Path, *, task: Task, tag: str = ""
+) -> None:
+    ours, tokenizer = read(folder), AutoTokenizer.from_pretrained(folder)
+    for text in TEXTS:
+        prompt = ours.prompt(text, task)
+        assert list(prompt.encoder_ids) == tokenizer(tag + text).input_ids
+        tokens, expected = answered(ours, theirs, prompt, num_beams=4, max_new_tokens=12)
+        assert tokens == expected
+
+
+def test_t5_reads_a_text_and_its_end(tmp_path: Path) -> None:
+    theirs = write_t5(tmp_path)
+    assert_read_and_answered_as_by_transformers(theirs, tmp_path, task=EN_DE)
+
+
+@pytest.mark.parametrize("code", ["de", "zh_Hant"])
+def test_madlad_reads_the_target_language_first(tmp_path: Path, code: str) -> None:
+    theirs = write_t5(tmp_path, tags=["<2de>", "<2fr>", "<2zh_Hant>"])
+    assert_read_and_answered_as_by_transformers(
+        theirs, tmp_path, task=Translation(code), tag=f"<2{code}> "
+    )
+
+
+def test_byt5_reads_bytes(tmp_path: Path) -> None:
+    theirs = write_byt5(tmp_path)
+    assert_read_and_answered_as_by_transformers(theirs, tmp_path, task=Summarization())
+
+
+@pytest.mark.parametrize(
+    ("task", "prefix"),
+    [
+        (EN_DE, "translate English to German: "),
+        (Translation("es", "en"), "translate English to Spanish: "),  # which no file lists
+        (Summarization(), "summarize: "),
+    ],
+    ids=["listed", "not listed", "summary"],
+)
+def test_a_task_is_named_to_checkpoints_that_know_tasks_by_name(
+    tmp_path: Path, task: Task, prefix: str
+) -> None:
+    write_t5(tmp_path)
+    edit_config(tmp_path, {"task_specific_params": TASKS})
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    expected = tokenizer(prefix + "the book").input_ids
+    assert list(read(tmp_path).prompt("the book", task).encoder_ids) == expected
+
+
+@pytest.mark.parametrize("prefix", ["", "auf Deutsch: "], ids=repr)
+def test_another_prefix_may_be_asked_for(tmp_path: Path, prefix: str) -> None:
+    write_t5(tmp_path)
+    edit_config(tmp_path, {"task_specific_params": TASKS})
+    expected = AutoTokenizer.from_pretrained(tmp_path)(prefix + "the book").input_ids
+    prompt = read(tmp_path).prompt("the book", EN_DE, prefix=prefix)
+    assert list(prompt.encoder_ids) == expected
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [(EN_DE, "translation_en_to_de"), (Summarization(), "summarization")],
+    ids=["translation", "summary"],
+)
+def test_a_task_is_done_as_the_checkpoint_says(tmp_path: Path, task: Task, name: str) -> None:
+    """As the pipelines of `transformers` did before its version 5, which has none."""
+    theirs = write_t5(tmp_path)
+    edit_config(tmp_path, {"task_specific_params": TASKS})
+    ours = read(tmp_path)
+    params = {key: value for key, value in TASKS[name].items() if key != "prefix"}
+    assert ours.generation_for(task) == generation_defaults(params)
+    tokens, expected = answered(ours, theirs, ours.prompt("the book", task), **params)
+    assert tokens == expected
+    assert len(tokens) >= params.get("min_length", 1) - 1
+
+
+def test_a_task_that_the_checkpoint_does_not_list_is_done_as_any(tmp_path: Path) -> None:
+    write_t5(tmp_path)
+    edit_config(tmp_path, {"task_specific_params": TASKS})
+    ours = read(tmp_path)
+    assert ours.generation_for(Translation("es", "en")) == ours.generation

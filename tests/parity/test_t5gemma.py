@@ -1,0 +1,71 @@
+"""T5Gemma from a folder with a tokenizer: what it reads of a text, and what it answers."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from model.engine.params import GenerationParams
+from model.load import load_model
+from model.tokenizer.prompt import Summarization
+from tests.factories import answer, make_engine
+from tests.parity.references import generated, save
+from tests.parity.references_t5gemma import T5GEMMA
+from tests.tokenizer_factories import (
+    GEMMA_PIECES,
+    make_sentences,
+    spm_pieces,
+    train_spm,
+    write_spm_tokenizer,
+)
+
+TEXTS = ("the book", " The lazy  dog\njumps over 1999 windows!", "straße", "")
+
+
+@pytest.fixture(scope="module")
+def spm() -> bytes:
+    return train_spm(make_sentences(count=300), **GEMMA_PIECES)
+
+
+def write_checkpoint(folder: Path, spm: bytes, *, adds_eos: bool = False) -> Any:
+    """A tiny random model and its tokenizer; returns the model as `transformers` has it."""
+    write_spm_tokenizer(
+        folder,
+        spm=spm,
+        file="tokenizer.model",
+        tokenizer_class="GemmaTokenizer",
+        add_bos_token=True,
+        add_eos_token=adds_eos,
+    )
+    theirs = T5GEMMA.make(vocab_size=len(spm_pieces(spm)), hidden_size=64, eos_bias=1.0)
+    save(theirs, folder)
+    return theirs
+
+
+@pytest.mark.parametrize("adds_eos", [False, True])
+def test_a_text_is_read_as_in_transformers(tmp_path: Path, spm: bytes, *, adds_eos: bool) -> None:
+    write_checkpoint(tmp_path, spm, adds_eos=adds_eos)
+    ours, theirs = load_model(tmp_path), AutoTokenizer.from_pretrained(tmp_path)
+    for text in TEXTS:
+        prompt = ours.prompt(text, Summarization())
+        assert list(prompt.encoder_ids) == theirs(text).input_ids
+        assert prompt.decoder_prefix_ids == (theirs.bos_token_id,)
+
+
+@pytest.mark.parametrize("num_beams", [1, 4])
+def test_a_text_is_answered_as_in_transformers(tmp_path: Path, spm: bytes, num_beams: int) -> None:
+    theirs = write_checkpoint(tmp_path, spm)
+    ours = load_model(tmp_path, dtype="float32", device="cpu")
+    engine = make_engine(network=ours.network, rules=ours.rules)
+    for text in TEXTS:
+        prompt = ours.prompt(text, Summarization())
+        params = GenerationParams(max_new_tokens=12, num_beams=num_beams)
+        token_ids = answer(engine, prompt, params).hypotheses[0].token_ids
+        ids = torch.tensor([prompt.encoder_ids])
+        mask = torch.ones_like(ids)
+        (expected,) = theirs.generate(
+            ids, attention_mask=mask, num_beams=num_beams, max_new_tokens=12
+        )
+        assert list(token_ids) == generated(expected, sorted(ours.rules.eos_ids))
