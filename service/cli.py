@@ -1,16 +1,17 @@
 """The command `dragoman`. Its answers go to standard output, everything else to standard error."""
 
-import json
-from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from service.catalogue import ModelEntry, load_catalogue
+from service import models_cli
+from service.catalogue import load_catalogue
 from service.terminal import (
+    CatalogueOption,
     CommandError,
+    DtypeOption,
+    JsonOption,
     console,
     errors_as_exit_codes,
     given,
@@ -28,30 +29,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(models_cli.app)
 
 
-class Dtype(StrEnum):
-    """Types of the weights that can be asked for."""
-
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-    FLOAT16 = "float16"
-    INT8 = "int8"
-
-
-CatalogueOption = Annotated[
-    Path | None, typer.Option(help="YAML file of the models; the bundled ones without it.")
-]
 ModelOption = Annotated[
-    str | None, typer.Option(help="A model's name in the catalogue, or a folder with a checkpoint.")
+    str | None,
+    typer.Option(
+        help="A model's name in the catalogue, a folder with a checkpoint, or a hub's "
+        "OWNER/NAME[@REVISION]."
+    ),
 ]
 BeamsOption = Annotated[
     int | None, typer.Option(help="Beams of the search; the model's own if unset.")
 ]
-DtypeOption = Annotated[
-    Dtype | None, typer.Option(help="Type of the weights; the fastest the device has if unset.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 NoSplitOption = Annotated[
     bool, typer.Option("--no-split", help="Give a text to the model as it is.")
 ]
@@ -161,15 +151,6 @@ def summarize(
         )
 
 
-@app.command()
-def models(catalogue: CatalogueOption = None, *, as_json: JsonOption = False) -> None:
-    """List the models of the catalogue."""
-    with errors_as_exit_codes():
-        settings = settings_with(catalogue=catalogue)
-        for entry in load_catalogue(settings.catalogue).models:
-            typer.echo(json.dumps(_described(entry)) if as_json else _line(entry))
-
-
 @app.command(
     context_settings={
         "allow_extra_args": True,
@@ -190,17 +171,6 @@ def train(context: typer.Context) -> None:
 def main() -> None:
     """The console script."""
     app()
-
-
-def _described(entry: ModelEntry) -> dict[str, object]:
-    """What the catalogue says of a model, for `--json`."""
-    return entry.model_dump(mode="json", include={"name", "task", "pairs", "styles", "path"})
-
-
-def _line(entry: ModelEntry) -> str:
-    """What the catalogue says of a model, for people."""
-    offers = [f"{source}-{target}" for source, target in entry.pairs] or list(entry.styles)
-    return f"{entry.name}  {entry.task}  {' '.join(offers)}".rstrip()
 
 
 if __name__ == "__main__":

@@ -45,6 +45,8 @@ def configure_logging(
     root.handlers = [handler]
     root.setLevel(level.upper())
     _route_uvicorn()
+    for client in ("httpx", "httpx2"):  # of hubs: they log addresses, with what signs them
+        logging.getLogger(client).setLevel(logging.WARNING)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -1,11 +1,12 @@
-"""What all commands share: the settings they are given, and errors as exit codes."""
+"""What all commands share: options, the settings they are given, and errors as exit codes."""
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import IntEnum
-from typing import Any
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -30,6 +31,24 @@ USAGE_ERRORS = (
     UnknownLanguageError,
     UnsupportedPairError,
 )
+
+
+class Dtype(StrEnum):
+    """Types of the weights that can be asked for."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+    INT8 = "int8"
+
+
+CatalogueOption = Annotated[
+    Path | None, typer.Option(help="YAML file of the models; the bundled ones without it.")
+]
+DtypeOption = Annotated[
+    Dtype | None, typer.Option(help="Type of the weights; the fastest the device has if unset.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 
 class ExitCode(IntEnum):

@@ -7,7 +7,7 @@ from typing import Any
 
 from model.engine.params import Priority
 from model.tokenizer.prompt import Task, Translation
-from service.backend import Backend, GenerateRequest
+from service.backend import Backend, GenerateRequest, ModelInfo
 from service.directory import Directory
 from service.languages import Detector
 from service.offline.recorder import Recorder, TokenIds
@@ -75,8 +75,8 @@ class OfflineTranslator:
         self, backend: Backend, settings: Settings, *, wish: Wish, target: str, source: str | None
     ) -> None:
         self._recorder = Recorder(backend)
-        directory = Directory(backend.models())
-        detector = Detector(directory.languages)
+        directory = Directory(backend.models)
+        detector = Detector(lambda: directory.languages)
         self._translator = Translator(
             self._recorder, settings, directory=directory, detector=detector
         )
@@ -95,7 +95,7 @@ class OfflineTranslator:
         if not self._wish.is_split:
             source = plan.sources[0]
             task = Translation(plan.target_lang, source.lang)
-            return await as_it_is(self._recorder, plan.options, source.model.name, task)
+            return await as_it_is(self._recorder, plan.options, source.model, task)
         response, _ = await self._translator.run(plan, None)
         item = response.translations[0]
         parts = self._recorder.take(plan.options.request_id)
@@ -115,7 +115,7 @@ class OfflineSummarizer:
         self, backend: Backend, settings: Settings, *, wish: Wish, style: str | None
     ) -> None:
         self._recorder = Recorder(backend)
-        directory = Directory(backend.models())
+        directory = Directory(backend.models)
         self._summarizer = Summarizer(self._recorder, settings, directory=directory)
         self._wish, self._style = wish, style
         self._ids = map(str, count())
@@ -129,7 +129,7 @@ class OfflineSummarizer:
         body = SummarizeRequest.model_validate({**self._wish.fields(text), "style": self._style})
         plan = self._summarizer.plan(body, request_id=next(self._ids))
         if not self._wish.is_split:
-            return await as_it_is(self._recorder, plan.options, plan.model, plan.task)
+            return await as_it_is(self._recorder, plan.options, plan.summarizer, plan.task)
         response, _ = await self._summarizer.run(plan, None)
         item = response.summaries[0]
         parts = self._recorder.take(plan.options.request_id)
@@ -142,11 +142,11 @@ class OfflineSummarizer:
         )
 
 
-async def as_it_is(recorder: Recorder, options: Options, model: str, task: Task) -> Answer:
+async def as_it_is(recorder: Recorder, options: Options, model: ModelInfo, task: Task) -> Answer:
     """The model's own output for a text, in one piece."""
     request = GenerateRequest(
         request_id=options.request_id,
-        model=model,
+        model=model.handle,
         text=options.texts[0],
         task=task,
         overrides=options.overrides,
@@ -161,5 +161,5 @@ async def as_it_is(recorder: Recorder, options: Options, model: str, task: Task)
         score=best.score,
         output_ids=best.token_ids,
         source_lang=task.source_lang if isinstance(task, Translation) else None,
-        model=model,
+        model=model.name,
     )

@@ -1,8 +1,8 @@
 """A backend that remembers the token ids of what passes through it."""
 
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import AbstractContextManager, aclosing
 from typing import cast
 
 from model.errors import EngineStoppedError
@@ -49,11 +49,14 @@ class Recorder:
     def models(self) -> Sequence[ModelInfo]:
         return self._backend.models()
 
+    def hold(self, models: Iterable[ModelInfo]) -> AbstractContextManager[None]:
+        return self._backend.hold(models)
+
     async def count_tokens(self, model: str, text: str, task: Task) -> int:
         return await self._backend.count_tokens(model, text, task)
 
-    def num_free_places(self) -> int:
-        return self._backend.num_free_places()
+    def num_free_places(self, model: str) -> int:
+        return self._backend.num_free_places(model)
 
     def is_alive(self) -> bool:
         return self._backend.is_alive()

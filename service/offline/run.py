@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -9,9 +10,10 @@ from io import TextIOWrapper
 
 from service.backend import Backend
 from service.catalogue import ModelEntry
-from service.host import LocalBackend
+from service.local_backend import LocalBackend
 from service.log import configure_logging
 from service.offline.answers import Answer, unlimited
+from service.offline.models import on_this_machine
 from service.offline.texts import answer_in_order
 from service.settings import Settings
 from service.terminal import console
@@ -30,16 +32,20 @@ def answer_texts(
     """Load the models, print the answer of every text in order, and end the engines.
 
     Raises:
+        HubError: A model cannot be downloaded.
         CatalogueError, CheckpointError: A model cannot be loaded.
         ApiError, ModelError: A text cannot be answered.
         CommandError: The texts cannot be read.
     """
     configure_logging(level="warning", fmt="console")
+    logging.getLogger("service.hub").setLevel(logging.INFO)  # a download may take long
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")
+    entries = on_this_machine(entries, settings)
     with console.status("Loading the model ..."):
         settings = unlimited(settings)
-        backend = LocalBackend(entries, settings)
+        cold = [entry.model_copy(update={"warm_up": False}) for entry in entries]
+        backend = LocalBackend(cold, settings)
     try:
         answerer = make_answerer(backend, settings)
         asyncio.run(_answer(answerer, texts, as_json=as_json))

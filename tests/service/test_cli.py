@@ -155,7 +155,7 @@ def test_what_cannot_be_done_is_one_sentence_and_ends_with_1(
 
 def test_a_catalogue_without_a_summarizer_says_so(tmp_path: Path) -> None:
     catalogue = tmp_path / "dragoman.yaml"
-    catalogue.write_text("models: [{name: m, path: gone, task: translation, pairs: [en-de]}]")
+    catalogue.write_text("models: [{name: m, path: ./gone, task: translation, pairs: [en-de]}]")
     result = dragoman("summarize", "README.md", "--catalogue", str(catalogue))
     assert result.exit_code == 1
     assert "offers summarization" in result.stderr

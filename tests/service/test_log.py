@@ -56,3 +56,12 @@ def test_an_exception_is_written_with_its_traceback(capsys: pytest.CaptureFixtur
     configure_logging(level="info", fmt="json")
     get_logger("one").error("failed", exc_info=ValueError("why"))
     assert "ValueError: why" in json.loads(capsys.readouterr().err)["exception"]
+
+
+@pytest.mark.parametrize("client", ["httpx", "httpx2"])
+def test_the_addresses_that_a_client_asks_are_not_written(
+    client: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(level="debug", fmt="console")
+    logging.getLogger(client).info("HTTP Request: GET https://cdn/file?signature=secret")
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,174 @@
+"""A hub on this machine: the few routes that `huggingface_hub` asks, over folders."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from huggingface_hub import close_session, constants
+
+LFS_SUFFIXES = (".safetensors", ".spm", ".bin")
+
+
+@dataclass(kw_only=True)
+class HubRepository:
+    """A model of the hub: a folder for each commit, and which of them a branch or tag is."""
+
+    commits: dict[str, Path]
+    refs: dict[str, str]
+    is_gated: bool = False
+    token: str | None = None  # whoever has another one does not see the model
+
+    def commit_of(self, revision: str) -> str | None:
+        commit = self.refs.get(revision, revision)
+        return commit if commit in self.commits else None
+
+
+@dataclass
+class Hub:
+    """What the hub has, and what it was asked."""
+
+    url: str
+    repositories: dict[str, HubRepository] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)  # METHOD path
+    tokens: list[str | None] = field(default_factory=list)  # of each request
+    status: HTTPStatus | None = None  # to answer everything with
+
+    def add(self, hub_id: str, folder: Path, *, commit: str = "a" * 40, **of: object) -> str:
+        """Put a folder up as a model's newest commit."""
+        repository = self.repositories.setdefault(hub_id, HubRepository(commits={}, refs={}))
+        repository.commits[commit] = folder
+        repository.refs["main"] = commit
+        for name, value in of.items():
+            setattr(repository, name, value)
+        return commit
+
+    def downloads(self) -> list[str]:
+        """The files that were fetched, in order."""
+        gets = [request for request in self.requests if request.startswith("GET /")]
+        return [get.rpartition("/")[2] for get in gets if "/resolve/" in get]
+
+
+class RefusalError(Exception):
+    """The hub says no: a status, and the word that the library knows it by."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    hub: Hub
+
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+        pass
+
+    def _answer(self, *, with_body: bool) -> None:
+        path = unquote(urlsplit(self.path).path)
+        token = self.headers.get("authorization")
+        self.hub.requests.append(f"{self.command} {path}")
+        self.hub.tokens.append(token)
+        try:
+            body, headers = self._found(path, token)
+        except RefusalError as refusal:
+            status, code = refusal.args
+            body, headers = b"{}", {"X-Error-Code": code}
+        else:
+            status = HTTPStatus.OK
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+    def _found(self, path: str, token: str | None) -> tuple[bytes, dict[str, str]]:
+        if self.hub.status is not None:
+            raise RefusalError(self.hub.status, "")
+        if path.startswith("/api/models/"):
+            hub_id, _, revision = path.removeprefix("/api/models/").partition("/revision/")
+            repository, commit = self._repository(hub_id, revision, token)
+            folder = repository.commits[commit]
+            siblings = [_sibling(file) for file in sorted(folder.iterdir())]
+            answer = {"id": hub_id, "sha": commit, "siblings": siblings}
+            return json.dumps(answer).encode(), {"Content-Type": "application/json"}
+        hub_id, _, rest = path[1:].partition("/resolve/")
+        revision, _, name = rest.rpartition("/")
+        repository, commit = self._repository(hub_id, revision, token)
+        if repository.is_gated:
+            raise RefusalError(HTTPStatus.FORBIDDEN, "GatedRepo")
+        file = repository.commits[commit] / name
+        if not file.is_file():
+            raise RefusalError(HTTPStatus.NOT_FOUND, "EntryNotFound")
+        return file.read_bytes(), {"X-Repo-Commit": commit, **_headers(file)}
+
+    def _repository(
+        self, hub_id: str, revision: str, token: str | None
+    ) -> tuple[HubRepository, str]:
+        repository = self.hub.repositories.get(hub_id)
+        if repository is None:
+            raise RefusalError(HTTPStatus.UNAUTHORIZED, "RepoNotFound")
+        if repository.token is not None and token != f"Bearer {repository.token}":
+            raise RefusalError(HTTPStatus.UNAUTHORIZED, "RepoNotFound")
+        commit = repository.commit_of(revision)
+        if commit is None:
+            raise RefusalError(HTTPStatus.NOT_FOUND, "RevisionNotFound")
+        return repository, commit
+
+
+def sha256_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def git_hash_of(content: bytes) -> str:
+    """What git calls a file of this content."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # noqa: S324
+
+
+def _sibling(file: Path) -> dict[str, object]:
+    return {"rfilename": file.name, "size": file.stat().st_size}
+
+
+def _headers(file: Path) -> dict[str, str]:
+    content = file.read_bytes()
+    if file.suffix not in LFS_SUFFIXES:
+        return {"ETag": f'"{git_hash_of(content)}"'}
+    return {
+        "ETag": '"another"',
+        "X-Linked-Etag": f'"{sha256_of(content)}"',
+        "X-Linked-Size": str(len(content)),
+    }
+
+
+@contextmanager
+def running_hub() -> Iterator[Hub]:
+    """A hub on a free port, empty."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    hub = Hub(f"http://127.0.0.1:{server.server_port}")
+    _Handler.hub = hub
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def use_hub(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Let this process ask that hub: the library has read its environment long ago."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", url)
+    template = f"{url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    close_session()

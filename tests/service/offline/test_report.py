@@ -1,0 +1,22 @@
+import pytest
+
+from service.offline.report import columns, size
+
+
+def test_a_title_stands_once_and_texts_below_each_other() -> None:
+    rows = [("a", "1"), ("files", "x"), ("files", "y"), ("b", "")]
+    assert columns(rows) == "a      1\nfiles  x\n       y\nb"
+
+
+@pytest.mark.parametrize(
+    ("num_bytes", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1_000, "1.0 KB"),
+        (12_345_678, "12.3 MB"),
+        (5e15, "5000.0 TB"),
+    ],
+)
+def test_a_size_is_in_the_unit_that_fits(num_bytes: float, text: str) -> None:
+    assert size(int(num_bytes)) == text
