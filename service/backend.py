@@ -3,31 +3,69 @@
 The API knows nothing behind it: not torch, not Ray, not which process a model lives in.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from model.engine.params import FinishReason, Priority
 from model.tokenizer.prompt import Task
+from service.pairs import NO_PAIRS, Pairs
 
 OnOverflow = Literal["truncate", "error"]
+TaskName = Literal["translation", "summarization"]
+# Of a lazy model: `not_loaded` until its first request, `failed` if it could not be loaded then.
+ModelState = Literal["loaded", "loading", "not_loaded", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
-    """What one served model can do."""
+    """What one served model can do, and what is known of it.
+
+    Attributes:
+        name: What clients call it.
+        version: Another each time that other weights take its name.
+        tasks: What it is offered for, the first foremost.
+        pairs: What it translates.
+        styles: How it summarizes; the first is the default.
+        default_for: Tasks and pairs (`en-de`) for which it goes before the models listed earlier.
+        state: Whether its weights are in memory.
+        is_offered: False while an operator's change loads it: listed, but given no request yet.
+        origin: Where its files are from: `bundled/NAME`, a hub's id, or `folder`.
+        revision: The commit of files from a hub.
+        max_input_tokens: What the encoder reads, special tokens included.
+        max_waiting: Segments that may queue for it.
+        defaults: Generation parameters of a request that names none.
+        weights_bytes: Memory that they take; None where they are not loaded.
+        quantize: How weights are stored that compute in `dtype`.
+    """
 
     name: str
-    task: Literal["translation", "summarization"]
-    pairs: tuple[tuple[str, str], ...] = ()  # (source, target) language codes, translation only
-    styles: tuple[str, ...] = ()  # summarization only; the first is the default
-    max_input_tokens: int  # what the encoder reads, special tokens included
+    version: int = 0
+    tasks: tuple[TaskName, ...]
+    pairs: Pairs = NO_PAIRS
+    styles: tuple[str, ...] = ()
+    default_for: tuple[str, ...] = ()
+    state: ModelState = "loaded"
+    is_offered: bool = True
+    origin: str = ""
+    revision: str | None = None
+    max_input_tokens: int
     max_new_tokens: int
+    max_waiting: int | None = None
     default_num_beams: int
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     family: str
     num_parameters: int
+    weights_bytes: int | None = None
     dtype: str
+    quantize: Literal["int8"] | None = None
     device: str
+
+    @property
+    def handle(self) -> str:
+        """What a `GenerateRequest` calls it: these very weights, whatever takes the name later."""
+        return f"{self.name}#{self.version}" if self.version else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +77,7 @@ class GenerateRequest:
     """
 
     request_id: str
-    model: str
+    model: str  # its handle
     text: str
     task: Task
     overrides: Mapping[str, Any] = field(default_factory=dict)
@@ -97,17 +135,21 @@ class Backend(Protocol):
     """
 
     def models(self) -> Sequence[ModelInfo]:
-        """Every model of the catalogue, in its order."""
+        """Every model, in the catalogue's order; the same object until one changes."""
+        ...
+
+    def hold(self, models: Iterable[ModelInfo]) -> AbstractContextManager[None]:
+        """Within it these models answer, even if others take their places meanwhile."""
         ...
 
     def generate(self, request: GenerateRequest) -> AsyncIterator[Event]: ...
 
     async def count_tokens(self, model: str, text: str, task: Task) -> int:
-        """Encoder tokens the text would take, special tokens included."""
+        """Encoder tokens the text would take in the model of that handle, special ones included."""
         ...
 
-    def num_free_places(self) -> int:
-        """Segments that can still be queued before `QueueFullError`."""
+    def num_free_places(self, model: str) -> int:
+        """Segments that can still be queued for the model of that handle, before QueueFullError."""
         ...
 
     def is_alive(self) -> bool:
@@ -115,5 +157,5 @@ class Backend(Protocol):
         ...
 
     def is_ready(self) -> bool:
-        """Every model of the catalogue can answer."""
+        """Every model that is not lazy can answer."""
         ...

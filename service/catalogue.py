@@ -1,180 +1,98 @@
 """The catalogue: a YAML file that names the models to serve and how to run them."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Self
 
-import yaml
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PositiveInt,
-    TypeAdapter,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from model.engine.params import GenerationParams
-from model.errors import ConfigError, InvalidParamsError
+from service.catalogue_entry import CatalogueError, ModelEntry, Place
+from service.catalogue_fields import DefaultKey, Problem, nearest, parse_pair, refusal
+from service.catalogue_file import YamlError, YamlFile, parse_yaml
+from service.catalogue_problems import sentences
+
+__all__ = ["DEFAULT_CATALOGUE", "Catalogue", "CatalogueError", "ModelEntry", "load_catalogue"]
 
 DEFAULT_CATALOGUE = Path(str(files("service") / "dragoman.yaml"))
-BUNDLED = "bundled/"
-
-_CODE = r"[A-Za-z]{2,3}(?:_[A-Za-z]{4})?"
-_PAIR = re.compile(rf"({_CODE})-({_CODE})")
-_PARAMS = TypeAdapter(GenerationParams)
-_PER_REQUEST = {"target_prefix_ids", "return_scores", "num_return", "seed"}
 
 
-class CatalogueError(ConfigError):
-    """A catalogue that cannot be served; says which file, field and value."""
+class Catalogue(BaseModel):
+    """The models to serve, in order.
 
-
-def _parse_pair(value: object) -> object:
-    """`en-de` as (`en`, `de`); anything else as it is."""
-    if not isinstance(value, str):
-        return value
-    match = _PAIR.fullmatch(value)
-    if match is None:
-        raise ValueError("a pair is written source-target, such as en-de")
-    return match.groups()
-
-
-Pair = Annotated[tuple[str, str], BeforeValidator(_parse_pair)]
-
-
-class ModelEntry(BaseModel):
-    """One model of the catalogue.
-
-    `pairs` are (source, target) language codes; the file may give `source` and `target` lists
-    instead, which stand for every combination of two different languages.
+    A request that names no model is given to the one that `defaults` has for its task, or for its
+    language pair (`en-de`), which goes first; otherwise to the first of `models` that fits.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(min_length=1, max_length=200, pattern=r"^\w[\w.-]*(?:/\w[\w.-]*)*$")
-    path: str = Field(min_length=1)  # a folder, or bundled/NAME
-    task: Literal["translation", "summarization"]
-    pairs: tuple[Pair, ...] = ()
-    styles: tuple[str, ...] = ()  # the first is the default
-    dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    defaults: Mapping[str, Any] = Field(default_factory=dict)  # fields of GenerationParams
-    max_running_rows: PositiveInt | None = None  # decoder rows of one step
-    kv_cache_bytes: PositiveInt | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _combine_languages(cls, data: object) -> object:
-        if not isinstance(data, dict) or not ({"source", "target"} & data.keys()):
-            return data
-        rest = dict(data)
-        sources, targets = rest.pop("source", None), rest.pop("target", None)
-        if not isinstance(sources, list) or not isinstance(targets, list):
-            raise ValueError("source and target are two lists of language codes")  # noqa: TRY004
-        if "pairs" in rest:
-            raise ValueError("give either pairs, or source and target")
-        return {**rest, "pairs": [f"{s}-{t}" for s in sources for t in targets if s != t]}
-
-    @field_validator("defaults")
-    @classmethod
-    def _check_defaults(cls, defaults: Mapping[str, Any]) -> Mapping[str, Any]:
-        allowed = GenerationParams.__dataclass_fields__.keys() - _PER_REQUEST
-        unknown = sorted(defaults.keys() - allowed)
-        if unknown:
-            raise ValueError(f"no generation default {unknown[0]!r}; known: {sorted(allowed)}")
-        try:
-            params = _PARAMS.validate_python(dict(defaults))
-        except ValidationError as error:
-            raise ValueError(_first_problem(error)) from error
-        except InvalidParamsError as error:
-            raise ValueError(str(error)) from error
-        return {name: getattr(params, name) for name in defaults}
+    models: tuple[ModelEntry, ...]
+    defaults: Mapping[DefaultKey, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _check_task(self) -> Self:
-        if self.task == "translation" and not self.pairs:
-            raise ValueError("a translation model needs pairs, or source and target")
-        if self.task == "summarization" and self.pairs:
-            raise ValueError("a summarization model has no language pairs")
-        if self.task == "translation" and self.styles:
-            raise ValueError("a translation model has no styles")
+    def _check(self) -> Self:
+        problems = [*self._name_problems(), *self._default_problems()]
+        if problems:
+            raise refusal(*problems)
         return self
 
-    def folder(self) -> Path:
-        """The folder of the model's files.
+    def _name_problems(self) -> Iterator[Problem]:
+        if not self.models:
+            yield ("models",), "there is no model in it", None
+        names: set[str] = set()
+        for index, entry in enumerate(self.models):
+            if entry.name in names:
+                yield ("models", index, "name"), f"two models are called {entry.name!r}", None
+            names.add(entry.name)
 
-        Raises:
-            CatalogueError: There is no such folder.
-        """
-        folder = Path(self.path).expanduser()
-        if self.path.startswith(BUNDLED):
-            folder = Path(str(files("model"))) / self.path
-        if not folder.is_dir():
-            raise CatalogueError(f"model {self.name!r}: there is no folder {folder}")
-        return folder
-
-
-class Catalogue(BaseModel):
-    """The models to serve, in order: the first that fits a request is its default."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    models: tuple[ModelEntry, ...] = Field(min_length=1)
-
-    @field_validator("models")
-    @classmethod
-    def _check_names(cls, models: tuple[ModelEntry, ...]) -> tuple[ModelEntry, ...]:
-        names = [entry.name for entry in models]
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated:
-            raise ValueError(f"two models are called {repeated[0]!r}")
-        return models
+    def _default_problems(self) -> Iterator[Problem]:
+        entries = {entry.name: entry for entry in self.models}
+        for key, name in self.defaults.items():
+            entry, pair = entries.get(name), parse_pair(key)
+            task = key if pair is None else "translation"
+            sentence = None
+            if entry is None:
+                sentence = f"there is no such model{nearest(name, entries)}"
+            elif task not in entry.tasks:
+                sentence = f"{name} is not made for {task}"
+            elif pair is not None and entry.languages != "all" and pair not in entry.pairs:
+                sentence = f"{name} does not translate {key}"
+            if sentence is not None:
+                yield ("defaults", key), sentence, name
 
 
 def load_catalogue(path: Path | None = None) -> Catalogue:
     """The catalogue in a YAML file; the bundled models where none is named.
 
-    A relative model path is relative to the file's folder.
+    A relative folder is relative to the file's own.
 
     Raises:
-        CatalogueError: The file cannot be read, or describes no catalogue.
+        CatalogueError: The file cannot be read, or describes no catalogue; a line for each problem.
     """
     path = DEFAULT_CATALOGUE if path is None else path
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        file = parse_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueError(f"cannot read the catalogue {path}: {error}") from error
-    except yaml.YAMLError as error:
-        raise CatalogueError(f"{path} is not YAML: {error}") from error
+    except YamlError as error:
+        raise CatalogueError(f"{path}:{error.line}: {error}") from error
     try:
-        catalogue = Catalogue.model_validate(data)
+        catalogue = Catalogue.model_validate(file.data, context={"folder": path.parent})
     except ValidationError as error:
-        raise CatalogueError(f"{path}: {_first_problem(error)}") from error
-    return Catalogue(models=tuple(_anchor(entry, path.parent) for entry in catalogue.models))
+        found = sentences(error, file, keys={1: Catalogue, 3: ModelEntry})
+        lines = [f"{path}:{line}: {sentence}" for line, sentence in found]
+        raise CatalogueError("\n".join(lines)) from error
+    return catalogue.model_copy(update={"models": tuple(_placed(catalogue, path, file))})
 
 
-def _anchor(entry: ModelEntry, folder: Path) -> ModelEntry:
-    """The entry with its relative path resolved against the catalogue's folder."""
-    if entry.path.startswith(BUNDLED):
-        return entry
-    return entry.model_copy(update={"path": str(folder / Path(entry.path).expanduser())})
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    message = problem["msg"].removeprefix("Value error, ")
-    field = _dotted(problem["loc"]) or "the file"
-    shown = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
-    return f"{field}: {message}{shown}"
-
-
-def _dotted(location: Sequence[str | int]) -> str:
-    """('models', 0, 'dtype') as `models[0].dtype`."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return "".join(parts).removeprefix(".")
+def _placed(catalogue: Catalogue, path: Path, file: YamlFile) -> Iterator[ModelEntry]:
+    """The catalogue's entries, each with where it is and what it is the default for."""
+    for index, entry in enumerate(catalogue.models):
+        place = Place(
+            name=f"{path}:{file.line(('models', index))}",
+            keys={
+                key: f"{path}:{file.line(('models', index, key))}" for key in entry.model_fields_set
+            },
+            default_for=tuple(k for k, name in catalogue.defaults.items() if name == entry.name),
+        )
+        yield entry.placed(place)

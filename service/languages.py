@@ -1,6 +1,6 @@
 """Language codes as clients write them, their names, and the language of a text."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -15,6 +15,7 @@ _MIN_CHOICE = 2  # languages; fewer leave nothing to detect
 _MAX_READ_CHARACTERS = 2_000  # a longer text does not change its language
 
 
+@lru_cache(maxsize=4_096)
 def standard_code(code: str) -> str | None:
     """The code in its shortest standard form, if any: `deu_Latn` is `de`, `de-at` is `de-AT`."""
     if len(code) > _MAX_CODE_CHARACTERS:
@@ -25,6 +26,7 @@ def standard_code(code: str) -> str | None:
         return None
 
 
+@lru_cache(maxsize=4_096)
 def base_code(code: str) -> str | None:
     """The language of a code without its region and script: `de-AT` is `de`; None if none."""
     standard = standard_code(code)
@@ -52,6 +54,7 @@ def _nearest(code: str, served: tuple[str, ...]) -> str | None:
     return kin[langcodes.closest_match(standard, list(kin), max_distance=_ANY_DISTANCE)[0]]
 
 
+@lru_cache(maxsize=4_096)
 def name_of(code: str) -> str:
     """The English name of a language; the code itself if it has none."""
     standard = standard_code(code)
@@ -69,23 +72,24 @@ class Detection:
 
 
 class Detector:
-    """Names the language of a text, among those given.
+    """Names the language of a text, among those served at the time.
 
     The identifier takes half a second and 120 MB to load: at `load`, or at the first detection.
     """
 
-    def __init__(self, served: Sequence[str]) -> None:
-        """`served` are the codes to choose from; the first is the answer when nothing tells."""
-        self._served = tuple(served)
+    def __init__(self, served: Callable[[], tuple[str, ...]]) -> None:
+        """`served` gives the codes to choose from; the first is the answer when nothing tells."""
+        self._served = served
 
     @property
     def fallback(self) -> str | None:
-        """The answer for a text that tells nothing."""
-        return self._served[0] if self._served else None
+        """The answer for a text that tells nothing: English, or else the first."""
+        served = self._served()
+        return "en" if "en" in served else next(iter(served), None)
 
     def load(self) -> None:
         """Read the identifier's model from disk, once per process."""
-        known = self._known()
+        known = _known(self._served())
         if len(known) >= _MIN_CHOICE:
             _identifier(known)
 
@@ -96,18 +100,21 @@ class Detector:
             sample = text
         if not has_words(sample):
             return Detection(None, 0.0)
-        known = self._known()
+        served = self._served()
+        known = _known(served)
         if len(known) < _MIN_CHOICE:
             return Detection(self.fallback, 1.0 if known else 0.0)
         (best, confidence), (_, runner_up), *_ = _identifier(known).rank(sample)
         if confidence == runner_up:
             return Detection(self.fallback, 0.0)
-        return Detection(resolve(best, self._served), float(confidence))
+        return Detection(resolve(best, served), float(confidence))
 
-    def _known(self) -> frozenset[str]:
-        """The served languages that the identifier knows; it has only base codes."""
-        bases = {base_code(code) for code in self._served}
-        return frozenset(base for base in bases if base in _labels())
+
+@lru_cache(maxsize=16)
+def _known(served: tuple[str, ...]) -> frozenset[str]:
+    """The served languages that the identifier knows; it has only base codes."""
+    bases = {base_code(code) for code in served}
+    return frozenset(base for base in bases if base in _labels())
 
 
 @cache

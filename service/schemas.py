@@ -4,7 +4,7 @@ Limits that an operator may change are settings and checked in `service.requests
 part of the contract.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -13,6 +13,7 @@ Format = Literal["text", "html", "xml"]
 Split = Literal["sentences", "newlines", "none"]
 Overflow = Literal["split", "truncate", "error"]
 Part = Literal["scores", "alignment", "segments", "alternatives"]
+TaskName = Literal["translation", "summarization"]
 Code = Annotated[str, Field(min_length=1, max_length=35)]
 
 
@@ -174,19 +175,41 @@ class DetectResponse(_Response):
 
 
 class ModelOutput(_Response):
-    """One served model."""
+    """One served model: what it is for, what it is, and how much it takes on."""
 
     name: str
-    task: Literal["translation", "summarization"]
-    pairs: list[tuple[str, str]]
-    styles: list[str]
-    max_input_tokens: int
-    max_new_tokens: int
-    default_num_beams: int
+    state: Literal["loaded", "loading", "not_loaded", "failed"] = Field(
+        description="`not_loaded` is loaded by the first request that needs it."
+    )
+    task: TaskName = Field(description="The first of `tasks`.")
+    tasks: list[TaskName]
+    default_for: list[str] = Field(
+        description="Tasks and pairs (`en-de`) for which it is taken if a request names no model."
+    )
+    pairs: list[tuple[str, str]] | None = Field(
+        description="What it translates, as (source, target). Null for a model of many languages: "
+        "then every combination of two different `source_languages` and `target_languages`."
+    )
+    source_languages: list[str]
+    target_languages: list[str]
+    styles: list[str] = Field(description="How it summarizes; the first is the default.")
     family: str
+    origin: str = Field(description="`bundled/NAME`, the id on a hub, or `folder`.")
+    revision: str | None = Field(description="The commit or tag, of a model from a hub.")
     num_parameters: int
+    weights_bytes: int | None = Field(description="In memory; null while it is not loaded.")
     dtype: str
+    quantize: Literal["int8"] | None = Field(
+        description="How weights are stored that compute in `dtype`."
+    )
     device: str
+    max_input_tokens: int = Field(description="Of one segment, special tokens included.")
+    max_new_tokens: int = Field(description="The most that `max_new_tokens` may ask for.")
+    max_waiting: int | None = Field(description="Segments that may queue for it.")
+    default_num_beams: int
+    defaults: dict[str, Any] = Field(
+        description="Generation parameters of a request that names none."
+    )
 
 
 class ModelsResponse(_Response):
@@ -200,13 +223,19 @@ class LanguageOutput(_Response):
 
     code: str
     name: str
-    targets: list[str]
+    targets: list[str] | None = Field(
+        description="Null where it can be translated to all the other `targets` of the response."
+    )
 
 
 class LanguagesResponse(_Response):
     """The answer of `/v1/languages`."""
 
     languages: list[LanguageOutput]
+    targets: list[str] = Field(
+        description="What many languages, those with null `targets`, have in common; empty "
+        "where few languages are served, each with its own."
+    )
 
 
 class Limits(_Response):

@@ -5,6 +5,7 @@ import html
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.responses import HTMLResponse
 
 from model.tokenizer.prompt import Summarization
 from service.api import create_api
+from service.pairs import Pairs
 from service.settings import Settings
 from tests.clients import server_running
 from tests.fakes import SUMMARIZER, TRANSLATOR, FakeBackend
@@ -77,6 +79,19 @@ async def test_only_pairs_that_are_served_can_be_chosen(tmp_path: Path) -> None:
         "from": ["", "en", "de", "fr", "es"],
         "any": ["de", "fr", "es", "en"],
         "fromFrench": ["en"],
+    }
+
+
+async def test_a_model_of_many_languages_offers_each_with_each(tmp_path: Path) -> None:
+    many = tuple(f"{a}{b}{c}" for a in "abc" for b in "abc" for c in "abc")
+    served = replace(TRANSLATOR, pairs=Pairs.between(many, many))
+    steps = """
+      choose("source", "abc");
+      return { from: codes("source"), fromOne: codes("target") };
+    """
+    assert await visit(FakeBackend(served=(served,)), steps, tmp_path=tmp_path) == {
+        "from": ["", *many],
+        "fromOne": [code for code in many if code != "abc"],
     }
 
 
