@@ -5,7 +5,7 @@ It knows neither Ray nor torch: what runs the models is behind `service.backend.
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -15,9 +15,11 @@ from starlette.responses import Response
 
 from model.errors import ModelError
 from service import metrics
+from service.admin import admin_routes
 from service.backend import Backend
 from service.directory import Directory
 from service.errors import ApiError
+from service.fleet import FleetClient
 from service.languages import Detector
 from service.log import get_logger
 from service.middleware import (
@@ -37,16 +39,30 @@ from service.validation import invalid_body
 logger = get_logger(__name__)
 
 
-def create_api(backend: Backend, settings: Settings) -> FastAPI:
-    """The whole HTTP side of the service; the backend's models are loaded already."""
-    directory = Directory(backend.models())
-    detector = Detector(directory.languages)
+def create_api(
+    backend: Backend,
+    settings: Settings,
+    *,
+    fleet: FleetClient | None = None,
+    while_serving: AbstractAsyncContextManager[None] | None = None,
+) -> FastAPI:
+    """The whole HTTP side of the service.
+
+    Args:
+        backend: Runs the models; those that are not lazy are loaded already.
+        settings: The limits, and whether there are routes for an operator.
+        fleet: Where an operator's changes go.
+        while_serving: Entered before the first request, left after the last.
+    """
+    directory = Directory(backend.models)
+    detector = Detector(lambda: directory.languages)
     answer = _answerer(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
-        await asyncio.to_thread(detector.load)
-        yield
+        async with while_serving or nullcontext():
+            await asyncio.to_thread(detector.load)
+            yield
 
     app = FastAPI(
         title="Dragoman",
@@ -62,6 +78,9 @@ def create_api(backend: Backend, settings: Settings) -> FastAPI:
     )
     app.include_router(listing_routes(directory))
     app.include_router(operations_routes(backend, settings, directory=directory))
+    if settings.admin_key is not None and fleet is not None:
+        admin = admin_routes(backend, settings, fleet=fleet, key=settings.admin_key)
+        app.include_router(admin)
     add_pages(app)
     _add_error_handlers(app, answer)
     # The last added is the outermost.

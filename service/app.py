@@ -1,14 +1,16 @@
 """What Ray Serve runs: `service.app:build_app` in a serve config, and `dragoman serve`."""
 
+import hashlib
 from typing import Any
 
 import ray
 from ray import serve
 from ray.serve import Application
 
-from service.catalogue import load_catalogue
+from service.catalogue import Catalogue, load_catalogue
 from service.cores import threads_per_replica
 from service.deployments import ModelServer
+from service.ray_fleet import RayFleet
 from service.settings import Settings
 
 # The engine admits, queues and refuses requests itself, with our error object and `Retry-After`:
@@ -35,8 +37,21 @@ def build_app(args: Settings) -> Application:
         graceful_shutdown_timeout_s=args.max_timeout_ms / 1_000,
         logging_config={"enable_access_log": False, "log_level": "WARNING"},  # ours says it all
     )(serve.ingress()(ModelServer))
-    app: Application = deployment.bind(load_catalogue(args.catalogue), args)
+    catalogue = load_catalogue(args.catalogue)
+    app: Application = deployment.bind(catalogue, args, fleet_of(catalogue, args))
     return app
+
+
+def fleet_of(catalogue: Catalogue, settings: Settings) -> RayFleet | None:
+    """What makes all replicas serve the same, where that can change at all.
+
+    Its name is the catalogue's content: a new catalogue starts with nothing that was changed under
+    the old one, while replicas of both run side by side.
+    """
+    if settings.admin_key is None:
+        return None
+    content = hashlib.sha256(catalogue.model_dump_json().encode()).hexdigest()
+    return RayFleet(f"fleet-{content[:16]}", catalogue.models)
 
 
 def replica_resources(settings: Settings) -> dict[str, Any]:

@@ -1,9 +1,13 @@
 """The one Ray Serve deployment: the engines of a catalogue's models and the HTTP API over them."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
 from starlette.types import ASGIApp
 
 from service.api import create_api
 from service.catalogue import Catalogue
+from service.fleet import Fleet, FleetClient, Plan
 from service.log import configure_logging, get_logger
 from service.metrics import FOLDER_VARIABLE, MetricsListener, is_shared
 from service.settings import Settings
@@ -14,9 +18,19 @@ logger = get_logger(__name__)
 class ModelServer:
     """What one replica holds; Ray Serve calls its methods by their names."""
 
-    def __init__(self, catalogue: Catalogue, settings: Settings) -> None:
+    def __init__(
+        self, catalogue: Catalogue, settings: Settings, fleet: FleetClient | None = None
+    ) -> None:
+        """Load the models.
+
+        Args:
+            catalogue: What is served until something is changed.
+            settings: How.
+            fleet: Says what all replicas serve; without it this one is alone.
+        """
         # Torch takes a second and 200 MB, and who only deploys this class does not need it.
-        from service.host import LocalBackend  # noqa: PLC0415
+        from service.follower import Follower  # noqa: PLC0415
+        from service.local_backend import LocalBackend  # noqa: PLC0415
 
         configure_logging(level=settings.log_level, fmt=settings.log_format)
         if not is_shared():
@@ -24,22 +38,31 @@ class ModelServer:
                 "metrics count this replica alone", reason=f"{FOLDER_VARIABLE} is not set"
             )
         self._settings = settings
-        self._backend = LocalBackend(catalogue.models, settings)
+        self._fleet = fleet or Fleet(catalogue.models)
+        self._backend = LocalBackend(_plan_of(self._fleet).served, settings)
+        self._follower = Follower(self._backend, self._fleet)
         self._metrics = MetricsListener(host=settings.metrics_host, port=settings.metrics_port)
         self._metrics.start()
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         """The API over this replica's own engines; called once, after the constructor."""
-        return create_api(self._backend, self._settings)
+        return create_api(
+            self._backend,
+            self._settings,
+            fleet=self._fleet,
+            while_serving=self._follower.following(),
+        )
 
     def check_health(self) -> None:
         """Raise unless the engines move; a replica that raises three times is replaced.
 
         Raises:
-            RuntimeError: An engine's heartbeat is old.
+            RuntimeError: An engine's heartbeat is old, or other models are served than should be.
         """
         if not self._backend.is_alive():
             raise RuntimeError("an engine's heartbeat is old")
+        if self._follower.error is not None:
+            raise RuntimeError(self._follower.error)
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """What an autoscaling policy may look at."""
@@ -58,3 +81,13 @@ class ModelServer:
         """Close: Ray calls this once the replica is drained."""
         if hasattr(self, "_metrics"):  # the constructor came to its end
             self.close()
+
+
+def _plan_of(fleet: FleetClient) -> Plan:
+    """The fleet's plan, for a constructor: Ray runs it where an event loop runs already."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(_asked(fleet))).result()
+
+
+async def _asked(fleet: FleetClient) -> Plan:
+    return await fleet.plan()

@@ -29,11 +29,19 @@ class UnsupportedPairError(ApiError):
     """A language pair that no model, or not the one asked for, translates."""
 
     def __init__(
-        self, source: str, target: str, *, served: Sequence[tuple[str, str]], detected: bool
+        self,
+        source: str,
+        target: str,
+        *,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        detected: bool,
     ) -> None:
-        pairs = listing([f"{a}-{b}" for a, b in served])
         how = " (source detected; `source_lang` overrides that)" if detected else ""
-        super().__init__(f"no model translates {source}-{target}{how}; the pairs are {pairs}")
+        super().__init__(
+            f"no model translates {source}-{target}{how}; "
+            f"{source} is translated to {listing(targets)}, and {listing(sources)} to {target}"
+        )
 
 
 class ModelNotFoundError(ApiError):
@@ -64,6 +72,38 @@ class NotReadyError(ApiError):
 
     def __init__(self) -> None:
         super().__init__("not every model of the catalogue is ready to answer yet")
+
+
+class ModelNotLoadedError(ApiError):
+    """A lazy model that could not be loaded when it was needed."""
+
+    def __init__(self, name: str, *, retry_s: float) -> None:
+        super().__init__(
+            f"the model {show(name)} could not be loaded; "
+            f"a request in {retry_s:.0f} s or later tries it again"
+        )
+
+
+class UnauthorizedError(ApiError):
+    """A request to a route that asks for a key, without the right one."""
+
+    def __init__(self) -> None:
+        super().__init__("the header `Authorization: Bearer KEY` must hold the admin key")
+
+
+class ChangeConflictError(ApiError):
+    """A change of the served models that cannot be made as things are."""
+
+
+class ChangeFailedError(ApiError):
+    """A change of the served models that was tried, and taken back."""
+
+
+class FleetLostError(ApiError):
+    """Nobody can say at the moment what the replicas are to serve."""
+
+    def __init__(self) -> None:
+        super().__init__("the replicas cannot be told of changes at the moment; try again")
 
 
 def show(value: object) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import unicodedata
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -80,7 +80,7 @@ class Generation:
 
     async def count_tokens(self, model: ModelInfo, text: str, task: Task) -> int:
         """Encoder tokens of `text`, special tokens included."""
-        return await self._backend.count_tokens(model.name, text, task)
+        return await self._backend.count_tokens(model.handle, text, task)
 
     @property
     def usage(self) -> Usage:
@@ -98,7 +98,7 @@ class Generation:
         left_s = self._deadline_s - asyncio.get_running_loop().time()
         return GenerateRequest(
             request_id=f"{options.request_id}#{next(_numbers)}",
-            model=model.name,
+            model=model.handle,
             text=text,
             task=task,
             overrides=options.overrides,
@@ -121,14 +121,16 @@ class Generation:
         raise EngineStoppedError("the engine ended a request without an answer")
 
 
-def admit(backend: Backend, *, max_waiting: int) -> None:
-    """Turn a request away at once when nothing more can be queued.
+def admit(backend: Backend, models: Iterable[ModelInfo], *, max_waiting: int) -> None:
+    """Turn a request away at once when nothing more can be queued for one of its models.
 
     Raises:
         QueueFullError: no place is free.
     """
-    if backend.num_free_places() <= 0:
-        raise QueueFullError(num_waiting=max_waiting, limit=max_waiting)
+    for model in {model.handle: model for model in models}.values():
+        if backend.num_free_places(model.handle) <= 0:
+            limit = model.max_waiting or max_waiting
+            raise QueueFullError(num_waiting=limit, limit=limit)
 
 
 async def all_or_nothing(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:

@@ -1,66 +1,107 @@
-"""A `Backend` whose models live in this process: tokenizers here, each engine in its own thread."""
+"""One model in memory: text in, text out, over an engine in a thread of its own."""
 
 import asyncio
+import hashlib
 import itertools
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import time
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from model.engine.config import EngineConfig
 from model.engine.engine import Engine
 from model.engine.params import GenerationParams
 from model.engine.request import RequestOutput
-from model.errors import InputTooLongError, InvalidParamsError
-from model.load import LoadedModel, load_model
+from model.errors import InputTooLongError, InvalidParamsError, ModelError
+from model.load import load_model
 from model.tokenizer.detokenizer import IncrementalDetokenizer
 from model.tokenizer.prompt import Prompt, Task, Translation
 from service.async_engine import AsyncEngine, EngineRequest
 from service.backend import Event, FinishedEvent, GenerateRequest, ModelInfo, Output, TokenEvent
 from service.catalogue import CatalogueError, ModelEntry
 from service.cores import threads_per_replica
+from service.log import get_logger
 from service.metrics import EngineMetrics
+from service.profile import (
+    Facts,
+    defaults_of,
+    device_of,
+    dtype_of,
+    errors_naming,
+    merged,
+    positions_of,
+    profile_of,
+)
 from service.settings import Settings
+from service.sources import ModelSource, locate
+from service.warm_up import rounds
 
-FALLBACK_MAX_NEW_TOKENS = 256  # where neither checkpoint nor catalogue says
 MAX_PREFIX_TOKENS = 256
 
-_SAMPLING = ("temperature", "top_k", "top_p", "seed")
+logger = get_logger(__name__)
 
 
 class ModelHost:
-    """One model of the catalogue: its tokenizer, its engine, and what it can do."""
+    """A loaded model: its tokenizer, its engine, and what it can do."""
 
     def __init__(self, entry: ModelEntry, settings: Settings) -> None:
+        """Load the model.
+
+        Raises:
+            ModelError: It cannot be loaded, or not as the catalogue says.
+        """
+        source = locate(entry.path, revision=entry.revision, settings=settings)
+        _check_hashes(source, entry)
+        self._entry = entry
         self._loaded = load_model(
-            entry.folder(),
-            dtype=settings.dtype if entry.dtype == "auto" else entry.dtype,
-            device=settings.device if entry.device == "auto" else entry.device,
+            source.folder,
+            dtype=dtype_of(entry, settings),
+            device=device_of(entry, settings),
+            max_positions=positions_of(source, entry),
         )
-        config = _engine_config(entry, settings, self._loaded)
-        self._config = config
-        self._defaults = _defaults(entry, self._loaded, config)
-        self.info = _describe(entry, self._loaded, config, self._defaults)
+        profile = profile_of(entry, settings, Facts.of(self._loaded), source=source)
+        self.info: ModelInfo = profile.info
+        self._config = profile.engine
         engine = Engine(
             self._loaded.network,
             self._loaded.rules,
-            config,
+            self._config,
             cache_dtype=self._loaded.cache_dtype,
         )
+        self._metrics = EngineMetrics(entry.name)
         self.engine = AsyncEngine(
-            engine,
-            num_threads=threads_per_replica(settings),
-            metrics=EngineMetrics(entry.name),
+            engine, num_threads=threads_per_replica(settings), metrics=self._metrics
         )
         self._ids = itertools.count()
 
+    def warm_up(self, texts: tuple[str, ...] = ()) -> None:
+        """Answer a few requests that nobody sent, before the first that somebody does.
+
+        They are not counted. Must not be called where an event loop runs.
+
+        Raises:
+            ModelError: The model cannot answer.
+        """
+        with self._metrics.paused():
+            asyncio.run(self._answer_all(texts))
+
+    async def _answer_all(self, texts: tuple[str, ...]) -> None:
+        for requests in rounds(self.info, texts):
+            fitting = requests[: self._config.max_waiting]
+            await asyncio.gather(*map(self._finish, fitting))
+
+    async def _finish(self, request: GenerateRequest) -> None:
+        async with aclosing(self.generate(request)) as events:
+            async for _ in events:
+                pass
+
     def num_input_tokens(self, text: str, task: Task) -> int:
         """Encoder tokens of a text, special ones included."""
-        return len(self._loaded.prompt(text, task).encoder_ids)
+        return len(self._prompt(text, task).encoder_ids)
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         """As `Backend.generate`."""
-        prompt, was_cut = self._fit(self._loaded.prompt(request.text, request.task), request)
+        prompt, was_cut = self._fit(self._prompt(request.text, request.task), request)
         params = self._params(request, prompt)
         is_streamed = request.stream and params.num_rows == 1
         outputs = self.engine.generate(
@@ -86,6 +127,13 @@ class ModelHost:
                 if output.finish_reason is not None:
                     yield self._finished(prompt, params, output, was_cut=was_cut)
 
+    def stop(self) -> None:
+        """End the engine's thread; what still runs gets EngineStoppedError."""
+        self.engine.stop()
+
+    def _prompt(self, text: str, task: Task) -> Prompt:
+        return self._loaded.prompt(text, task, prefix=self._entry.prefix_for(task))
+
     def _fit(self, prompt: Prompt, request: GenerateRequest) -> tuple[Prompt, bool]:
         """The prompt as the model can read it, and whether its end was cut for that."""
         limit, num_tokens = self._config.max_source_tokens, len(prompt.encoder_ids)
@@ -105,7 +153,7 @@ class ModelHost:
         Raises:
             InvalidParamsError: A parameter out of range, or a target_prefix that is too long.
         """
-        fields = _merged(self._defaults, request.overrides)
+        fields = merged(self._defaults(request.task), request.overrides)
         prefix = tuple(self._loaded.tokenizer.encode_target(request.target_prefix or ""))
         if len(prefix) > MAX_PREFIX_TOKENS:
             raise InvalidParamsError(
@@ -120,6 +168,13 @@ class ModelHost:
         return GenerationParams(
             **fields, target_prefix_ids=prefix, return_scores=request.return_scores
         )
+
+    def _defaults(self, task: Task) -> Mapping[str, Any]:
+        """The model's own parameters; of several tasks each may have some of its own."""
+        generation = self._loaded.generation_for(task)
+        if generation == self._loaded.generation:
+            return self.info.defaults
+        return defaults_of(self._entry, generation, self._config)
 
     def _room(self, prompt: Prompt, num_prefix_tokens: int) -> int:
         """New tokens that fit after the decoder's prefix, a forced token, the client's prefix."""
@@ -149,109 +204,42 @@ class ModelHost:
         )
 
 
-class LocalBackend:
-    """Every model of a catalogue, in this process (a `service.backend.Backend`)."""
+def start_host(entry: ModelEntry, settings: Settings) -> ModelHost:
+    """Load a model and let it answer its first requests; logs how long that took.
 
-    def __init__(self, entries: Sequence[ModelEntry], settings: Settings) -> None:
-        self._hosts: dict[str, ModelHost] = {}
+    Must not be called where an event loop runs.
+
+    Raises:
+        CatalogueError: It cannot be loaded, or cannot answer; names the model.
+    """
+    begin_s = time.monotonic()
+    with errors_naming(entry):
+        host = ModelHost(entry, settings)
+    loaded_s = time.monotonic()
+    if entry.warm_up:
         try:
-            for entry in entries:
-                self._hosts[entry.name] = ModelHost(entry, settings)
-        except BaseException:
-            self.close()
-            raise
-
-    def models(self) -> Sequence[ModelInfo]:
-        return [host.info for host in self._hosts.values()]
-
-    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
-        events = self._hosts[request.model].generate(request)
-        async with aclosing(events):
-            async for event in events:
-                yield event
-
-    async def count_tokens(self, model: str, text: str, task: Task) -> int:
-        # A long text is measured again and again as it is cut: its deadline and all the other
-        # requests get their turn in between.
-        await asyncio.sleep(0)
-        return self._hosts[model].num_input_tokens(text, task)
-
-    def num_free_places(self) -> int:
-        return min(host.engine.num_free_places for host in self._hosts.values())
-
-    def is_alive(self) -> bool:
-        return all(host.engine.is_alive() for host in self._hosts.values())
-
-    def is_ready(self) -> bool:
-        return self.is_alive()
-
-    def num_running(self) -> int:
-        """Segments being decoded, over all models."""
-        return sum(host.engine.stats.num_running for host in self._hosts.values())
-
-    def num_waiting(self) -> int:
-        """Segments in the queues, over all models."""
-        return sum(host.engine.stats.num_waiting for host in self._hosts.values())
-
-    def cache_use(self) -> float:
-        """How full the fullest engine's cache is, 0 to 1."""
-        return max(host.engine.stats.cache_use for host in self._hosts.values())
-
-    def close(self) -> None:
-        """Ends the engine threads."""
-        for host in self._hosts.values():
-            host.engine.stop()
-
-
-def _engine_config(entry: ModelEntry, settings: Settings, loaded: LoadedModel) -> EngineConfig:
-    limits = {} if entry.max_running_rows is None else {"max_rows": entry.max_running_rows}
-    return EngineConfig(
-        max_source_tokens=loaded.config.max_positions,
-        max_target_tokens=loaded.config.max_positions,
-        max_waiting=settings.max_waiting,
-        kv_cache_bytes=entry.kv_cache_bytes or settings.kv_cache_bytes,
-        **limits,
+            host.warm_up(entry.warm_up if isinstance(entry.warm_up, tuple) else ())
+        except ModelError as error:
+            host.stop()
+            raise CatalogueError(f"{entry.at()} is loaded, but cannot answer: {error}") from error
+    logger.info(
+        "model loaded",
+        model=entry.name,
+        family=host.info.family,
+        load_s=round(loaded_s - begin_s, 2),
+        warm_up_s=round(time.monotonic() - loaded_s, 2),
+        bytes=host.info.weights_bytes,
     )
+    return host
 
 
-def _defaults(entry: ModelEntry, loaded: LoadedModel, config: EngineConfig) -> dict[str, Any]:
-    """The model's own generation parameters: the catalogue's over the checkpoint's."""
-    fallback = {"max_new_tokens": FALLBACK_MAX_NEW_TOKENS}
-    defaults = _merged({**fallback, **loaded.generation}, entry.defaults)
-    try:
-        GenerationParams(**defaults)
-    except InvalidParamsError as error:
-        raise CatalogueError(
-            f"model {entry.name!r}: its own generation parameters cannot be served: {error}; "
-            "`defaults` in the catalogue overrides them"
-        ) from error
-    room = config.max_target_tokens - 2  # decoder start, and a language token where there is one
-    return {**defaults, "max_new_tokens": min(defaults["max_new_tokens"], room)}
-
-
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Both, the second first; asking for sampling means one beam, asking for beams no sampling."""
-    merged = {**base, **over}
-    if any(over.get(name) is not None for name in _SAMPLING):
-        merged["num_beams"] = over.get("num_beams", 1)
-    elif over.get("num_beams", 1) > 1:
-        merged |= dict.fromkeys(_SAMPLING)
-    return merged
-
-
-def _describe(
-    entry: ModelEntry, loaded: LoadedModel, config: EngineConfig, defaults: Mapping[str, Any]
-) -> ModelInfo:
-    return ModelInfo(
-        name=entry.name,
-        task=entry.task,
-        pairs=entry.pairs,
-        styles=entry.styles,
-        max_input_tokens=config.max_source_tokens,
-        max_new_tokens=config.max_target_tokens - 2,
-        default_num_beams=defaults.get("num_beams", 1),
-        family=loaded.family.name,
-        num_parameters=loaded.network.num_parameters,
-        dtype=loaded.dtype,
-        device=str(loaded.device),
-    )
+def _check_hashes(source: ModelSource, entry: ModelEntry) -> None:
+    """Raise CatalogueError for a file that is not what the catalogue says."""
+    for name, expected in entry.sha256.items():
+        path = source.folder / name
+        if not path.is_file():
+            raise CatalogueError(f"{entry.at('sha256')}: there is no file {path}")
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != expected:
+            raise CatalogueError(f"{entry.at('sha256')}: {name} has {found}, not {expected}")

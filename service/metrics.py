@@ -10,6 +10,8 @@ import atexit
 import os
 import socketserver
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Metric,
     disable_created_metrics,
     generate_latest,
 )
@@ -51,6 +54,8 @@ _STEP_BUCKETS_S = (
     *(0.032, 0.064, 0.128, 0.256, 0.512, 1.0),
 )
 _ROWS_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+_forgotten: set[str] = set()  # models
 
 
 def _counter(name: str, meaning: str, *labels: str) -> Counter:
@@ -126,11 +131,22 @@ class EngineMetrics:
 
     def __init__(self, model: str) -> None:
         self._model = model
+        self._is_paused = False
+        _forgotten.discard(model)
         self._step_duration = STEP_DURATION.labels(model)
         self._step_rows = STEP_BATCH_ROWS.labels(model)
         self._running = RUNNING.labels(model)
         self._waiting = WAITING.labels(model)
         self._cache_used = CACHE_USED.labels(model)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Count nothing: what runs meanwhile is no client's."""
+        self._is_paused = True
+        try:
+            yield
+        finally:
+            self._is_paused = False
 
     def step(
         self,
@@ -142,6 +158,8 @@ class EngineMetrics:
         cache_used_ratio: float,
     ) -> None:
         """One engine step is over; call it too when the engine falls idle, with no rows."""
+        if self._is_paused:
+            return
         if num_rows:
             self._step_duration.observe(duration_s)
             self._step_rows.observe(num_rows)
@@ -160,6 +178,8 @@ class EngineMetrics:
         finish_reason: FinishReason,
     ) -> None:
         """One segment is over; no time to its first token where it never had one."""
+        if self._is_paused:
+            return
         FINISHED.labels(self._model, finish_reason.value).inc()
         QUEUE_DURATION.labels(self._model).observe(queue_s)
         INFERENCE_DURATION.labels(self._model).observe(inference_s)
@@ -186,6 +206,15 @@ def observe_characters(model: str, *, num_input: int, num_output: int) -> None:
     OUTPUT_CHARACTERS.labels(model).inc(num_output)
 
 
+def forget_model(model: str) -> None:
+    """Show no series of a model that is not served any more, until it is served again.
+
+    The library cannot take series out of the files that processes share, so they are left out when
+    the metrics are shown. A model that comes back goes on counting where it left off.
+    """
+    _forgotten.add(model)
+
+
 def is_shared() -> bool:
     """This process counts together with the others of its node."""
     return bool(getattr(ValueClass, "_multiprocess", False)) and FOLDER_VARIABLE in os.environ
@@ -194,12 +223,25 @@ def is_shared() -> bool:
 def render() -> bytes:
     """All metrics of this node in Prometheus' text format."""
     if not is_shared():
-        return generate_latest(REGISTRY)
+        return generate_latest(_Remembered(REGISTRY))
     folder = Path(os.environ[FOLDER_VARIABLE])
     _forget_dead_processes(folder)
     node = CollectorRegistry()
     MultiProcessCollector(node, str(folder))  # type: ignore[no-untyped-call]
-    return generate_latest(node)
+    return generate_latest(_Remembered(node))
+
+
+class _Remembered(CollectorRegistry):
+    """A registry without the series of models that are forgotten."""
+
+    def __init__(self, whole: CollectorRegistry) -> None:
+        super().__init__()
+        self._whole = whole
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._whole.collect():
+            metric.samples = [s for s in metric.samples if s.labels.get("model") not in _forgotten]
+            yield metric
 
 
 def _forget_dead_processes(folder: Path) -> None:

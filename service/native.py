@@ -1,9 +1,11 @@
 """The native routes under `/v1`."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -13,6 +15,7 @@ from service.generation import Spent
 from service.items import Emit
 from service.languages import Detector, name_of
 from service.middleware import AnswerTo, milliseconds, request_id_of
+from service.pairs import Pairs
 from service.requests import texts_of
 from service.schemas import (
     DetectedLanguage,
@@ -33,6 +36,17 @@ from service.streaming import EventStream, stream_events, wanted_format
 from service.summarization import Summarizer
 from service.translation import Translator
 
+_MAX_LISTED_PAIRS = 500  # of one model, or in all, that are named one by one
+
+
+async def _until_answered() -> AsyncIterator[ExitStack]:
+    """What is entered here is left when the answer is sent, or nobody waits for it any more."""
+    with ExitStack() as held:
+        yield held
+
+
+# A request holds its models from its plan on: none is let go before the last piece is sent.
+Held = Annotated[ExitStack, Depends(_until_answered)]
 Run = Callable[[Emit | None], Awaitable[tuple[BaseModel, Spent]]]
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -74,15 +88,17 @@ def native_routes(
         return EventStream(events, media_type=media_type)
 
     @router.post("/translate", response_model=TranslateResponse)
-    async def translate(body: TranslateRequest, request: Request) -> Response:
+    async def translate(body: TranslateRequest, request: Request, held: Held) -> Response:
         """Translate one text or a list, from any mix of source languages."""
         plan = translator.plan(body, request_id=request_id_of(request.scope))
+        held.enter_context(backend.hold(plan.models))
         return await respond(request, lambda emit: translator.run(plan, emit), stream=body.stream)
 
     @router.post("/summarize", response_model=SummarizeResponse)
-    async def summarize(body: SummarizeRequest, request: Request) -> Response:
+    async def summarize(body: SummarizeRequest, request: Request, held: Held) -> Response:
         """Summarize one text or a list."""
         plan = summarizer.plan(body, request_id=request_id_of(request.scope))
+        held.enter_context(backend.hold(plan.models))
         return await respond(request, lambda emit: summarizer.run(plan, emit), stream=body.stream)
 
     @router.post("/detect")
@@ -106,17 +122,12 @@ def listing_routes(directory: Directory) -> APIRouter:
     @router.get("/models")
     async def models() -> ModelsResponse:
         """List the served models, in the catalogue's order."""
-        return ModelsResponse(models=[_model_output(model) for model in directory.models])
+        return ModelsResponse(models=[model_output(model) for model in directory.models])
 
     @router.get("/languages")
     async def languages() -> LanguagesResponse:
         """List the served languages, each with what it can be translated to."""
-        return LanguagesResponse(
-            languages=[
-                LanguageOutput(code=c, name=name_of(c), targets=list(directory.targets(c)))
-                for c in directory.languages
-            ]
-        )
+        return _languages_response(directory)
 
     return router
 
@@ -133,17 +144,54 @@ async def _in_one_piece(run: Run) -> Response:
     )
 
 
-def _model_output(model: ModelInfo) -> ModelOutput:
+def model_output(model: ModelInfo) -> ModelOutput:
+    """What clients are told of a model."""
     return ModelOutput(
         name=model.name,
-        task=model.task,
-        pairs=list(model.pairs),
+        state=model.state,
+        task=model.tasks[0],
+        tasks=list(model.tasks),
+        default_for=list(model.default_for),
+        pairs=None if _is_vast(model.pairs) else list(model.pairs),
+        source_languages=list(model.pairs.sources),
+        target_languages=list(model.pairs.targets),
         styles=list(model.styles),
+        family=model.family,
+        origin=model.origin,
+        revision=model.revision,
+        num_parameters=model.num_parameters,
+        weights_bytes=model.weights_bytes,
+        dtype=model.dtype,
+        quantize=model.quantize,
+        device=model.device,
         max_input_tokens=model.max_input_tokens,
         max_new_tokens=model.max_new_tokens,
+        max_waiting=model.max_waiting,
         default_num_beams=model.default_num_beams,
-        family=model.family,
-        num_parameters=model.num_parameters,
-        dtype=model.dtype,
-        device=model.device,
+        defaults=dict(model.defaults),
+    )
+
+
+def _is_vast(pairs: Pairs) -> bool:
+    """Too many to list, and no need to: they are all combinations."""
+    return pairs.listed is None and len(pairs) > _MAX_LISTED_PAIRS
+
+
+def _languages_response(directory: Directory) -> LanguagesResponse:
+    """Each language with its targets; those that very many have in common are told once."""
+    targets = {code: directory.targets(code) for code in directory.languages}
+    common: frozenset[str] = frozenset()
+    if sum(map(len, targets.values())) > _MAX_LISTED_PAIRS:
+        reach = Counter(frozenset((code, *others)) for code, others in targets.items() if others)
+        ((common, _),) = reach.most_common(1)
+    return LanguagesResponse(
+        languages=[
+            LanguageOutput(
+                code=code,
+                name=name_of(code),
+                targets=None if others and common - {code} == set(others) else list(others),
+            )
+            for code, others in targets.items()
+        ],
+        targets=[code for code in directory.languages if code in common],
     )

@@ -30,7 +30,7 @@ def operations_routes(backend: Backend, settings: Settings, *, directory: Direct
     @router.head("/ready", include_in_schema=False)
     @router.get("/ready")
     async def ready() -> StatusResponse:
-        """Say whether every model of the catalogue can answer."""
+        """Say whether every model can answer; a lazy one need not be loaded for that."""
         if not (backend.is_alive() and backend.is_ready()):
             raise NotReadyError
         return StatusResponse(status="ready")

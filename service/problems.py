@@ -24,12 +24,17 @@ from model.errors import (
 )
 from service.errors import (
     ApiError,
+    ChangeConflictError,
+    ChangeFailedError,
+    FleetLostError,
     InvalidFieldError,
     ModelNotFoundError,
+    ModelNotLoadedError,
     NotOfferedError,
     NotReadyError,
     TaskNotServedError,
     TextTooLongError,
+    UnauthorizedError,
     UnknownLanguageError,
     UnsupportedPairError,
 )
@@ -82,6 +87,11 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
     TaskNotServedError: Problem(HTTPStatus.NOT_FOUND, "task_not_served"),
     TextTooLongError: Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "text_too_long"),
     NotReadyError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready"),
+    ModelNotLoadedError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "model_not_loaded"),
+    UnauthorizedError: Problem(HTTPStatus.UNAUTHORIZED, "unauthorized"),
+    ChangeConflictError: Problem(HTTPStatus.CONFLICT, "change_conflict"),
+    ChangeFailedError: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "change_failed"),
+    FleetLostError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "fleet_lost"),
     # framework
     BodyTooLargeError: Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large"),
 }
@@ -119,6 +129,8 @@ def answer_to(error: Exception, *, request_id: str, retry_after_s: int) -> Answe
     problem = problem_of(error)
     sentence = _sentence(error) if problem != _FAULT else _FAULT_SENTENCE
     headers = {"retry-after": str(retry_after_s)} if problem.status in _TRY_LATER else {}
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        headers = {"www-authenticate": "Bearer"}
     return _answer(problem, sentence, request_id=request_id, headers=headers)
 
 

@@ -15,7 +15,8 @@ from types import FrameType
 
 from rich.console import Console
 
-from service.catalogue import load_catalogue
+from model.errors import ModelError
+from service.catalogue import CatalogueError, load_catalogue
 from service.environment import (
     Endpoint,
     free_port,
@@ -23,8 +24,10 @@ from service.environment import (
     haproxy_environment,
     ray_environment,
 )
+from service.log import configure_logging
 from service.processes import adopt_orphans, kill_descendants
 from service.settings import Settings
+from service.sources import locate
 from service.terminal import CommandError
 
 READY_TIMEOUT_S = 120.0
@@ -57,8 +60,8 @@ def run(settings: Settings, *, console: Console, announce: Callable[[str], None]
         StartError: A port is taken, or a replica failed to start.
         CatalogueError: The catalogue cannot be served.
     """
-    for entry in load_catalogue(settings.catalogue).models:
-        entry.folder()
+    configure_logging(level=settings.log_level, fmt=settings.log_format)
+    _find_models(settings)
     settings = with_free_ports(settings)
     adopt_orphans()
     folder = _private_folder()
@@ -71,6 +74,19 @@ def run(settings: Settings, *, console: Console, announce: Callable[[str], None]
         console.print("Stopping ...")
     finally:
         _stop(folder)
+
+
+def _find_models(settings: Settings) -> None:
+    """See that every model is there, downloaded if it is a hub's, before replicas ask for it.
+
+    Raises:
+        CatalogueError: The catalogue cannot be served.
+    """
+    for entry in load_catalogue(settings.catalogue).models:
+        try:
+            locate(entry.path, revision=entry.revision, settings=settings)
+        except ModelError as error:
+            raise CatalogueError(f"{entry.at('path')}: {error}") from error
 
 
 def _serve(

@@ -7,7 +7,7 @@ once, by whoever starts the service, and passed in; there is no global.
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1 << 20
@@ -16,7 +16,12 @@ MIB = 1 << 20
 class Settings(BaseSettings):
     """What an operator may choose."""
 
-    model_config = SettingsConfigDict(env_prefix="DRAGOMAN_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="DRAGOMAN_",
+        env_ignore_empty=True,  # a path that is empty would be the current folder
+        frozen=True,
+        extra="forbid",
+    )
 
     host: str = Field(
         default="127.0.0.1", description="Address the API listens on; loopback by default."
@@ -25,6 +30,19 @@ class Settings(BaseSettings):
     catalogue: Path | None = Field(
         default=None,
         description="YAML file that names the models to serve; the bundled ones if unset.",
+    )
+    admin_key: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Key for `POST /admin/models`; there is no such route if unset.",
+    )
+    offline: bool = Field(
+        default=False,
+        description="Load models of a hub from its cache only; HF_HUB_OFFLINE=1 does the same.",
+    )
+    cache_folder: Path | None = Field(
+        default=None,
+        description="Where files of a hub are kept; the hub's own cache (HF_HOME) if unset.",
     )
 
     max_text_characters: int = Field(

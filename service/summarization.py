@@ -35,6 +35,11 @@ class SummarizationPlan:
         """The model that every item is given to."""
         return self.summarizer.name
 
+    @property
+    def models(self) -> tuple[ModelInfo, ...]:
+        """All that it takes."""
+        return (self.summarizer,)
+
 
 class Summarizer:
     """Answers summarization requests from the models behind `backend`."""
@@ -53,7 +58,7 @@ class Summarizer:
         model = self._directory.summarizer(body.model, body.style)
         options = options_of(body, request_id=request_id, settings=self._settings)
         params = params_for(model, options)
-        admit(self._backend, max_waiting=self._settings.max_waiting)
+        admit(self._backend, [model], max_waiting=self._settings.max_waiting)
         style = body.style or next(iter(model.styles), None)
         return SummarizationPlan(
             options=options, summarizer=model, params=params, task=Summarization(style)

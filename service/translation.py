@@ -7,7 +7,7 @@ from functools import partial
 from model.engine.params import GenerationParams
 from model.tokenizer.prompt import Translation
 from service.backend import Backend, ModelInfo
-from service.directory import Directory
+from service.directory import Directory, sources_of
 from service.documents import Document, split
 from service.generation import Generation, Spent, admit, all_or_nothing
 from service.items import Emit, Item, answer, fit
@@ -44,6 +44,11 @@ class TranslationPlan:
         """The model that the first item is given to."""
         return self.sources[0].model.name
 
+    @property
+    def models(self) -> tuple[ModelInfo, ...]:
+        """All that it takes."""
+        return tuple(source.model for source in self.sources)
+
 
 class Translator:
     """Answers translation requests from the models behind `backend`."""
@@ -75,10 +80,11 @@ class Translator:
             model = self._directory.for_pair(lang, target, among=models, detected=False)
             sources = [_Source(lang=lang, detected=False, model=model)] * len(options.texts)
         params = tuple(params_for(source.model, options) for source in sources)
-        admit(self._backend, max_waiting=self._settings.max_waiting)
-        return TranslationPlan(
+        plan = TranslationPlan(
             options=options, target_lang=target, sources=tuple(sources), params=params
         )
+        admit(self._backend, plan.models, max_waiting=self._settings.max_waiting)
+        return plan
 
     async def run(
         self, plan: TranslationPlan, emit: Emit | None
@@ -109,11 +115,11 @@ class Translator:
         """
         detection = self._detector.detect(text)
         lang = detection.language
-        sources = [lang for model in models for lang, to in model.pairs if to == target]
+        sources = sources_of(target, among=models)
         if lang is None or (detection.confidence < _SURE and lang not in sources):
             lang = sources[0] if sources else lang or target
         if lang == target:
-            model = next((m for m in models if any(to == target for _, to in m.pairs)), models[0])
+            model = next((m for m in models if target in m.pairs.targets), models[0])
             return _Source(lang=lang, detected=True, model=model, is_answer=True)
         model = self._directory.for_pair(lang, target, among=models, detected=True)
         return _Source(lang=lang, detected=True, model=model)

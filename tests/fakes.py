@@ -1,7 +1,8 @@
 """Stand-ins that implement the service's protocols, deterministic and quick."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from model.engine.params import FinishReason
@@ -15,11 +16,12 @@ from service.backend import (
     Output,
     TokenEvent,
 )
+from service.pairs import NO_PAIRS, Pairs
 
 TRANSLATOR = ModelInfo(
     name="fake/translate",
-    task="translation",
-    pairs=(("en", "de"), ("de", "en"), ("en", "fr"), ("fr", "en"), ("en", "es"), ("es", "en")),
+    tasks=("translation",),
+    pairs=Pairs.of(pair for x in ("de", "fr", "es") for pair in (("en", x), (x, "en"))),
     max_input_tokens=64,
     max_new_tokens=64,
     default_num_beams=1,
@@ -31,8 +33,8 @@ TRANSLATOR = ModelInfo(
 SUMMARIZER = replace(
     TRANSLATOR,
     name="fake/summarize",
-    task="summarization",
-    pairs=(),
+    tasks=("summarization",),
+    pairs=NO_PAIRS,
     styles=("headline", "tldr"),
 )
 
@@ -70,11 +72,16 @@ class FakeBackend:
     finish_reason: FinishReason = FinishReason.STOP
     requests: list[GenerateRequest] = field(default_factory=list)
     aborted: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
     num_running: int = 0
     most_running: int = 0
 
     def models(self) -> Sequence[ModelInfo]:
         return self.served
+
+    def hold(self, models: Iterable[ModelInfo]) -> AbstractContextManager[None]:
+        self.held += [model.handle for model in models]
+        return nullcontext()
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         self.requests.append(request)
@@ -98,7 +105,7 @@ class FakeBackend:
         await asyncio.sleep(0)
         return len(text)
 
-    def num_free_places(self) -> int:
+    def num_free_places(self, model: str) -> int:  # noqa: ARG002
         return self.places - self.num_running
 
     def is_alive(self) -> bool:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +52,9 @@ class RunningService:
 
 
 @contextmanager
-def running_service(*options: str, port: int | None = None) -> Iterator[RunningService]:
+def running_service(
+    *options: str, port: int | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[RunningService]:
     """A service on free ports, with the options given; gone at the end, however it comes."""
     port, metrics_port = port or free_port(), free_port()
     with (
@@ -67,6 +69,7 @@ def running_service(*options: str, port: int | None = None) -> Iterator[RunningS
                 **os.environ,
                 "DRAGOMAN_METRICS_PORT": str(metrics_port),
                 "TMPDIR": folder,
+                **(environment or {}),
             },
             cwd=ROOT,
             text=True,

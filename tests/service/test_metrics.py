@@ -12,7 +12,7 @@ import pytest
 
 from model.engine.params import FinishReason
 from service import metrics
-from service.metrics import EngineMetrics, MetricsListener, render
+from service.metrics import EngineMetrics, MetricsListener, forget_model, render
 
 REPLICA = """
 import sys
@@ -131,6 +131,35 @@ def test_a_process_by_itself_answers_for_itself() -> None:
     assert sample(text, "dragoman_queue_duration_seconds_sum", model="alone") == 0.5
     assert sample(text, "dragoman_step_duration_seconds_count", model="alone") == 0
     assert 'dragoman_time_to_first_token_seconds_count{model="alone"}' not in text
+
+
+def test_a_forgotten_model_has_no_series_until_it_is_back() -> None:
+    EngineMetrics("kept").aborted()
+    EngineMetrics("gone").aborted()
+    forget_model("gone")
+    text = render().decode()
+    assert 'model="gone"' not in text
+    assert sample(text, "dragoman_aborted_total", model="kept") == 1
+    EngineMetrics("gone").aborted()
+    assert sample(render().decode(), "dragoman_aborted_total", model="gone") == 2
+
+
+def test_nothing_counts_while_an_engine_is_warmed_up() -> None:
+    engine = EngineMetrics("warm")
+    with engine.paused():
+        engine.step(duration_s=0.1, num_rows=4, num_running=4, num_waiting=4, cache_used_ratio=0.5)
+        engine.finished(
+            queue_s=0.5,
+            inference_s=1.0,
+            time_to_first_token_s=0.1,
+            input_tokens=3,
+            output_tokens=4,
+            finish_reason=FinishReason.STOP,
+        )
+    text = render().decode()
+    assert sample(text, "dragoman_step_duration_seconds_count", model="warm") == 0
+    assert sample(text, "dragoman_requests_running", model="warm") == 0
+    assert 'dragoman_segments_finished_total{model="warm"' not in text
 
 
 def test_the_listener_answers_metrics_and_nothing_else() -> None:

@@ -16,6 +16,11 @@ def test_the_environment_overrides_a_default(monkeypatch: pytest.MonkeyPatch) ->
     assert Settings().max_items == 5
 
 
+def test_a_variable_that_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRAGOMAN_CACHE_FOLDER", "")
+    assert Settings().cache_folder is None
+
+
 def test_a_setting_cannot_be_changed_later() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().port = 1

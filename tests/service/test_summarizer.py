@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from service.api import create_api
 from service.catalogue import load_catalogue
-from service.host import LocalBackend
+from service.local_backend import LocalBackend
 from service.settings import Settings
 from tests.checkpoint_factories import bart_config, write_checkpoint
 from tests.clients import sse_events

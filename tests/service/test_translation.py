@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from model.engine.params import FinishReason
 from model.errors import EngineStoppedError
+from service.pairs import Pairs
 from tests.clients import Json, client_of, refusal, translate
 from tests.fakes import SUMMARIZER, TRANSLATOR, FakeBackend, same
 
@@ -82,7 +83,7 @@ def test_a_text_without_words_is_answered_as_it_is_and_no_model_is_asked(
 
 def test_an_address_alone_is_of_no_language_and_fails_nobody_else() -> None:
     """Guessed to be Spanish, it would be a pair that this service does not have."""
-    model = replace(TRANSLATOR, pairs=(("en", "de"), ("es", "en")))
+    model = replace(TRANSLATOR, pairs=Pairs.of([("en", "de"), ("es", "en")]))
     address = "https://www.ejemplo.es/la-casa-de-la-montaña"
     answer = translate(
         client_of(FakeBackend(served=[model])),
@@ -184,7 +185,11 @@ def test_truncation_is_done_and_reported_only_when_asked_for() -> None:
         pytest.param({"target_lang": "xx"}, 422, "unknown_language", "'xx'", id="target"),
         pytest.param({"source_lang": "auto"}, 422, "unknown_language", "'auto'", id="source"),
         pytest.param(
-            {"source_lang": "fr"}, 422, "unsupported_pair", "fr-de; the pairs are en-de", id="pair"
+            {"source_lang": "fr"},
+            422,
+            "unsupported_pair",
+            "fr-de; fr is translated to en, and en to de",
+            id="pair",
         ),
         pytest.param({"source_lang": "de"}, 422, "unsupported_pair", "de-de", id="same language"),
         pytest.param(
