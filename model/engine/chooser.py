@@ -25,9 +25,13 @@ class Chooser:
         self._suppressed = list(rules.suppressed_ids)
         self._network = network
         self._shortlist = None
-        weight = network.output_weight
-        if Shortlist.pays_off(weight):
-            self._shortlist = Shortlist(weight, network.output_bias, suppressed=self._suppressed)
+        if network.rough_output is not None:
+            self._shortlist = Shortlist(
+                network.output_weight,
+                network.output_bias,
+                rough=network.rough_output,
+                suppressed=self._suppressed,
+            )
 
     @torch.inference_mode()
     def choose(

@@ -26,11 +26,10 @@ class ModelRunner:
     def __init__(
         self, network: Seq2SeqTransformer, config: EngineConfig, *, cache_dtype: torch.dtype
     ) -> None:
-        parameter = network.embedding.weight
         bytes_per_token = KVCache.bytes_per_token(network.config, cache_dtype)
         self.num_rows = config.num_rows(bytes_per_token=bytes_per_token)
         self._network = network
-        self._device, self._dtype = parameter.device, parameter.dtype
+        self._device, self._dtype = network.embedding.weight.device, network.dtype
         self._cache = KVCache(
             network.config,
             num_rows=self.num_rows,

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from model.config import TransformerConfig
 from model.training.dropout import use_byte_dropout
-from model.transformer.seq2seq import Seq2SeqTransformer
+from model.transformer.seq2seq import Embedding, Seq2SeqTransformer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ def fresh_network(config: TransformerConfig) -> Seq2SeqTransformer:
     return network
 
 
-def hold_at_zero(embedding: nn.Embedding, row: int) -> None:
+def hold_at_zero(embedding: Embedding, row: int) -> None:
     """Set one row of an embedding to zero, where no gradient moves it any more."""
 
     def without_row(gradient: Tensor) -> Tensor:

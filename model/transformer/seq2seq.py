@@ -9,7 +9,10 @@ from torch import Tensor, nn
 
 from model.config import TransformerConfig
 from model.transformer.attention import KeysValues, KVStore, Memory, causal_bias, padding_bias
+from model.transformer.int8 import Int8Embedding
 from model.transformer.stacks import Decoder, DecoderLayer, Encoder
+
+Embedding = nn.Embedding | Int8Embedding
 
 
 class Seq2SeqTransformer(nn.Module):
@@ -19,8 +22,8 @@ class Seq2SeqTransformer(nn.Module):
         super().__init__()
         self.config = config
         d_target = config.width(config.decoder)
-        self.embedding = nn.Embedding(config.vocab_size, config.width(config.encoder))
-        self.decoder_embedding = (
+        self.embedding: Embedding = nn.Embedding(config.vocab_size, config.width(config.encoder))
+        self.decoder_embedding: Embedding | None = (
             None if config.shared_embeddings else nn.Embedding(config.target_vocab_size, d_target)
         )
         self.encoder = Encoder(config)
@@ -33,14 +36,22 @@ class Seq2SeqTransformer(nn.Module):
         self.output_bias = (
             nn.Parameter(torch.zeros(config.target_vocab_size)) if config.output_bias else None
         )
-        self.packed_output: nn.Module | None = None  # set for inference where it is faster
+        # Set for inference where it is faster or smaller; see `packing.py`.
+        self.packed_output: nn.Module | None = None
+        self.rough_output: nn.Module | None = None  # nearly the logits, to find the best few by
         # Counted here: packing layers for inference takes their weights out of `parameters()`.
         self.num_parameters = sum(parameter.numel() for parameter in self.parameters())
 
     @property
-    def target_embedding(self) -> nn.Embedding:
+    def target_embedding(self) -> Embedding:
         """The table the decoder reads from."""
         return self.embedding if self.decoder_embedding is None else self.decoder_embedding
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the hidden states; weights may be narrower."""
+        table = self.embedding
+        return table.scales.dtype if isinstance(table, Int8Embedding) else table.weight.dtype
 
     @property
     def output_weight(self) -> Tensor:
@@ -96,7 +107,10 @@ class Seq2SeqTransformer(nn.Module):
         else:
             logits = F.linear(hidden, self.output_weight, self.output_bias)
         softcap = self.config.output_softcap
-        return logits if softcap is None else softcap * torch.tanh(logits / softcap)
+        if softcap is None:
+            return logits
+        # In float32: near the cap, logits that differ would be rounded to one number.
+        return softcap * torch.tanh(logits.float() / softcap)
 
     def decode_hidden(
         self, encoder_ids: Tensor, decoder_ids: Tensor, *, encoder_mask: Tensor | None = None
@@ -111,7 +125,7 @@ class Seq2SeqTransformer(nn.Module):
         Returns:
             (batch, queries, d_model).
         """
-        dtype, length = self.embedding.weight.dtype, decoder_ids.shape[1]
+        dtype, length = self.dtype, decoder_ids.shape[1]
         bias = None if encoder_mask is None else padding_bias(encoder_mask, dtype)
         keys_values = self.keys_values(self.encode(encoder_ids, bias=bias))
         return self.decode(

@@ -1,8 +1,11 @@
 """A checkpoint folder as a read-only mapping from tensor names to tensors, nothing executed."""
 
+import json
+import math
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,16 @@ from model.json_file import read_json_object
 SINGLE_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
 _SHARD_NAME = re.compile(r"[\w-][\w.-]*\.safetensors")
+FLOATS = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+}
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "pytorch_model.pt")
+
+_LENGTH_BYTES = 8  # of the header, in front of it
+_PIECE_BYTES = 1 << 24  # a multiple of every float's size
 
 _CONVERT = (
     'python -c "import sys; from transformers import AutoModelForSeq2SeqLM as Model; '
@@ -23,8 +35,23 @@ _CONVERT = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Where a tensor lies: in which file, from which byte on."""
+
+    path: Path
+    file: Any  # the mapped file
+    kind: str  # as safetensors calls its numbers
+    shape: tuple[int, ...]
+    start: int
+
+
 class Checkpoint(Mapping[str, torch.Tensor]):
-    """The safetensors of one folder, memory-mapped: a tensor is read when it is asked for.
+    """The safetensors of one folder, in one of two ways.
+
+    `checkpoint[name]` is mapped into memory: it is read when it is used, every process that maps
+    it shares it, and whatever was read of it stays as long as any tensor of the file is mapped.
+    `pieces` and `copy` read it in passing and keep nothing.
 
     A file may be a symbolic link to anywhere, as it is in the cache of Hugging Face's hub: whoever
     can make one here can as well put the file itself here. A name inside an index is data that came
@@ -37,27 +64,65 @@ class Checkpoint(Mapping[str, torch.Tensor]):
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file_of: dict[str, Any] = {}
+        self._stored: dict[str, _Stored] = {}
         for path in _weight_files(folder):
-            file = _open(path)
-            for name in file.keys():  # noqa: SIM118 - it is no mapping
-                if name in self._file_of:
+            for name, stored in _open(path).items():
+                if name in self._stored:
                     raise CheckpointError(f"{path}: another file, too, holds a tensor {name!r}")
-                self._file_of[name] = file
+                self._stored[name] = stored
 
     def __getitem__(self, name: str) -> torch.Tensor:
-        tensor: torch.Tensor = self._file_of[name].get_tensor(name)
+        tensor: torch.Tensor = self._stored[name].file.get_tensor(name)
         return tensor
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._file_of)
+        return iter(self._stored)
 
     def __len__(self) -> int:
-        return len(self._file_of)
+        return len(self._stored)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a tensor, without reading it."""
-        return tuple(self._file_of[name].get_slice(name).get_shape())
+        return self._stored[name].shape
+
+    def kind(self, name: str) -> str:
+        """What safetensors calls the type of a tensor's numbers, such as BF16."""
+        return self._stored[name].kind
+
+    def pieces(self, name: str) -> Iterator[torch.Tensor]:
+        """The numbers of a tensor whose kind is in `FLOATS`, flat and in order.
+
+        Each piece lies where the one before it was: use it before asking for the next.
+
+        Raises:
+            CheckpointError: The file has become shorter since it was opened.
+        """
+        stored = self._stored[name]
+        dtype = FLOATS[stored.kind]
+        remaining = math.prod(stored.shape) * dtype.itemsize
+        buffer = torch.empty(min(remaining, _PIECE_BYTES), dtype=torch.uint8)
+        with stored.path.open("rb") as file:
+            file.seek(stored.start)
+            while remaining:
+                piece = buffer[:remaining]
+                if file.readinto(piece.numpy().data) < len(piece):
+                    raise CheckpointError(f"{stored.path}: was truncated while it was read")
+                remaining -= len(piece)
+                yield piece.view(dtype)
+
+    def copy(self, name: str, target: torch.Tensor) -> None:
+        """Copies a tensor into a contiguous one of as many numbers, of any type and device."""
+        flat, start = target.view(-1), 0
+        for piece in self.pieces(name):
+            flat[start : start + len(piece)].copy_(piece)
+            start += len(piece)
+
+    def are_equal(self, name: str, other: str) -> bool:
+        """Whether two tensors hold the same numbers."""
+        if (self.kind(name), self.shape(name)) != (self.kind(other), self.shape(other)):
+            return False
+        pairs = zip(self.pieces(name), self.pieces(other), strict=True)
+        return all(torch.equal(piece, other_piece) for piece, other_piece in pairs)
 
 
 def _weight_files(folder: Path) -> list[Path]:
@@ -87,10 +152,26 @@ def _shards(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(set(names.values()))]
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path) -> dict[str, _Stored]:
+    """What a file holds, by name."""
     try:
-        return safe_open(str(path), framework="pt")
+        file = safe_open(str(path), framework="pt")  # checks that the header is sound
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file") from None
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: truncated, or not a safetensors file: {error}") from error
+    with path.open("rb") as raw:
+        num_bytes = int.from_bytes(raw.read(_LENGTH_BYTES), "little")
+        header = json.loads(raw.read(num_bytes))
+    header.pop("__metadata__", None)
+    first = _LENGTH_BYTES + num_bytes
+    return {
+        name: _Stored(
+            path=path,
+            file=file,
+            kind=entry["dtype"],
+            shape=tuple(entry["shape"]),
+            start=first + entry["data_offsets"][0],
+        )
+        for name, entry in header.items()
+    }

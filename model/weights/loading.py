@@ -1,15 +1,24 @@
-"""Builds the network without memory, then gives each parameter its tensor from the checkpoint."""
+"""Builds the network without memory, then gives each module its tensors from the checkpoint.
+
+At no time is more than one module in memory twice. What is read to be converted, joined or packed
+is read in pieces that are let go of; a tensor that is used as it lies in the file stays there,
+where every process that serves it shares it.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from model.config import TransformerConfig
 from model.errors import CheckpointError
+from model.transformer.attention import SelfAttention
+from model.transformer.packing import Packing
 from model.transformer.positions import PositionEmbedding
 from model.transformer.seq2seq import Seq2SeqTransformer
-from model.weights.checkpoint import Checkpoint
+from model.weights.checkpoint import FLOATS, Checkpoint
+from model.weights.heap import large_blocks_apart
 from model.weights.weight_map import WeightMap
 
 Shape = tuple[int, ...]
@@ -23,32 +32,120 @@ def load_network(
     *,
     dtype: torch.dtype,
     device: torch.device,
+    packing: Packing | None = None,
 ) -> Seq2SeqTransformer:
     """The network with the checkpoint's weights, ready for inference.
 
+    Args:
+        config: What to build; see `WeightMap.own_output`.
+        checkpoint: Its weights.
+        weights: Their names.
+        dtype: Of the parameters, except where `packing` has its own.
+        device: Of the parameters.
+        packing: What replaces each layer as soon as it is loaded.
+
     Raises:
-        CheckpointError: Lists every missing, unused, misshapen and untied name together.
+        CheckpointError: Lists every missing, unused, misshapen, quantized and untied name together.
     """
+    if _has_own_output(checkpoint, weights):
+        config = replace(config, tied_output=False)
+    if _lacks_output_bias(checkpoint, weights):
+        config = replace(config, output_bias=False)
     with torch.device("meta"):
         network = Seq2SeqTransformer(config)
-    parameters = dict(network.named_parameters())
-    sources = {name: weights.sources(name, checkpoint.keys()) for name in parameters}
+    sources = {
+        name: weights.sources(name, checkpoint.keys()) for name, _ in network.named_parameters()
+    }
     problems = [
         *_name_problems(sources, checkpoint, weights),
-        *_shape_problems(parameters, sources, checkpoint),
+        *_shape_problems(network, sources, checkpoint),
         *_tie_problems(checkpoint, weights),
     ]
     if problems:
         raise CheckpointError("the checkpoint does not fit its config:\n  " + "\n  ".join(problems))
-    for name, parameter in parameters.items():
-        parts = [checkpoint[source].to(device=device, dtype=dtype) for source in sources[name]]
-        tensor = parts[0] if len(parts) == 1 else torch.cat(parts)
-        _assign(network, name, tensor.reshape(parameter.shape).contiguous())
+    reader = _Reader(checkpoint, dtype, device)
+    with large_blocks_apart():
+        for name in _largest_first(network):
+            _fill(network, name, sources, reader=reader, packing=packing)
     for module in network.modules():
         if isinstance(module, PositionEmbedding) and module.weight.is_meta:
             module.weight = torch.empty(module.weight.shape, dtype=dtype, device=device)
             module.reset_parameters()
     return network.eval().requires_grad_(requires_grad=False)
+
+
+def _fill(
+    network: Seq2SeqTransformer,
+    name: str,
+    sources: Sources,
+    *,
+    reader: "_Reader",
+    packing: Packing | None,
+) -> None:
+    """Gives one module its parameters, and then its place to what packs them."""
+    module = network.get_submodule(name)
+    stays = packing is None or not packing.takes(network, module)
+    for kind, parameter in list(module.named_parameters(recurse=False)):
+        names = sources[f"{name}.{kind}".lstrip(".")]
+        tensor = reader.read(names, tuple(parameter.shape), stays=stays)
+        setattr(module, kind, nn.Parameter(tensor, requires_grad=False))
+    if packing is not None and name:
+        packing.replace(network, name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads parameters of one type onto one device."""
+
+    checkpoint: Checkpoint
+    dtype: torch.dtype
+    device: torch.device
+
+    def read(self, names: tuple[str, ...], shape: Shape, *, stays: bool) -> Tensor:
+        """Tensors of the checkpoint joined into one; in the file itself if it `stays` as it is."""
+        if stays and len(names) == 1 and self._is_as_stored(names[0]):
+            mapped = self.checkpoint[names[0]].reshape(shape)
+            if mapped.data_ptr() % self.dtype.itemsize == 0:  # else no kernel expects it
+                return mapped
+        tensor = torch.empty(shape, dtype=self.dtype, device=self.device)
+        start = 0
+        for name in names:
+            num_rows = shape[0] if len(names) == 1 else self.checkpoint.shape(name)[0]
+            self.checkpoint.copy(name, tensor[start : start + num_rows])
+            start += num_rows
+        return tensor
+
+    def _is_as_stored(self, name: str) -> bool:
+        return self.device.type == "cpu" and FLOATS[self.checkpoint.kind(name)] is self.dtype
+
+
+def _largest_first(network: Seq2SeqTransformer) -> list[str]:
+    """The names of the modules with parameters of their own, the network's own name (empty) first.
+
+    While a layer is packed it is there twice, which is least when little else is there. The
+    network's own parameter is the output's bias, which packing the output needs.
+    """
+    sizes = {
+        name: sum(parameter.numel() for parameter in module.parameters(recurse=False))
+        for name, module in network.named_modules()
+    }
+    names = (name for name, size in sizes.items() if size > 0)
+    return sorted(names, key=lambda name: (name != "", -sizes[name]))
+
+
+def _has_own_output(checkpoint: Checkpoint, weights: WeightMap) -> bool:
+    """Whether the output is not tied, whatever config.json says; see `WeightMap.own_output`."""
+    output = weights.own_output
+    if output is None or output not in checkpoint:
+        return False
+    (embedding,) = weights.sources("embedding.weight", checkpoint.keys())
+    return not checkpoint.are_equal(output, embedding)
+
+
+def _lacks_output_bias(checkpoint: Checkpoint, weights: WeightMap) -> bool:
+    return weights.can_lack_output_bias and checkpoint.keys().isdisjoint(
+        weights.sources("output_bias", checkpoint.keys())
+    )
 
 
 def _name_problems(sources: Sources, checkpoint: Checkpoint, weights: WeightMap) -> list[str]:
@@ -59,13 +156,20 @@ def _name_problems(sources: Sources, checkpoint: Checkpoint, weights: WeightMap)
 
 
 def _shape_problems(
-    parameters: dict[str, nn.Parameter], sources: Sources, checkpoint: Checkpoint
+    network: Seq2SeqTransformer, sources: Sources, checkpoint: Checkpoint
 ) -> list[str]:
     problems = []
-    for name, parameter in parameters.items():
-        shapes = [checkpoint.shape(source) for source in sources[name] if source in checkpoint]
+    for name, parameter in network.named_parameters():
+        present = [source for source in sources[name] if source in checkpoint]
+        problems += [
+            f"quantized: {source} is {checkpoint.kind(source)}, not one of {', '.join(FLOATS)}"
+            for source in present
+            if checkpoint.kind(source) not in FLOATS
+        ]
+        shapes = [checkpoint.shape(source) for source in present]
         expected = tuple(parameter.shape)
-        if len(shapes) == len(sources[name]) and not _fits(shapes, expected):
+        parts = _parts(network, name, num_rows=expected[0], num_parts=len(sources[name]))
+        if len(present) == len(sources[name]) and not _fits(shapes, expected, parts):
             found = " + ".join(
                 f"{source} {shape}" for source, shape in zip(sources[name], shapes, strict=True)
             )
@@ -73,12 +177,23 @@ def _shape_problems(
     return problems
 
 
-def _fits(shapes: list[Shape], expected: Shape) -> bool:
-    """Whether equal parts of these shapes, joined along the first dimension, are what is needed."""
+def _parts(
+    network: Seq2SeqTransformer, name: str, *, num_rows: int, num_parts: int
+) -> tuple[float, ...]:
+    """How many rows of a parameter each of its tensors gives: equally many, unless heads share."""
+    module_name, _, _ = name.rpartition(".")
+    parent_name, _, attribute = module_name.rpartition(".")
+    parent = network.get_submodule(parent_name)
+    if isinstance(parent, SelfAttention) and attribute == "qkv":
+        return parent.heads.d_query, parent.heads.d_kv, parent.heads.d_kv
+    return (num_rows / num_parts,) * num_parts
+
+
+def _fits(shapes: list[Shape], expected: Shape, parts: tuple[float, ...]) -> bool:
+    """Whether tensors of these shapes, joined along the first dimension, are what is needed."""
     if shapes == [(1, *expected)]:  # how checkpoints hold the output bias
         return True
-    rows, *rest = expected
-    return all(shape == (rows // len(shapes), *rest) for shape in shapes)
+    return shapes == [(rows, *expected[1:]) for rows in parts]
 
 
 def _tie_problems(checkpoint: Checkpoint, weights: WeightMap) -> list[str]:
@@ -88,15 +203,6 @@ def _tie_problems(checkpoint: Checkpoint, weights: WeightMap) -> list[str]:
         problems += [
             f"untied: {name} differs from {copies[0]}, though config.json ties them"
             for name in copies[1:]
-            if not _are_equal(checkpoint[name], checkpoint[copies[0]])
+            if not checkpoint.are_equal(name, copies[0])
         ]
     return problems
-
-
-def _are_equal(a: Tensor, b: Tensor) -> bool:
-    return a.dtype is b.dtype and torch.equal(a, b)
-
-
-def _assign(network: nn.Module, name: str, tensor: Tensor) -> None:
-    module_name, _, parameter_name = name.rpartition(".")
-    setattr(network.get_submodule(module_name), parameter_name, nn.Parameter(tensor))

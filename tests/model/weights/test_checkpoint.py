@@ -15,7 +15,8 @@ from torch import Tensor
 
 from model.errors import CheckpointError
 from model.families.marian import MARIAN
-from model.weights.checkpoint import INDEX_FILE, SINGLE_FILE, Checkpoint
+from model.weights import checkpoint as checkpoint_module
+from model.weights.checkpoint import FLOATS, INDEX_FILE, SINGLE_FILE, Checkpoint
 from tests.checkpoint_factories import (
     fresh_network,
     marian_config,
@@ -69,6 +70,67 @@ def test_a_name_that_is_not_there_is_a_key_error(tmp_path: Path) -> None:
     assert "c" not in checkpoint
     with pytest.raises(KeyError):
         checkpoint["c"]
+
+
+@pytest.mark.parametrize("kind", FLOATS)
+@pytest.mark.parametrize("piece_bytes", [8, 24, 1 << 20])
+def test_a_tensor_is_copied_piece_by_piece_into_any_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, piece_bytes: int
+) -> None:
+    monkeypatch.setattr(checkpoint_module, "_PIECE_BYTES", piece_bytes)
+    stored = torch.arange(35.0).view(5, 7).to(FLOATS[kind])
+    write_tensors(tmp_path, {"x": torch.ones(3), "y": stored, "z": torch.ones(3)})
+    checkpoint = Checkpoint(tmp_path)
+    assert checkpoint.kind("y") == kind
+    for dtype in FLOATS.values():
+        target = torch.full((5, 7), -1, dtype=dtype)
+        checkpoint.copy("y", target)
+        assert torch.equal(target, stored.to(dtype))
+
+
+def test_an_empty_tensor_has_no_pieces(tmp_path: Path) -> None:
+    write_tensors(tmp_path, {"x": torch.empty(0, 4)})
+    assert list(Checkpoint(tmp_path).pieces("x")) == []
+
+
+def test_tensors_are_compared_to_the_last_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint_module, "_PIECE_BYTES", 16)
+    first = torch.arange(10.0)
+    last_differs = first.clone()
+    last_differs[-1] = 0.0
+    write_tensors(
+        tmp_path,
+        {
+            "first": first,
+            "same": first.clone(),
+            "last differs": last_differs,
+            "another shape": first.view(2, 5).clone(),
+            "another type": first.double(),
+        },
+    )
+    checkpoint = Checkpoint(tmp_path)
+    assert [name for name in checkpoint if checkpoint.are_equal("first", name)] == ["first", "same"]
+
+
+def test_numbers_that_lie_at_an_odd_place_are_read(tmp_path: Path) -> None:
+    """Most writers pad the header, but none has to."""
+    header = b'{"x":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}'
+    header += b" " * (8 - len(header) % 8 + 1)
+    data = torch.arange(3.0).numpy().tobytes()
+    (tmp_path / SINGLE_FILE).write_bytes(struct.pack("<Q", len(header)) + header + data)
+    target = torch.empty(3)
+    Checkpoint(tmp_path).copy("x", target)
+    assert torch.equal(target, torch.arange(3.0))
+
+
+def test_a_file_that_is_truncated_after_it_was_opened_is_an_error(tmp_path: Path) -> None:
+    path = write_tensors(tmp_path, {"x": torch.ones(1_000)})
+    checkpoint = Checkpoint(tmp_path)
+    os.truncate(path, path.stat().st_size - 4)
+    with pytest.raises(CheckpointError, match=f"{SINGLE_FILE}: was truncated"):
+        list(checkpoint.pieces("x"))
 
 
 def test_a_link_to_a_file_elsewhere_is_followed(tmp_path: Path) -> None:

@@ -11,15 +11,19 @@ from torch import Tensor
 
 from model.errors import CheckpointError
 from model.families.registry import family_of
+from model.transformer.int8 import Int8Linear
+from model.transformer.packed import PackedLinear
+from model.transformer.packing import Bfloat16Packing, Int8Packing, Packing, pack
 from model.transformer.positions import sinusoids
 from model.transformer.seq2seq import Seq2SeqTransformer
-from model.weights.checkpoint import Checkpoint
+from model.weights.checkpoint import SINGLE_FILE, Checkpoint
 from model.weights.loading import load_network
 from tests.checkpoint_factories import (
     Json,
     bart_config,
     fresh_network,
     marian_config,
+    t5_config,
     tensors_of,
     write_tensors,
 )
@@ -47,16 +51,21 @@ def marian_tensors(**changes: Any) -> dict[str, Tensor]:
 def load(
     folder: Path,
     hf_config: Json,
-    tensors: Mapping[str, Tensor],
+    tensors: Mapping[str, Tensor] | None = None,
     *,
     dtype: torch.dtype = torch.float32,
+    packing: Packing | None = None,
 ) -> Seq2SeqTransformer:
-    write_tensors(folder, tensors)
+    """Writes the tensors first, if there are any."""
+    if tensors is not None:
+        write_tensors(folder, tensors)
     family = family_of(hf_config)
     config = family.architecture(hf_config)
     device = torch.device("cpu")
     weights = family.weights(config)
-    return load_network(config, Checkpoint(folder), weights, dtype=dtype, device=device)
+    return load_network(
+        config, Checkpoint(folder), weights, dtype=dtype, device=device, packing=packing
+    )
 
 
 def problems_of(folder: Path, hf_config: Json, tensors: Mapping[str, Tensor]) -> list[str]:
@@ -113,19 +122,87 @@ def test_sinusoids_are_computed_whatever_the_checkpoint_holds(tmp_path: Path) ->
     names = (f"model.{side}.embed_positions.weight" for side in ("encoder", "decoder"))
     stored = {name: torch.zeros(32, 12) for name in names}
     loaded = load(tmp_path, marian_config(), marian_tensors() | stored)
-    assert torch.equal(loaded.encoder.positions.weight, sinusoids(32, 12))
+    table = loaded.get_buffer("encoder.positions.weight")
+    assert torch.equal(table, sinusoids(32, 12))
+
+
+def lies_in_a_file(tensor: Tensor, folder: Path) -> bool:
+    ranges = [
+        [int(end, base=16) for end in line.split(maxsplit=1)[0].split("-")]
+        for line in Path("/proc/self/maps").read_text().splitlines()
+        if str(folder) in line
+    ]
+    return any(low <= tensor.data_ptr() < high for low, high in ranges)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/maps")
 def test_weights_that_need_no_conversion_stay_in_the_file(tmp_path: Path) -> None:
     loaded = load(tmp_path, marian_config(), marian_tensors())
-    address = loaded.embedding.weight.data_ptr()
-    ranges = [
-        [int(end, base=16) for end in line.split(maxsplit=1)[0].split("-")]
-        for line in Path("/proc/self/maps").read_text().splitlines()
-        if str(tmp_path) in line
+    assert lies_in_a_file(loaded.embedding.weight, tmp_path)
+    joined = loaded.get_parameter("encoder.layers.0.self_attention.qkv.weight")
+    assert not lies_in_a_file(joined, tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/maps")
+@pytest.mark.parametrize("packing", [None, Int8Packing.for_weights_only(torch.bfloat16)])
+def test_weights_that_were_converted_or_packed_leave_nothing_of_the_file_in_memory(
+    tmp_path: Path, packing: Packing | None
+) -> None:
+    """Pages of a mapped file count as memory for as long as anything maps it."""
+    loaded = load(
+        tmp_path, marian_config(), marian_tensors(), dtype=torch.bfloat16, packing=packing
+    )
+    assert loaded.dtype is torch.bfloat16
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
+
+
+@pytest.mark.skipif(
+    not (PackedLinear.is_available() and Int8Linear.is_available()),
+    reason="this CPU, or this build of torch, has not all kernels",
+)
+@pytest.mark.parametrize("hf_config", CONFIGS)
+@pytest.mark.parametrize(
+    ("packing", "dtype"),
+    [
+        pytest.param(Bfloat16Packing(), torch.bfloat16, id="bfloat16"),
+        pytest.param(Int8Packing.for_bytes(), torch.float32, id="int8"),
+        pytest.param(Int8Packing.for_weights_only(torch.float16), torch.float16, id="int8 weights"),
+    ],
+)
+def test_packing_each_layer_as_it_is_loaded_is_packing_the_whole_network(
+    tmp_path: Path, hf_config: Json, packing: Packing, dtype: torch.dtype
+) -> None:
+    network = fresh_network(hf_config)
+    tensors = tensors_of(network, family_of(hf_config))
+    whole = load(tmp_path, hf_config, tensors, dtype=dtype)
+    pack(whole, packing)
+    loaded = load(tmp_path, hf_config, tensors, dtype=dtype, packing=packing)
+    source, target = torch.tensor([[3, 4, 5]]), torch.tensor([[6, 7]])
+    assert torch.equal(loaded(source, target), whole(source, target))
+    assert not any(tensor.is_meta for tensor in [*loaded.parameters(), *loaded.buffers()])
+
+
+def test_a_tensor_at_an_odd_place_in_its_file_is_copied_from_it(tmp_path: Path) -> None:
+    tensors = marian_tensors()
+    write_tensors(tmp_path, tensors)
+    path = tmp_path / SINGLE_FILE
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header, data = content[8 : 8 + length] + b" ", content[8 + length :]
+    path.write_bytes((length + 1).to_bytes(8, "little") + header + data)
+    loaded = load(tmp_path, marian_config())
+    assert loaded.embedding.weight.data_ptr() % 4 == 0
+    assert torch.equal(loaded.embedding.weight, tensors[SHARED])
+
+
+def test_integers_are_no_weights(tmp_path: Path) -> None:
+    """A checkpoint quantized elsewhere once loaded as nonsense."""
+    name = "model.encoder.layers.0.fc1.weight"
+    tensors = marian_tensors()
+    tensors[name] = tensors[name].to(torch.int8)
+    assert problems_of(tmp_path, marian_config(), tensors) == [
+        f"quantized: {name} is I8, not one of F64, F32, F16, BF16"
     ]
-    assert any(low <= address < high for low, high in ranges)
 
 
 def test_all_that_is_missing_unused_and_misshapen_is_named_at_once(tmp_path: Path) -> None:
@@ -210,6 +287,37 @@ def test_a_copy_that_differs_is_not_dropped_in_silence(tmp_path: Path) -> None:
     tensors[OUTPUT] = tensors[SHARED] + 1
     assert problems_of(tmp_path, marian_config(), tensors) == [
         f"untied: {OUTPUT} differs from {SHARED}, though config.json ties them"
+    ]
+
+
+def t5_tensors() -> dict[str, Tensor]:
+    """Whose config.json never says whether the output has a table of its own."""
+    return tensors_of(fresh_network(t5_config()), family_of(t5_config()))
+
+
+def test_an_output_with_other_numbers_is_one_of_its_own_where_only_the_file_can_tell(
+    tmp_path: Path,
+) -> None:
+    tensors = t5_tensors()
+    tensors[OUTPUT] = tensors["shared.weight"] + 1
+    loaded = load(tmp_path, t5_config(), tensors)
+    assert not loaded.config.tied_output
+    assert torch.equal(loaded.embedding.weight, tensors["shared.weight"])
+    assert torch.equal(loaded.output_weight, tensors[OUTPUT])
+
+
+def test_an_output_with_the_same_numbers_is_a_copy(tmp_path: Path) -> None:
+    tensors = t5_tensors()
+    tensors[OUTPUT] = tensors["shared.weight"].clone()
+    loaded = load(tmp_path, t5_config(), tensors)
+    assert loaded.config.tied_output
+    assert loaded.output_weight is loaded.embedding.weight
+
+
+def test_an_output_of_its_own_must_fit(tmp_path: Path) -> None:
+    tensors = t5_tensors() | {OUTPUT: torch.zeros(29, 16)}
+    assert problems_of(tmp_path, t5_config(), tensors) == [
+        f"misshapen: {OUTPUT} (29, 16), where (30, 16) is needed"
     ]
 
 

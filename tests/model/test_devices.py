@@ -1,0 +1,139 @@
+"""Which device, which numbers and which layers: by name, or by what the machine is good at."""
+
+import pytest
+import torch
+
+from model.devices import (
+    DtypeName,
+    activation_dtype,
+    choose_packing,
+    resolve_device,
+    resolve_dtype,
+)
+from model.errors import ConfigError
+from model.transformer.int8 import Int8Linear, WeightOnlyInt8Linear, quantize
+from model.transformer.packed import PackedLinear
+from model.transformer.packing import Bfloat16Packing, Int8Packing
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+def set_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    has_avx512_bf16: bool = False,
+    has_amx: bool = False,
+    has_vnni: bool = False,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_avx512_bf16)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_amx)
+    monkeypatch.setattr(Int8Linear, "is_available", lambda: has_vnni)
+
+
+@pytest.mark.parametrize(
+    ("has_avx512_bf16", "has_amx", "dtype"),
+    [
+        (True, False, "bfloat16"),
+        (False, True, "bfloat16"),
+        (False, False, "float32"),
+    ],
+)
+def test_auto_is_bfloat16_where_the_cpu_computes_in_it(
+    monkeypatch: pytest.MonkeyPatch, *, has_avx512_bf16: bool, has_amx: bool, dtype: str
+) -> None:
+    set_cpu(monkeypatch, has_avx512_bf16=has_avx512_bf16, has_amx=has_amx)
+    assert resolve_dtype("auto", CPU) == dtype
+
+
+@pytest.mark.parametrize(
+    ("has_bfloat16", "overflows", "dtype"),
+    [
+        (True, False, "bfloat16"),
+        (True, True, "bfloat16"),
+        (False, False, "float16"),
+        (False, True, "float32"),
+    ],
+)
+def test_on_a_gpu_auto_is_float16_only_where_it_must_be_and_can_be(
+    monkeypatch: pytest.MonkeyPatch, *, has_bfloat16: bool, overflows: bool, dtype: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: has_bfloat16)
+    assert resolve_dtype("auto", GPU, overflows_float16=overflows) == dtype
+    activations = activation_dtype("int8", GPU, overflows_float16=overflows)
+    assert activations is getattr(torch, dtype)
+
+
+@pytest.mark.parametrize("device", [CPU, GPU], ids=str)
+def test_float16_is_refused_for_a_network_that_overflows_it(device: torch.device) -> None:
+    assert resolve_dtype("float16", device) == "float16"
+    with pytest.raises(ConfigError, match=r"'float16' has no .* use bfloat16 or float32"):
+        resolve_dtype("float16", device, overflows_float16=True)
+
+
+def test_an_unknown_dtype_is_answered_with_those_that_are_known() -> None:
+    with pytest.raises(ConfigError, match="dtype: 'fp8' is not one of auto, float32, bfloat16"):
+        resolve_dtype("fp8", CPU)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_activations_are_of_the_type_of_floating_weights(dtype: DtypeName) -> None:
+    assert activation_dtype(dtype, CPU) is getattr(torch, dtype)
+
+
+def test_where_bytes_are_multiplied_activations_are_float32_in_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_cpu(monkeypatch, has_avx512_bf16=True, has_vnni=True)
+    assert activation_dtype("int8", CPU) is torch.float32
+
+
+def test_int8_is_for_every_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_cpu(monkeypatch)
+    for device in (CPU, GPU):
+        assert resolve_dtype("int8", device) == "int8"
+        packing = choose_packing("int8", device, activations=torch.bfloat16)
+        assert isinstance(packing, Int8Packing)
+        layer = packing.make_linear(quantize(torch.ones(2, 3)), None)
+        assert isinstance(layer, WeightOnlyInt8Linear)
+        assert layer.scales.dtype is torch.bfloat16
+
+
+def test_a_cpu_that_multiplies_bytes_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_cpu(monkeypatch, has_vnni=True)
+    packing = choose_packing("int8", CPU, activations=torch.float32)
+    assert isinstance(packing, Int8Packing)
+    assert packing.make_linear is Int8Linear
+
+
+@pytest.mark.skipif(not PackedLinear.is_available(), reason="packs no bfloat16 here")
+def test_bfloat16_is_packed_on_a_cpu_alone() -> None:
+    half = torch.bfloat16
+    assert isinstance(choose_packing("bfloat16", CPU, activations=half), Bfloat16Packing)
+    assert choose_packing("bfloat16", GPU, activations=half) is None
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_other_floats_stay_as_they_are(dtype: DtypeName) -> None:
+    assert choose_packing(dtype, CPU, activations=getattr(torch, dtype)) is None
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "cuda:x", "meta", "mps"])
+def test_a_device_that_is_none_of_the_kinds_served(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"device: '{name}' is not auto, cpu, cuda or cuda:N"):
+        resolve_device(name)
+
+
+def test_a_cpu_is_always_there() -> None:
+    assert resolve_device("cpu") == CPU
+
+
+def test_auto_is_a_gpu_if_there_is_one() -> None:
+    expected = "cuda" if torch.cuda.is_available() else "cpu"
+    assert resolve_device("auto").type == expected
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:7"])
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(ConfigError, match=f"'{name}' was asked for, but CUDA devices here: 0"):
+        resolve_device(name)

@@ -1,0 +1,38 @@
+"""While weights are loaded, what is freed is gone."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.weights.heap import large_blocks_apart
+
+BLOCK = 4 << 20
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    (line,) = (line for line in lines if line.startswith("VmRSS:"))
+    return int(line.split()[1]) * 1024
+
+
+def grown(*, count: int) -> int:
+    """How much memory grows by tensors that were each made from another, now freed."""
+    before = resident()
+    kept = []
+    for _ in range(count):
+        source = torch.ones(BLOCK, dtype=torch.uint8)
+        kept.append(source.clone())
+        del source
+    return resident() - before - sum(tensor.nbytes for tensor in kept)
+
+
+def test_a_tensor_that_was_converted_and_freed_leaves_no_hole() -> None:
+    torch.ones(8 * BLOCK, dtype=torch.uint8)  # freed: from now on smaller ones are of the heap
+    with large_blocks_apart():
+        assert grown(count=20) < 2 * BLOCK
+    assert torch.ones(BLOCK).sum() == BLOCK  # and memory can be had as before
