@@ -57,7 +57,7 @@ def make_checkpoint(shape: Shape, cache: Path) -> Path:
     if not (folder / "done").exists():
         folder.mkdir(parents=True, exist_ok=True)
         _write_network(shape, folder)
-        write_vocabulary(shape, folder)
+        _write_vocabulary(shape, folder)
         (folder / "done").touch()
     return folder
 
@@ -97,7 +97,7 @@ def _write_network(shape: Shape, folder: Path) -> None:
     network.save_pretrained(folder)
 
 
-def write_vocabulary(shape: Shape, folder: Path) -> None:
+def _write_vocabulary(shape: Shape, folder: Path) -> None:
     """SentencePiece files that load; the benchmark itself speaks in token ids."""
     import sentencepiece  # noqa: PLC0415
 

@@ -122,7 +122,7 @@ def _translate(loaded: LoadedModel) -> float:
     """Translates a sentence, and returns the tokens a second of the decoding steps."""
     config = EngineConfig(max_source_tokens=_MAX_TOKENS, max_target_tokens=_MAX_TOKENS, max_rows=1)
     engine = Engine(loaded.network, loaded.rules, config, cache_dtype=loaded.cache_dtype)
-    prompt = loaded.prompt(_SENTENCE, Translation("de"))
+    prompt = loaded.prompt(_SENTENCE, Translation("de", "en"))
     engine.add_request("0", prompt, GenerationParams(max_new_tokens=_NUM_NEW_TOKENS))
     engine.step()  # encodes, too
     start = time.perf_counter()
@@ -151,7 +151,7 @@ def _render(loadings: Sequence[Loading], console: Console) -> None:
     table = Table(title="Peak of the resident set, in GB")
     columns = ("file", "loaded as", "file", "weights", "loading", "with an engine", "ratio")
     for column in (*columns, "seconds", "tokens/s"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", min_width=len("bfloat16"))
     for loading in loadings:
         found = loading.found
         sizes = (loading.file_bytes, found.weight_bytes, found.load_peak, found.peak)

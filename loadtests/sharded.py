@@ -1,5 +1,6 @@
 """A random checkpoint larger than the memory one would like to spend on making it."""
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,26 +10,28 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from loadtests.checkpoint import EOS_ID, Shape, write_vocabulary
+from loadtests.checkpoint import Shape
+from loadtests.corpus import SENTENCES
 from model.families.registry import family_of
+from model.tokenizer import layouts
 from model.transformer.seq2seq import Seq2SeqTransformer
 from model.weights.checkpoint import INDEX_FILE
 
 _SHARD_BYTES = 1 << 29
-_MAX_POSITIONS = 512
-_NEVER = -1e4  # added to the logit of a token that must not be chosen
+_SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
+_BOS_ID, _PAD_ID, _EOS_ID, _UNK_ID = range(len(_SPECIAL))
 
 
 def write_shards(shape: Shape, folder: Path, *, dtype: torch.dtype) -> int:
-    """Writes a checkpoint in Marian's format, a shard at a time, and returns its bytes."""
+    """Writes a checkpoint in M2M100's and NLLB's format, a shard at a time; returns its bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     hf_config = _hf_config(shape)
     (folder / "config.json").write_text(json.dumps(hf_config))
-    write_vocabulary(shape, folder)
+    _write_vocabulary(shape, folder)
     files: dict[str, str] = {}
     shard: dict[str, Tensor] = {}
     num_bytes = 0
-    for name, tensor in _tensors(shape, hf_config):
+    for name, tensor in _tensors(hf_config):
         shard[name] = tensor.to(dtype)
         num_bytes += shard[name].nbytes
         if sum(tensor.nbytes for tensor in shard.values()) >= _SHARD_BYTES:
@@ -45,7 +48,7 @@ def _save(shard: dict[str, Tensor], folder: Path, *, number: int) -> dict[str, s
     return dict.fromkeys(shard, file)
 
 
-def _tensors(shape: Shape, hf_config: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:
+def _tensors(hf_config: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:
     """Every tensor that the network needs, under its name in the checkpoint."""
     family = family_of(hf_config)
     config = family.architecture(hf_config)
@@ -57,34 +60,51 @@ def _tensors(shape: Shape, hf_config: dict[str, Any]) -> Iterator[tuple[str, Ten
         sources = weights.sources(name, available=())
         num_rows = parameter.shape[0] // len(sources)
         for source in sources:
-            if name == "output_bias":
-                yield source, _output_bias(shape)
-            elif parameter.dim() == 1:
+            if parameter.dim() == 1:
                 is_gain = "norm" in name and name.endswith("weight")
                 yield source, torch.full((num_rows,), 1.0 if is_gain else 0.0)
             else:
-                yield source, torch.randn(num_rows, *parameter.shape[1:]) * shape.d_model**-0.5
+                yield source, torch.randn(num_rows, *parameter.shape[1:]) * config.d_model**-0.5
 
 
-def _output_bias(shape: Shape) -> Tensor:
-    """Nobody ends early."""
-    bias = torch.zeros(1, shape.vocab_size)
-    bias[0, [EOS_ID, shape.pad_id]] = _NEVER
-    return bias
+def _write_vocabulary(shape: Shape, folder: Path) -> None:
+    """Files of M2M100's kind: a few pieces, a hundred languages, and many that are never used."""
+    import sentencepiece  # noqa: PLC0415
+
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(SENTENCES),
+        model_writer=model,
+        vocab_size=350,
+        hard_vocab_limit=False,
+        minloglevel=2,
+    )
+    (folder / "sentencepiece.bpe.model").write_bytes(model.getvalue())
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    pieces = [processor.id_to_piece(index) for index in range(processor.get_piece_size())]
+    tokens = list(dict.fromkeys([*_SPECIAL, *pieces]))
+    num_tokens = shape.vocab_size - len(layouts.M2M100[1].added)
+    tokens += [f"filler{index}" for index in range(len(tokens), num_tokens)]
+    vocabulary = {token: index for index, token in enumerate(tokens)}
+    (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), "utf-8")
+    config = {"tokenizer_class": "M2M100Tokenizer"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
 
 
 def _hf_config(shape: Shape) -> dict[str, Any]:
     return {
-        "model_type": "marian",
+        "model_type": "m2m_100",
         "vocab_size": shape.vocab_size,
         "d_model": shape.d_model,
         **{f"{side}_layers": shape.num_layers for side in ("encoder", "decoder")},
         **{f"{side}_attention_heads": shape.num_heads for side in ("encoder", "decoder")},
         **{f"{side}_ffn_dim": shape.d_ff for side in ("encoder", "decoder")},
-        "max_position_embeddings": _MAX_POSITIONS,
+        "max_position_embeddings": 1024,
         "activation_function": "relu",
         "scale_embedding": True,
-        "eos_token_id": EOS_ID,
-        "pad_token_id": shape.pad_id,
-        "decoder_start_token_id": shape.pad_id,
+        "bos_token_id": _BOS_ID,
+        "pad_token_id": _PAD_ID,
+        "eos_token_id": _EOS_ID,
+        "decoder_start_token_id": _EOS_ID,
+        "suppress_tokens": [_PAD_ID, _EOS_ID],  # nobody ends early
     }
