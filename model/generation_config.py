@@ -23,7 +23,7 @@ def read_generation_config(folder: Path, hf_config: HfConfig) -> HfConfig:
     """
     path = folder / "generation_config.json"
     if not path.is_file():
-        return hf_config
+        return {**hf_config, **_old_keys(hf_config)}
     needed = {key: hf_config.get(key) for key in ("decoder_start_token_id", "eos_token_id")}
     return {**needed, **_without_nulls(read_json_object(path))}
 
@@ -67,21 +67,29 @@ def task_prefix(hf_config: HfConfig, task: Task, *, general: Mapping[str, str]) 
     """The text in front of a source that tells a checkpoint the task.
 
     Args:
-        hf_config: config.json; one without `task_specific_params` knows no prefix.
+        hf_config: config.json. Its own `prefix` is for all tasks: a blank in BART's summarizers.
         task: What is to be done.
-        general: The prefixes of the family, for pairs of languages that the file does not list.
+        general: The prefixes of the family, for pairs of languages that the file does not list;
+            one without `task_specific_params` was not trained with any.
     """
     prefix = task_params(hf_config, task).get("prefix")
     if isinstance(prefix, str):
         return prefix
-    if not hf_config.get("task_specific_params"):
-        return ""
+    if not general or not hf_config.get("task_specific_params"):
+        return hf_config.get("prefix") or ""
     if not isinstance(task, Translation):
-        return general.get("summarization", "")
-    prefix = general.get("translation", "")
+        return general["summarization"]
+    prefix = general["translation"]
     for slot, code in (("{source}", task.source_lang), ("{target}", task.target_lang)):
         prefix = prefix.replace(slot, Language.get(code or "und").display_name("en"))
     return prefix
+
+
+def _old_keys(hf_config: HfConfig) -> HfConfig:
+    """What BART's first checkpoints said by a key that has another name since."""
+    if hf_config.get("force_bos_token_to_be_generated"):
+        return {"forced_bos_token_id": hf_config.get("bos_token_id")}
+    return {}
 
 
 def _without_nulls(hf_config: HfConfig) -> HfConfig:
@@ -114,6 +122,7 @@ def token_rules(generation: HfConfig, *, vocab_size: int) -> TokenRules:
         suppressed_ids=tuple(sorted({*ids_of("bad_words_ids"), *ids_of("suppress_tokens")})),
         forced_bos_id=next(iter(ids_of("forced_bos_token_id")), None),
         forced_eos_id=next(iter(ids_of("forced_eos_token_id")), None),
+        renormalizes=bool(generation.get("renormalize_logits")),
     )
 
 

@@ -24,6 +24,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError:
 from model.errors import CheckpointError, ModelError
 from model.families.registry import family_of
 from model.json_file import read_json_object
+from model.weights.checkpoint import CONVERT
 from service.hub_files import (
     COMMIT,
     CONFIG,
@@ -43,10 +44,6 @@ DEFAULT_REVISION = "main"
 
 _REVISION = re.compile(r"(?!.*\.\.)\w[\w./-]*", re.ASCII)  # it becomes part of a file's path
 
-_CONVERT = (
-    'python -c "import sys; from transformers import AutoModelForSeq2SeqLM as M, AutoTokenizer as '
-    'T; [X.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2]) for X in (M, T)]"'
-)
 _NO_ANSWER = (HTTPError, OSError, ValueError, RuntimeError)  # all that the library may raise
 
 logger = get_logger(__name__)
@@ -208,7 +205,7 @@ class HubModel:
             f"{self}: holds no safetensors, only {', '.join(sorted(pickles))}. A pickle can run "
             "code when it is read, so it is not. Perhaps one of its pull requests has safetensors "
             "(the revision refs/pr/1, for one); else, if you trust it, convert it once and use the "
-            f"folder: {_CONVERT} {self.hub_id} ./{name}"
+            f"folder: hf download {self.hub_id} --local-dir ./{name} && {CONVERT} ./{name}"
         )
 
     def _check_kind(self, config: Path) -> None:

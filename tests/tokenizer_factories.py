@@ -1,5 +1,6 @@
 """Small tokenizers of the kinds that checkpoints bring, trained on made-up sentences."""
 
+import base64
 import io
 import json
 import random
@@ -9,6 +10,7 @@ from typing import Any
 
 import sentencepiece
 import tokenizers
+from sentencepiece import sentencepiece_model_pb2
 
 _ENGLISH_WORDS = (
     "the a my your of in to and is was were will be not translate translation translator read "
@@ -140,6 +142,43 @@ def write_spm_tokenizer(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / file).write_bytes(spm)
     (folder / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+def write_unigram_json(folder: Path, *, spm: bytes, special: Iterable[str] = ()) -> Path:
+    """The `tokenizer.json` that `transformers` 4 made of a `.spm` file, by its early versions.
+
+    Metaspace has the keys that the `tokenizers` library had then. Added tokens are the file's own
+    control pieces, and `special` after all pieces; what users defined is a piece like any other.
+    """
+    model = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]  # made at run time
+    model.ParseFromString(spm)
+    unk, control = 2, 3  # of sentencepiece_model.proto
+    blank = {"replacement": "\u2581", "str_rep": "\u2581", "add_prefix_space": True}
+    metaspace = {"type": "Metaspace", **blank}
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    charsmap = base64.b64encode(model.normalizer_spec.precompiled_charsmap).decode()
+    pieces = [(piece.piece, piece.score) for piece in model.pieces]
+    kinds = [piece.type for piece in model.pieces]
+    added = [(id_, pieces[id_][0]) for id_, kind in enumerate(kinds) if kind in (unk, control)]
+    added += enumerate(special, start=len(pieces))
+    description = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [
+            {"id": id_, "special": True, "content": token, **flags} for id_, token in added
+        ],
+        "normalizer": {"type": "Precompiled", "precompiled_charsmap": charsmap},
+        "pre_tokenizer": {
+            "type": "Sequence",
+            "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace],
+        },
+        "post_processor": None,
+        "decoder": metaspace,
+        "model": {"type": "Unigram", "unk_id": kinds.index(unk), "vocab": pieces},
+    }
+    (folder / "tokenizer.json").write_text(json.dumps(description), encoding="utf-8")
     return folder
 
 

@@ -23,6 +23,7 @@ class Chooser:
 
     def __init__(self, rules: TokenRules, network: Seq2SeqTransformer) -> None:
         self._suppressed = list(rules.suppressed_ids)
+        self._renormalizes = rules.renormalizes
         self._network = network
         self._shortlist = None
         if network.rough_output is not None:
@@ -51,6 +52,8 @@ class Chooser:
                 for request in requests
             ]
         logits = self._network.logits(hidden).float()
+        if self._renormalizes:
+            self._suppress(logits)
         normalizers = logits.logsumexp(dim=-1, keepdim=True)
         self._suppress(logits)
         ranked = self._rank_beams(logits, normalizers, requests)
@@ -90,9 +93,11 @@ class Chooser:
         for request in searches:
             sequences = request.search.sequences
             if has_token_rules(sequences, request.params):
-                for index, sequence in enumerate(sequences):
-                    apply_token_rules(scores[position + index], sequence, request.params)
-                    delay_end(scores[position + index], request.search, request.params)
+                for row, sequence in enumerate(sequences, start=position):
+                    apply_token_rules(scores[row], sequence, request.params)
+                    delay_end(scores[row], request.search, request.params)
+                    if self._renormalizes:
+                        scores[row] -= scores[row].logsumexp(dim=-1)
             position += len(request.rows)
         most = max(request.search.num_candidates for request in searches)
         values, token_ids = top_tokens(scores, min(most, scores.shape[-1]))

@@ -14,12 +14,16 @@ class TokenRules:
         suppressed_ids: Never generated (`bad_words_ids` of one token, `suppress_tokens`).
         forced_bos_id: The first generated token, whatever the logits say.
         forced_eos_id: The last allowed token, if an output is still unfinished by then.
+        renormalizes: Whether what is left once tokens are excluded shares all of the probability
+            (`renormalize_logits`). Marian's networks were converted with a padding whose logit is
+            always 0, which is often most of it.
     """
 
     eos_ids: frozenset[int]
     suppressed_ids: tuple[int, ...] = ()
     forced_bos_id: int | None = None
     forced_eos_id: int | None = None
+    renormalizes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,7 @@ class EngineConfig:
         if fitting < 1:
             raise ConfigError(
                 f"kv_cache_bytes: {self.kv_cache_bytes} is below the {bytes_per_row} bytes "
-                "of one row"
+                f"of one row, {self.max_source_tokens} tokens read and {self.max_target_tokens} "
+                "written"
             )
         return min(self.max_rows, fitting)

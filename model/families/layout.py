@@ -14,6 +14,7 @@ class Slot(Enum):
     SOURCE_LANG = auto()  # the tag of the text's language
     TARGET_LANG = auto()  # the tag of the answer's language
     STYLE = auto()  # the tag of a summary's style
+    BLANK = auto()  # in front of a target's tag that is written as the text's first word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

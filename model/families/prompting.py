@@ -12,6 +12,7 @@ from model.tokenizer.prompt import Prompt, Summarization, Task, Translation
 from model.tokenizer.tokenizer import Tokenizer
 
 _MAX_LISTED = 20  # languages in an error message
+_BLANK = "\u2581"  # how SentencePiece writes it
 _NO_STYLES = frozenset({"<s>", "</s>", "<pad>", "<unk>", "<mask>"})  # of every vocabulary
 
 _ID_KEYS: Mapping[Slot, str] = {
@@ -60,7 +61,7 @@ class Prompter:
             UnsupportedTaskError: The vocabulary has no tag for a language, or for the style.
         """
         text_ids = self.tokenizer.encode(prefix + text)
-        tags = self._tags(task, has_prefix=bool(prefix))
+        tags = self._tags(task, has_prefix=bool(prefix.strip()))
         forced = () if self.layout.forced is None else self._fill([self.layout.forced], (), tags)
         return Prompt(
             encoder_ids=self._fill(self.layout.encoder, text_ids, tags),
@@ -87,14 +88,17 @@ class Prompter:
         return value[0] if isinstance(value, list) and value else required_int(self.hf_config, key)
 
     def _tags(self, task: Task, *, has_prefix: bool) -> Mapping[Slot, int]:
-        tags: dict[Slot, int] = {}
-        if self.languages.codes:
-            used = {*self.layout.encoder, *self.layout.decoder, self.layout.forced}
-            codes = self._language_codes(task)
-            tags = {slot: self._tag_id(slot, code) for slot, code in codes.items() if slot in used}
+        tags = self._language_tags(task) if self.languages.codes else {}
         if isinstance(task, Summarization) and task.style is not None and not has_prefix:
             tags[Slot.STYLE] = self._style_id(task.style)
         return tags
+
+    def _language_tags(self, task: Task) -> dict[Slot, int]:
+        used = {*self.layout.encoder, *self.layout.decoder, self.layout.forced}
+        codes = self._language_codes(task)
+        tags = {slot: self._tag_id(slot, code) for slot, code in codes.items() if slot in used}
+        blank_id = self.tokenizer.token_to_id(_BLANK)
+        return tags if blank_id is None else {**tags, Slot.BLANK: blank_id}
 
     def _language_codes(self, task: Task) -> Mapping[Slot, str | None]:
         """What the task says, or else the checkpoint; a summary is in the language of its text."""

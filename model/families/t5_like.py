@@ -108,8 +108,12 @@ def weights(config: TransformerConfig) -> WeightMap:
 
 
 def layout(_hf: HfConfig) -> Layout:
-    """`text </s>`, with a tag of the target language before it if the vocabulary has any."""
-    return Layout(encoder=(Slot.TARGET_LANG, Slot.TEXT, Slot.EOS))
+    """`text </s>`, or, where the vocabulary has tags of languages, `▁ <2de> text </s>`.
+
+    MADLAD-400 learned from texts that began with the tag, and SentencePiece puts a blank before
+    whatever a text begins with.
+    """
+    return Layout(encoder=(Slot.BLANK, Slot.TARGET_LANG, Slot.TEXT, Slot.EOS))
 
 
 def _stack(hf: HfConfig, num_layers: int) -> Stack:

@@ -29,9 +29,14 @@ PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "pyt
 _LENGTH_BYTES = 8  # of the header, in front of it
 _PIECE_BYTES = 1 << 24  # a multiple of every float's size
 
-_CONVERT = (
-    'python -c "import sys; from transformers import AutoModelForSeq2SeqLM as Model; '
-    'Model.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[1])"'
+# Leaves all other files as they are: `save_pretrained` of `transformers` 5 writes a config.json
+# that says of umT5's logits what is not true, and tokenizers that have lost what theirs could.
+CONVERT = (
+    'python -c "import sys; from safetensors.torch import save_file; '
+    "from transformers import AutoModelForSeq2SeqLM as Model; "
+    "tensors = Model.from_pretrained(sys.argv[1]).state_dict().items(); "
+    "once = {v.data_ptr(): (k, v.contiguous().clone()) for k, v in tensors}; "
+    f"save_file(dict(once.values()), sys.argv[1] + '/{SINGLE_FILE}', {{'format': 'pt'}})\""
 )
 
 
@@ -136,7 +141,7 @@ def _weight_files(folder: Path) -> list[Path]:
     if pickle is not None:
         raise CheckpointError(
             f"{folder / pickle}: a pickle can run code when it is read, so it is not; if you trust "
-            f"it, convert it once: {_CONVERT} {shlex.quote(str(folder))}"
+            f"it, convert it once: {CONVERT} {shlex.quote(str(folder))}"
         )
     raise CheckpointError(f"{folder}: holds neither {SINGLE_FILE} nor {INDEX_FILE}")
 

@@ -58,6 +58,7 @@ KEYS: dict[str, Key] = {
     "min_new_tokens": Key(9, {}),
     "suppress_tokens": Key([10, 24], {}),
     "bad_words_ids": Key([[24], [10]], {}),
+    "renormalize_logits": Key(True, {"num_beams": 4, "suppress_tokens": [*range(5, 25)]}),  # noqa: FBT003
 }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from sentencepiece import SentencePieceProcessor
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedModel
 
@@ -24,7 +25,13 @@ from model.tokenizer.prompt import Prompt, Summarization, Task, Translation
 from tests.factories import answer, make_engine
 from tests.parity.references import Ours, ReferenceFamily, generated, load, save
 from tests.parity.references_t5 import FAMILIES, MT5, T5, UMT5, UNTIED, V1_1
-from tests.tokenizer_factories import T5_PIECES, make_sentences, train_spm, write_spm_tokenizer
+from tests.tokenizer_factories import (
+    T5_PIECES,
+    make_sentences,
+    train_spm,
+    write_spm_tokenizer,
+    write_unigram_json,
+)
 
 SHARED, OUTPUT = "shared.weight", "lm_head.weight"
 ENCODER, DECODER = "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"
@@ -225,13 +232,11 @@ def answered(
     return list(token_ids), generated(expected, sorted(model.rules.eos_ids))
 
 
-def assert_read_and_answered_as_by_transformers(
-    theirs: Any, folder: Path, *, task: Task, tag: str = ""
-) -> None:
+def assert_read_and_answered_as_by_transformers(theirs: Any, folder: Path, *, task: Task) -> None:
     ours, tokenizer = read(folder), AutoTokenizer.from_pretrained(folder)
     for text in TEXTS:
         prompt = ours.prompt(text, task)
-        assert list(prompt.encoder_ids) == tokenizer(tag + text).input_ids
+        assert list(prompt.encoder_ids) == tokenizer(text).input_ids
         tokens, expected = answered(ours, theirs, prompt, num_beams=4, max_new_tokens=12)
         assert tokens == expected
 
@@ -241,12 +246,27 @@ def test_t5_reads_a_text_and_its_end(tmp_path: Path) -> None:
     assert_read_and_answered_as_by_transformers(theirs, tmp_path, task=EN_DE)
 
 
+@pytest.mark.parametrize("has_json", [True, False], ids=["tokenizer.json", "spiece.model"])
 @pytest.mark.parametrize("code", ["de", "zh_Hant"])
-def test_madlad_reads_the_target_language_first(tmp_path: Path, code: str) -> None:
-    theirs = write_t5(tmp_path, tags=["<2de>", "<2fr>", "<2zh_Hant>"])
-    assert_read_and_answered_as_by_transformers(
-        theirs, tmp_path, task=Translation(code), tag=f"<2{code}> "
-    )
+def test_madlad_reads_the_target_language_first(
+    tmp_path: Path, code: str, *, has_json: bool
+) -> None:
+    """As the first word of the text, with a blank in front: as SentencePiece encoded its training.
+
+    `transformers` agrees where it has the published tokenizer.json; of a `.spm` file alone it makes
+    a tokenizer that cuts the tag out first.
+    """
+    write_t5(tmp_path, tags=["<2de>", "<2fr>", "<2zh_Hant>"])
+    spm = SentencePieceProcessor(model_file=str(tmp_path / "spiece.model"))
+    if has_json:
+        write_unigram_json(tmp_path, spm=(tmp_path / "spiece.model").read_bytes())
+    model = read(tmp_path)
+    for text in TEXTS:
+        expected = [*spm.encode(f"<2{code}> {text}"), spm.eos_id()]
+        assert list(model.prompt(text, Translation(code)).encoder_ids) == expected
+        if has_json:
+            theirs = AutoTokenizer.from_pretrained(tmp_path)
+            assert theirs(f"<2{code}> {text}").input_ids == expected
 
 
 def test_byt5_reads_bytes(tmp_path: Path) -> None:
@@ -270,6 +290,15 @@ def test_a_task_is_named_to_checkpoints_that_know_tasks_by_name(
     edit_config(tmp_path, {"task_specific_params": TASKS})
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
     expected = tokenizer(prefix + "the book").input_ids
+    assert list(read(tmp_path).prompt("the book", task).encoder_ids) == expected
+
+
+@pytest.mark.parametrize("task", [EN_DE, Summarization()], ids=["translation", "summary"])
+def test_a_checkpoint_may_have_one_prefix_for_all_texts(tmp_path: Path, task: Task) -> None:
+    """As the pipelines of `transformers` wrote in front of every text, before its version 5."""
+    write_t5(tmp_path)
+    edit_config(tmp_path, {"prefix": "simplify: "})
+    expected = AutoTokenizer.from_pretrained(tmp_path)("simplify: the book").input_ids
     assert list(read(tmp_path).prompt("the book", task).encoder_ids) == expected
 
 

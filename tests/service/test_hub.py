@@ -219,7 +219,7 @@ def test_without_safetensors_nothing_is_downloaded_and_the_conversion_is_shown(
     with pytest.raises(HubError) as failure:
         model(tmp_path).fetched()
     assert "holds no safetensors, only pytorch_model.bin, tf_model.h5" in str(failure.value)
-    assert f'for X in (M, T)]" {HUB_ID} ./opus' in str(failure.value)
+    assert f"hf download {HUB_ID} --local-dir ./opus && python -c" in str(failure.value)
     assert hub.downloads() == []
 
 

@@ -193,5 +193,6 @@ def test_a_plain_feed_forward_sublayer_has_one_product() -> None:
 
 @every_family
 def test_a_text_stands_between_the_language_and_the_end(family: Family) -> None:
-    expected = Layout(encoder=(Slot.TARGET_LANG, Slot.TEXT, Slot.EOS), decoder=(Slot.START,))
+    encoder = (Slot.BLANK, Slot.TARGET_LANG, Slot.TEXT, Slot.EOS)
+    expected = Layout(encoder=encoder, decoder=(Slot.START,))
     assert family.layout(t5_config()) == expected

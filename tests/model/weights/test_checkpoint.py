@@ -15,8 +15,10 @@ from torch import Tensor
 
 from model.errors import CheckpointError
 from model.families.marian import MARIAN
+from model.json_file import read_json_object
 from model.weights import checkpoint as checkpoint_module
 from model.weights.checkpoint import FLOATS, INDEX_FILE, SINGLE_FILE, Checkpoint
+from model.weights.loading import load_network
 from tests.checkpoint_factories import (
     fresh_network,
     marian_config,
@@ -182,7 +184,18 @@ def test_the_command_that_the_refusal_of_a_pickle_names_converts_it(
     assert [program, option, *arguments] == ["python", "-c", str(folder)]
     monkeypatch.setattr(sys, "argv", [option, *arguments])
     exec(code, {})  # noqa: S102 - what the command runs, without the start of another Python
-    assert_equal(Checkpoint(folder), tensors)
+    config = MARIAN.architecture(hf_config)
+    converted = load_network(
+        config,
+        Checkpoint(folder),
+        MARIAN.weights(config),
+        dtype=torch.float32,
+        device=torch.device("cpu"),
+    )
+    found = tensors_of(converted, MARIAN)
+    assert found.keys() == tensors.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in tensors.items())
+    assert read_json_object(folder / "config.json") == hf_config
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
