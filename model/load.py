@@ -87,26 +87,32 @@ class LoadedModel:
     @property
     def weights_bytes(self) -> int:
         """Memory that the weights take, each counted once."""
-        modules = self.network.modules()
-        tensors = (
-            value
-            for m in modules
+        tensors = {
+            id(value): value.nbytes
+            for module in self.network.modules()
             for value in (
-                *vars(m).values(),
-                *m.parameters(recurse=False),
-                *m.buffers(recurse=False),
+                *vars(module).values(),
+                *module.parameters(recurse=False),
+                *module.buffers(recurse=False),
             )
-        )
-        return sum({id(t): t.nbytes for t in tensors if isinstance(t, torch.Tensor)}.values())
+            if isinstance(value, torch.Tensor)
+        }
+        packed = (getattr(module, "packed_bytes", 0) for module in self.network.modules())
+        return sum(tensors.values()) + sum(packed)
 
     @property
     def cache_dtype(self) -> torch.dtype:
-        """The precision of cached keys and values.
+        """The precision of cached keys and values."""
+        return cache_dtype_of(self.device, computes_in=self.network.dtype)
 
-        A CPU attends in float32: with one query per row, its bfloat16 kernels took up to five times
-        as long as its float32 ones, and the tables are small beside the weights.
-        """
-        return torch.float32 if self.device.type == "cpu" else self.network.dtype
+
+def cache_dtype_of(device: torch.device, *, computes_in: torch.dtype) -> torch.dtype:
+    """The precision of keys and values that are cached on a device.
+
+    A CPU attends in float32: with one query per row, its bfloat16 kernels took up to five times as
+    long as its float32 ones, and the tables are small beside the weights.
+    """
+    return torch.float32 if device.type == "cpu" else computes_in
 
 
 def load_model(

@@ -59,6 +59,7 @@ class Int8Linear(nn.Module):
     def __init__(self, quantized: Quantized, bias: Tensor | None) -> None:
         super().__init__()
         self.packed = _prepack(quantized)
+        self.packed_bytes = quantized.weight.nbytes  # which the kernel's own form does not tell
         self.bias = None if bias is None else bias.detach().float()
 
     @staticmethod

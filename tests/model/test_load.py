@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from model.devices import DtypeName
 from model.engine.config import TokenRules
 from model.errors import CheckpointError, UnsupportedModelError
-from model.load import LoadedModel, load_model
+from model.load import BUNDLED, LoadedModel, load_model
 from model.tokenizer.prompt import Translation
 from model.transformer.int8 import Int8Linear, WeightOnlyInt8Linear, WideInt8Linear
 from model.transformer.packed import PackedLinear
@@ -259,3 +260,17 @@ def test_int8_weights_go_with_float32_activations(
 
 def test_auto_is_not_kept_as_the_models_dtype(write_model: Write) -> None:
     assert load_model(write_model(), device="cpu").dtype in ("float32", "bfloat16")
+
+
+@needs_int8
+@pytest.mark.parametrize(
+    ("dtype", "bytes_per_weight"), [("float32", 4.0), ("bfloat16", 2.0), ("int8", 1.0)]
+)
+def test_the_memory_of_the_weights_is_told_in_every_type(
+    dtype: DtypeName, bytes_per_weight: float
+) -> None:
+    """A tied table that is also packed is there twice; sinusoids and scales are no weights."""
+    model = load_model(BUNDLED / "translate", dtype=dtype, device="cpu")
+    table_bytes = model.config.vocab_size * model.config.d_model * bytes_per_weight
+    least = model.network.num_parameters * bytes_per_weight
+    assert least <= model.weights_bytes <= 1.15 * (least + table_bytes)
