@@ -48,13 +48,18 @@ def models(
 
 @app.command("list")
 def list_models(catalogue: CatalogueOption = None, *, as_json: JsonOption = False) -> None:
-    """List the models of the catalogue, and whether they are on this machine."""
-    from service.offline.listing import described, line_of
+    """List the models of the catalogue, and where they are."""
+    from service.offline.listing import described, row_of
+    from service.offline.report import table
 
     with errors_as_exit_codes():
         settings = settings_with(catalogue=catalogue)
-        for entry in load_catalogue(settings.catalogue).models:
-            typer.echo(_json(described(entry, settings)) if as_json else line_of(entry, settings))
+        entries = load_catalogue(settings.catalogue).models
+        if as_json:
+            lines = [_json(described(entry, settings)) for entry in entries]
+        else:
+            lines = table([row_of(entry, settings) for entry in entries])
+        typer.echo("\n".join(lines))
 
 
 @app.command()
@@ -71,8 +76,8 @@ def pull(
     catalogue: CatalogueOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Download models from their hub; prints commit, folder and bytes of each."""
-    from service.offline.listing import pulled
+    """Download models from a hub; prints commit, folder, bytes."""
+    from service.offline.listing import line_of, pulled
     from service.offline.models import source_of
 
     with errors_as_exit_codes():
@@ -83,8 +88,7 @@ def pull(
         for entry in entries:
             source = source_of(entry, settings, is_newest=True)
             record = pulled(entry.name, source)
-            values = (value for key, value in record.items() if key != "origin")
-            typer.echo(_json(record) if as_json else "  ".join(map(str, values)))
+            typer.echo(_json(record) if as_json else line_of(record))
             if source.revision != entry.revision:
                 hint = f"{entry.name}: `revision: {source.revision}` in the catalogue pins it"
                 console.print(hint, markup=False, soft_wrap=True)
@@ -120,13 +124,18 @@ def check(
     catalogue: CatalogueOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a model: hashes, names and shapes, an answer, memory and speed."""
+    """Check a model: hashes, shapes, an answer, memory, speed.
+
+    What the catalogue does not describe is tried as a translator with --from and --to, and as a
+    summarizer without.
+    """
     from service.offline.checking import Trial, check_model, rows_of
     from service.offline.report import columns
 
     with errors_as_exit_codes():
-        if to is not None and source is None:
-            raise UsageError("--to is given, so --from is needed")
+        if (source is None) != (to is None):
+            given, needed = ("--to", "--from") if source is None else ("--from", "--to")
+            raise UsageError(f"{given} is given, so {needed} is needed")
         settings = _settings(catalogue=catalogue)
         offers = {"task": "summarization"} if to is None else _pair(source, to)
         entry = _entry(settings, name, **offers)

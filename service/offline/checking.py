@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from model.engine.params import Priority
-from model.errors import EngineStoppedError
+from model.errors import EngineStoppedError, UnsupportedTaskError
 from model.tokenizer.prompt import Summarization, Task, Translation
 from service.backend import FinishedEvent, GenerateRequest, ModelInfo
 from service.catalogue import ModelEntry
@@ -18,7 +18,7 @@ from service.host import ModelHost
 from service.languages import base_code
 from service.offline.hashes import FileHash, hashes_of
 from service.offline.models import source_of
-from service.offline.report import size
+from service.offline.report import size, wrapped
 from service.settings import Settings
 from service.sources import ModelSource
 from service.terminal import CommandError, console
@@ -46,10 +46,10 @@ _SENTENCES = {
     "zh": "下一班火车什么时候开?",
 }
 _PARAGRAPH = (
-    "The old bridge over the river was closed on Monday after engineers had found cracks in two of "
-    "its pillars. The city council said that repairs would begin in spring and take about a year. "
-    "Until then, buses and cars have to use the bridge in the north, which adds twenty minutes to "
-    "most journeys. Shops near the river fear that they will lose customers."
+    "Weather forecasts for small islands are often wrong because weather stations are rare at sea. "
+    "We present a neural network that learns local forecasts from the reports of fishing boats. On "
+    "twelve islands it predicts wind and rain more accurately than the national weather service, "
+    "and it runs on an ordinary laptop. We publish the code and the data of three years."
 )
 
 
@@ -147,6 +147,7 @@ def try_model(entry: ModelEntry, settings: Settings, trial: Trial) -> dict[str, 
         "family": host.info.family,
         "parameters": host.info.num_parameters,
         "dtype": host.info.dtype,
+        "quantize": host.info.quantize,
         "device": host.info.device,
         "load_s": round(load_s, 3),
         **answer,
@@ -165,7 +166,11 @@ def peak_bytes() -> int:
 async def _try(host: ModelHost, trial: Trial) -> dict[str, Any]:
     task = trial.task(host.info)
     text = trial.text_for(task)
-    first = await _answer(host, text, task)  # also warms everything up
+    try:
+        first = await _answer(host, text, task)  # also warms everything up
+    except UnsupportedTaskError as error:
+        hint = "; --from and --to name languages" if trial.target is None else ""
+        raise CommandError(f"{error}{hint}") from error
     num_tokens, begin_s, elapsed_s = 0, time.perf_counter(), 0.0
     while elapsed_s < trial.seconds:
         same = (_answer(host, text, task) for _ in range(SEGMENTS_AT_ONCE))
@@ -204,16 +209,33 @@ def rows_of(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "model", report["model"] + (f" at {revision}" if revision else "")
     yield "folder", f"{report['folder']} ({report['origin']})"
     for one in report["hashes"]:
-        by = "" if one["authority"] is None else f", as {one['authority']} has it"
-        yield "hashes", f"{one['hash']}  {one['file']}{by}"
+        authority = one["authority"]
+        by = f"as {authority} has it" if authority else "nothing to compare it with"
+        yield "hashes", f"{one['hash']}  {one['file']} ({by})"
     yield "family", f"{report['family']}, {report['parameters']:,} parameters: all found, all fit"
-    yield "loaded", f"in {report['load_s']} s, as {report['dtype']} on {report['device']}"
-    yield "text", report["text"]
-    yield "answer", report["answer"]
+    yield "loaded", f"in {report['load_s']} s, {_precision(report)} on {report['device']}"
+    yield "task", _task_name(report["task"])
+    for title in ("text", "answer"):
+        yield from ((title, line) for line in wrapped(report[title]))
     if report["tokens_per_s"] is not None:
         beams = f", {report['num_beams']} beams each" if report["num_beams"] > 1 else ""
         how = f"{SEGMENTS_AT_ONCE} texts at once{beams}"
-        yield "speed", f"{report['tokens_per_s']:,} tokens a second ({how})"
+        yield "speed", f"{report['tokens_per_s']:,.0f} tokens a second ({how})"
     before = size(report["peak_bytes_before"])
     yield "memory", f"weights {size(report['weights_bytes'])}"
     yield "memory", f"process {size(report['peak_bytes'])} at most, {before} before it was loaded"
+
+
+def _precision(report: Mapping[str, Any]) -> str:
+    """What the numbers are: of the weights, and of what is computed with them."""
+    quantize, dtype = report["quantize"], report["dtype"]
+    return f"as {dtype}" if quantize is None else f"as {quantize}, computing in {dtype}"
+
+
+def _task_name(task: Mapping[str, Mapping[str, str | None]]) -> str:
+    """`{"translation": {"target_lang": "de", "source_lang": "en"}}` as `translation, en to de`."""
+    ((name, details),) = task.items()
+    if name == "translation":
+        return f"{name}, {details['source_lang']} to {details['target_lang']}"
+    style = details["style"]
+    return name if style is None else f"{name}, {style}"

@@ -17,10 +17,8 @@ from model.json_file import read_json_object
 from model.tokenizer.languages import LanguageTags
 from model.transformer.seq2seq import Seq2SeqTransformer
 from model.weights.checkpoint import SINGLE_FILE
-from service.offline.report import size
+from service.offline.report import size, wrapped
 from service.sources import ModelSource
-
-_MAX_LINE = 90  # characters of languages in one line
 
 
 def describe(name: str, source: ModelSource) -> dict[str, Any]:
@@ -70,7 +68,8 @@ def rows_of(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         shape = description[side]
         yield side, ", ".join(f"{value:,} {name}" for name, value in shape.items())
     yield "positions", f"{description['max_positions']:,} tokens, source or target"
-    for line in _wrapped(description["languages"]):
+    languages = description["languages"]
+    for line in wrapped(" ".join(languages)) if languages else ():
         yield "languages", line
     for key, value in description["generation"].items():
         yield "generation", f"{key}: {value}"
@@ -122,14 +121,3 @@ def _languages(family: Family, folder: Path) -> list[str]:
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file())
-
-
-def _wrapped(words: list[str]) -> Iterator[str]:
-    line = ""
-    for word in words:
-        if len(line) + len(word) > _MAX_LINE:
-            yield line
-            line = ""
-        line = f"{line} {word}".lstrip()
-    if line:
-        yield line

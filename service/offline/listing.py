@@ -1,11 +1,15 @@
 """What `dragoman models list` and `dragoman models pull` say of a model."""
 
+import re
 from pathlib import Path
 
 from service.catalogue import ModelEntry
 from service.errors import listing
 from service.settings import Settings
 from service.sources import ModelSource, find, origin_of
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_SHOWN = 12  # digits of a commit
 
 
 def described(entry: ModelEntry, settings: Settings) -> dict[str, object]:
@@ -23,10 +27,9 @@ def described(entry: ModelEntry, settings: Settings) -> dict[str, object]:
     }
 
 
-def line_of(entry: ModelEntry, settings: Settings) -> str:
-    """The same, for people."""
-    offers = _offers(entry)
-    return "  ".join(part for part in (entry.name, *offers, _whence(entry, settings)) if part)
+def row_of(entry: ModelEntry, settings: Settings) -> tuple[str, str, str, str]:
+    """The same, for people: name, tasks, languages or styles, and where it is."""
+    return entry.name, *_offers(entry), _whence(entry, settings)
 
 
 def pulled(name: str, source: ModelSource) -> dict[str, object]:
@@ -38,6 +41,12 @@ def pulled(name: str, source: ModelSource) -> dict[str, object]:
         "folder": str(source.folder),
         "bytes": bytes_of(source.folder),
     }
+
+
+def line_of(record: dict[str, object]) -> str:
+    """The same, for people; `-` where there is no commit."""
+    values = (value for key, value in record.items() if key != "origin")
+    return "  ".join("-" if value is None else str(value) for value in values)
 
 
 def bytes_of(folder: Path) -> int:
@@ -66,4 +75,8 @@ def _whence(entry: ModelEntry, settings: Settings) -> str:
 
 
 def _title(entry: ModelEntry) -> str:
-    return entry.path if entry.revision is None else f"{entry.path}@{entry.revision}"
+    """With the revision; the first digits of a commit are enough to know it by."""
+    if entry.revision is None:
+        return entry.path
+    is_commit = _COMMIT.fullmatch(entry.revision) is not None
+    return f"{entry.path}@{entry.revision[:_SHOWN] if is_commit else entry.revision}"

@@ -1,6 +1,9 @@
 """What a command found out about a model, as lines for people."""
 
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Sequence
+
+MAX_LINE = 90  # characters after a title
 
 _UNITS = ("bytes", "KB", "MB", "GB", "TB")
 _STEP = 1_000  # from one unit to the next
@@ -16,6 +19,18 @@ def columns(rows: Iterable[tuple[str, str]]) -> str:
         lines.append(f"{'' if title == seen else title:{width}}  {text}".rstrip())
         seen = title
     return "\n".join(lines)
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line for each row, its cells below those of the row above."""
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    used = [index for index, width in enumerate(widths) if width]
+    return ["  ".join(row[i].ljust(widths[i]) for i in used).rstrip() for row in rows]
+
+
+def wrapped(text: str) -> list[str]:
+    """A text in lines that a terminal has room for; one that is empty is a line, too."""
+    return textwrap.wrap(text, MAX_LINE, break_on_hyphens=False) or [""]
 
 
 def size(num_bytes: int) -> str:

@@ -137,6 +137,13 @@ def test_wrong_usage_is_named_and_ends_with_2(arguments: list[str], message: str
     assert result.stdout == ""
 
 
+def test_a_key_that_is_too_short_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRAGOMAN_ADMIN_KEY", "hush-hush")
+    result = dragoman("serve")
+    assert result.exit_code == 2
+    assert result.stderr == "dragoman: admin_key: has 9 characters, must have 16 or more\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -168,7 +175,7 @@ def test_a_folder_that_holds_no_model_is_an_error_that_names_it(tmp_path: Path) 
 
 
 def test_the_models_of_the_catalogue_are_listed() -> None:
-    assert "bundled/translate  translation  en-de" in dragoman("models").stdout
+    assert "bundled/translate  translation    en-de" in dragoman("models").stdout
     assert "bundled/summarize  summarization  tldr headline" in dragoman("models").stdout
     (line, *_) = dragoman("models", "--json").stdout.splitlines()
     assert json.loads(line)["pairs"][0] == ["en", "de"]

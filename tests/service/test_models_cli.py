@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from service.cli import app
 from tests.checkpoint_factories import write_json
+from tests.commands import dragoman, fail, succeed
 from tests.hub_server import Hub, running_hub, use_hub
 from tests.small_models import write_translator
 
@@ -25,27 +24,6 @@ HUB_ID = "somebody/opus"
 COMMIT = "a" * 40
 TOKEN = "hf_VerySecret"  # noqa: S105
 WEIGHTS = "model.safetensors"
-
-
-def dragoman(*arguments: str) -> Result:
-    """Run a command in this process."""
-    return CliRunner().invoke(app, arguments)
-
-
-def succeed(*arguments: str) -> str:
-    """What a command that has to succeed prints."""
-    result = dragoman(*arguments)
-    assert result.exit_code == 0, result.stderr
-    return result.stdout
-
-
-def fail(*arguments: str, code: int = 1) -> str:
-    """What a command that has to fail says; without a trace of how it is made."""
-    result = dragoman(*arguments)
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.stderr
-    assert result.stdout == ""
-    return result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +52,7 @@ def catalogue(tmp_path: Path) -> Path:
             "models": [
                 {"name": "b", "path": "bundled/summarize", "task": "summarization"},
                 {"name": "f", "path": "./none", "task": "translation", "pairs": ["en-de"]},
-                {"name": "h", "path": HUB_ID, "task": "translation", "pairs": ["en-de", "de-en"]},
+                {"name": "h", "path": HUB_ID, "task": "translation", "pairs": ["en-de", "en-fr"]},
             ]
         },
     )
@@ -84,10 +62,10 @@ def test_the_list_says_where_each_model_is_from_and_whether_it_is_here(
     hub: Hub, catalogue: Path, tmp_path: Path
 ) -> None:
     bundled, folder, remote = succeed("models", "--catalogue", str(catalogue)).splitlines()
-    assert bundled == "b  summarization  (bundled)"
-    assert folder == f"f  translation  en-de  (folder {tmp_path}/none, which is not there)"
+    assert bundled == "b  summarization               (bundled)"
+    assert folder == f"f  translation    en-de        (folder {tmp_path}/none, which is not there)"
     assert remote == (
-        f"h  translation  en-de de-en  (hub {HUB_ID}, not here: `dragoman models pull h`)"
+        f"h  translation    en-de en-fr  (hub {HUB_ID}, not here: `dragoman models pull h`)"
     )
     assert hub.requests == []
     succeed("models", "pull", "h", "--catalogue", str(catalogue))
@@ -103,6 +81,15 @@ def test_the_list_as_json_has_the_folder_of_what_is_here(hub: Hub, catalogue: Pa
         ("folder", None),
         ("hub", None),
     ]
+
+
+def test_the_list_cuts_commits_short_and_nothing_else(tmp_path: Path) -> None:
+    common = {"path": HUB_ID, "task": "summarization"}
+    models = [{"name": name, "revision": name, **common} for name in (COMMIT, "refs/pr/1234")]
+    catalogue = write_json(tmp_path / "dragoman.yaml", {"models": models})
+    pinned, other = succeed("models", "list", "--catalogue", str(catalogue)).splitlines()
+    assert f"(hub {HUB_ID}@{COMMIT[:12]}, " in pinned
+    assert f"(hub {HUB_ID}@refs/pr/1234, " in other
 
 
 def test_options_before_a_command_are_not_lost_in_silence(catalogue: Path) -> None:
@@ -135,6 +122,11 @@ def test_without_a_name_every_model_of_a_hub_is_pulled(hub: Hub, catalogue: Path
     assert output.startswith(f"h  {COMMIT}  ")
     assert output.count("\n") == 1
     assert "nothing to download" in dragoman("models", "pull").stderr
+
+
+def test_what_is_in_a_folder_needs_no_download_and_has_no_commit(translator: Path) -> None:
+    name, commit, folder, _ = succeed("models", "pull", str(translator)).split()
+    assert (name, commit, folder) == ("opus", "-", str(translator))
 
 
 def test_a_model_that_nobody_has_is_one_sentence(hub: Hub) -> None:  # noqa: ARG001
@@ -200,16 +192,6 @@ def test_check_loads_a_model_of_the_hub_and_has_it_answer(hub: Hub) -> None:
     assert len(hub.downloads()) == num_downloads
 
 
-def test_check_tries_what_the_catalogue_says_a_model_is_for() -> None:
-    text = succeed("models", "check", "bundled/translate", "--seconds", "0")
-    assert "answer  Wann fährt der nächste Zug?" in text
-    assert "speed" not in text
-    report = check("bundled/translate", "--from", "fr", "--to", "en", "--dtype", "float32")
-    assert report["text"].startswith("Quand part")
-    assert "train" in report["answer"]
-    assert report["dtype"] == "float32"
-
-
 def test_check_finds_a_damaged_file_before_anything_is_loaded(hub: Hub, tmp_path: Path) -> None:  # noqa: ARG001
     folder = Path(succeed("models", "pull", HUB_ID).split()[2])
     weights = folder / WEIGHTS
@@ -219,28 +201,6 @@ def test_check_finds_a_damaged_file_before_anything_is_loaded(hub: Hub, tmp_path
     message = fail("models", "check", f"{HUB_ID}@{COMMIT}")
     assert f"{WEIGHTS}: its hash is" in message
     assert "but hub has" in message
-
-
-def test_check_lists_all_that_does_not_fit(translator: Path, tmp_path: Path) -> None:
-    config = json.loads((translator / "config.json").read_text())
-    for file in translator.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    write_json(tmp_path / "config.json", {**config, "encoder_layers": 3, "encoder_ffn_dim": 10})
-    message = fail("models", "check", str(tmp_path))
-    assert "missing: model.encoder.layers.2.fc1.weight" in message
-    assert "misshapen: model.encoder.layers.0.fc1.weight (20, 12)" in message
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        pytest.param(["--to", "de"], "--from is needed", id="no source"),
-        pytest.param(["--seconds", "-1"], "'--seconds'", id="seconds"),
-        pytest.param(["--dtype", "int3"], "int3", id="dtype"),
-    ],
-)
-def test_wrong_options_of_check_are_named(options: list[str], message: str) -> None:
-    assert message in fail("models", "check", "bundled/translate", *options, code=2)
 
 
 def test_translate_takes_a_model_of_the_hub(hub: Hub, catalogue: Path) -> None:

@@ -1,11 +1,24 @@
 import pytest
 
-from service.offline.report import columns, size
+from service.offline.report import MAX_LINE, columns, size, table, wrapped
 
 
 def test_a_title_stands_once_and_texts_below_each_other() -> None:
     rows = [("a", "1"), ("files", "x"), ("files", "y"), ("b", "")]
     assert columns(rows) == "a      1\nfiles  x\n       y\nb"
+
+
+def test_cells_of_a_table_stand_below_each_other_and_empty_columns_take_no_room() -> None:
+    rows = [("a", "", "one", "x"), ("bcd", "", "", "y"), ("e", "", "three", "")]
+    assert table(rows) == ["a    one    x", "bcd         y", "e    three"]
+
+
+def test_a_long_text_is_wrapped_between_words() -> None:
+    words = ["ace-Arab"] * 30
+    lines = wrapped(" ".join(words))
+    assert max(map(len, lines)) <= MAX_LINE
+    assert " ".join(lines).split() == words
+    assert wrapped("") == [""]
 
 
 @pytest.mark.parametrize(

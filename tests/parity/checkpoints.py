@@ -1,0 +1,113 @@
+"""Whole checkpoints of every kind that is published: tiny, random, and saved by `transformers`.
+
+Their tokenizers are read from the files that such a checkpoint brings, and saved beside the network
+by `transformers`, which writes them its own way: most as one `tokenizer.json`.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+from tests.parity.references import Changes, ReferenceFamily, save
+
+EN_DE = ("--from", "en", "--to", "de")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One kind of published checkpoint.
+
+    Attributes:
+        family: Ours, by name.
+        reference: How its network is made.
+        tokenizer: Their tokenizer, from the files of a published checkpoint in a folder.
+        start: The token that the decoder begins with, by the checkpoint's files.
+        seed, eos_bias, changes: For `ReferenceFamily.make`; such that answers vary, and end.
+        tasks: `task_specific_params` of config.json.
+        generation: Of generation_config.json, as published.
+        options: What our command is asked for.
+        asked: Their tokenizer is asked for the same by these attributes.
+        before: Likewise, by this in front of the text.
+        forced: Likewise, by this first token.
+        started: Likewise, by a start other than `start`.
+        params: Likewise, by these parameters of `generate`.
+    """
+
+    family: str
+    reference: ReferenceFamily
+    tokenizer: Callable[[Path], Any]
+    start: str
+    seed: int
+    eos_bias: float
+    changes: Changes = field(default_factory=dict)
+    tasks: Changes = field(default_factory=dict)
+    generation: Changes = field(default_factory=dict)
+    options: Sequence[str] = EN_DE
+    asked: Mapping[str, str] = field(default_factory=dict)
+    before: str = ""
+    forced: str | None = None
+    started: str | None = None
+    params: Changes = field(default_factory=dict)
+
+    def write(self, folder: Path) -> Path:
+        """A checkpoint and its tokenizer, as `transformers` saves both."""
+        tokenizer = self.tokenizer(folder / "published")
+        tokenizer.save_pretrained(folder)
+        names = ("bos_token_id", "eos_token_id", "pad_token_id")
+        ids = {name: getattr(tokenizer, name) for name in names}
+        model = self.reference.make(
+            seed=self.seed,
+            eos_bias=self.eos_bias,
+            vocab_size=_num_tokens(tokenizer),
+            decoder_start_token_id=tokenizer.convert_tokens_to_ids(self.start),
+            **{name: id_ for name, id_ in ids.items() if id_ is not None},
+            **self.changes,
+        )
+        save(model, folder, generation=self.generation)
+        if self.tasks:
+            path = folder / "config.json"
+            config = json.loads(path.read_text(encoding="utf-8"))
+            path.write_text(json.dumps({**config, "task_specific_params": self.tasks}))
+        return folder
+
+    def answer(self, folder: Path, text: str, *, max_new_tokens: int) -> str:
+        """What `transformers` answers to a text, without the tags of languages.
+
+        It would say M2M100's aloud, which no file calls special.
+        """
+        model, tokenizer = read_network(folder), AutoTokenizer.from_pretrained(folder)
+        for name, value in self.asked.items():
+            setattr(tokenizer, name, value)
+        tokens = {"forced_bos_token_id": self.forced, "decoder_start_token_id": self.started}
+        ids = {
+            key: tokenizer.convert_tokens_to_ids(token) for key, token in tokens.items() if token
+        }
+        inputs = tokenizer(self.before + text, return_tensors="pt")
+        (sequence,) = model.generate(
+            inputs.input_ids,
+            attention_mask=inputs.attention_mask,
+            **{**self.params, **ids, "max_new_tokens": max_new_tokens},
+        )
+        tags = getattr(tokenizer, "lang_token_to_id", {}).values()
+        said = [id_ for id_ in sequence.tolist() if id_ not in tags]
+        return str(tokenizer.decode(said, skip_special_tokens=True))
+
+
+def read_network(folder: Path) -> Any:
+    """As `transformers` reads it; another way of computing attention leaves out T5Gemma's caps."""
+    return AutoModelForSeq2SeqLM.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation="eager"
+    )
+
+
+def _num_tokens(tokenizer: Any) -> int:
+    """With those of M2M100 that are in no file: its languages, and eight that mean nothing."""
+    languages = getattr(tokenizer, "lang_token_to_id", {})
+    spare = getattr(tokenizer, "num_madeup_words", 0) if languages else 0
+    ids: list[int] = [*tokenizer.get_vocab().values(), *languages.values()]
+    return max(ids) + 1 + spare
