@@ -15,7 +15,7 @@ from loadtests.corpus import SENTENCES
 from model.families.registry import family_of
 from model.tokenizer import layouts
 from model.transformer.seq2seq import Seq2SeqTransformer
-from model.weights.checkpoint import INDEX_FILE
+from model.weights.files import INDEX_FILE
 
 _SHARD_BYTES = 1 << 29
 _SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")

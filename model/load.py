@@ -149,7 +149,8 @@ def load_model(
     torch_device = resolve_device(device)
     dtype = resolve_dtype(dtype, torch_device, overflows_float16=config.overflows_float16)
     tokenizer = family.load_tokenizer(folder)
-    _check_vocabulary(tokenizer, config)
+    languages = LanguageTags(tokenizer.added_tokens, pattern=family.language_tag)
+    _check_vocabulary(tokenizer, config, languages)
     full_config = {**tokenizer_settings(folder), **complete_config(hf_config, generation)}
     weights = family.weights(config)
     network = _build_network(folder, config, weights, dtype=dtype, device=torch_device)
@@ -162,7 +163,7 @@ def load_model(
         prompter=Prompter(
             layout=family.layout(full_config),
             tokenizer=tokenizer,
-            languages=LanguageTags(tokenizer.added_tokens, pattern=family.language_tag),
+            languages=languages,
             hf_config=full_config,
         ),
         rules=token_rules(generation, vocab_size=config.target_vocab_size),
@@ -191,13 +192,17 @@ def _build_network(
     )
 
 
-def _check_vocabulary(tokenizer: Tokenizer, config: TransformerConfig) -> None:
-    """Refuses a tokenizer whose text ids the embedding table has no row for.
+def _check_vocabulary(
+    tokenizer: Tokenizer, config: TransformerConfig, languages: LanguageTags
+) -> None:
+    """Refuses a tokenizer whose texts or languages the embedding table has no row for.
 
-    Special tokens may lie beyond it: BART's `<mask>` does in checkpoints that were fine-tuned.
+    Other special tokens may lie beyond it: BART's `<mask>` does in fine-tuned checkpoints.
     """
+    tags = {tokenizer.token_to_id(languages.find(code) or "") for code in languages.codes}
     ids = range(config.target_vocab_size, tokenizer.vocab_size)
-    beyond = next((token_id for token_id in ids if token_id not in tokenizer.special_ids), None)
+    silent = tokenizer.special_ids - tags
+    beyond = next((token_id for token_id in ids if token_id not in silent), None)
     if beyond is not None:
         raise CheckpointError(
             f"the tokenizer has a token {beyond}, but vocab_size is {config.target_vocab_size}"

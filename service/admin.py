@@ -17,6 +17,7 @@ from starlette.datastructures import Headers
 from model.errors import ModelError
 from service.backend import Backend
 from service.catalogue import DEFAULT_CATALOGUE, ModelEntry
+from service.catalogue_problems import dotted, sentence
 from service.errors import (
     ApiError,
     ChangeConflictError,
@@ -129,9 +130,10 @@ def _change_of(body: bytes, folder: Path) -> Change:
         request = ChangeRequest.model_validate_json(body, context={"folder": folder})
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        field = ".".join(map(str, first["loc"])) or "the body"
-        message = first["msg"].removeprefix("Value error, ")
-        raise InvalidFieldError(f"{field}: {message}") from None
+        if first["type"] == "json_invalid":
+            raise InvalidFieldError(f"the body: {first['msg']}") from None
+        message = sentence(first, keys={1: ChangeRequest, 2: ModelEntry})
+        raise InvalidFieldError(f"{dotted(first['loc']) or 'the body'}: {message}") from None
     entry = request.model
     name = entry.name if entry is not None else request.name
     return Change(action=request.action, name=name or "", entry=entry)
@@ -147,4 +149,6 @@ def _refusal(change: Change, outcome: Outcome, *, served: Sequence[str]) -> ApiE
         )
     if outcome.kind == "busy":
         return ChangeConflictError("another change is being made; try again when it is done")
+    if outcome.kind == "incomplete":
+        return ChangeFailedError(f"changed, but a replica cannot follow: {outcome.detail}")
     return ChangeFailedError(f"nothing was changed: {outcome.detail}")

@@ -33,15 +33,26 @@ def dotted(location: Sequence[str | int]) -> str:
     return "".join(parts).removeprefix(".")
 
 
-def _sentence(details: ErrorDetails, file: YamlFile, keys: Keys) -> tuple[int, str]:
+def sentence(details: ErrorDetails, *, keys: Keys) -> str:
+    """What is wrong with a value, and the value; not where it is."""
     kind, value = details["type"], details["input"]
-    location = [part for part in details["loc"] if part != _KEY]
-    known = location if kind == "missing" else location[: file.depth(location)]
     message = _SENTENCES.get(kind, details["msg"].removeprefix("Value error, "))
     if kind == "extra_forbidden":
+        location = _location(details)
         fields = keys[len(location)].model_fields
         message = f"there is no such key{nearest(location[-1], fields)}"
-    return file.line(location), f"{dotted(known) or 'the file'}: {message}{_shown(value)}"
+    return f"{message}{_shown(value)}"
+
+
+def _sentence(details: ErrorDetails, file: YamlFile, keys: Keys) -> tuple[int, str]:
+    location = _location(details)
+    known = location if details["type"] == "missing" else location[: file.depth(location)]
+    where = dotted(known) or "the file"
+    return file.line(location), f"{where}: {sentence(details, keys=keys)}"
+
+
+def _location(details: ErrorDetails) -> list[int | str]:
+    return [part for part in details["loc"] if part != _KEY]
 
 
 def _shown(value: object) -> str:

@@ -17,6 +17,7 @@ from service.app import build_app
 from service.cores import num_cores, threads_per_replica
 from service.metrics import FOLDER_VARIABLE as METRICS_FOLDER
 from service.settings import Settings
+from service.tracebacks import error_in
 
 APPLICATION = "dragoman"
 OBJECT_STORE_BYTES = 80 << 20  # near Ray's least: requests do not pass through it
@@ -76,8 +77,7 @@ def _show_replica_logs(batch: dict[str, Any]) -> None:
 
 
 def _reason() -> str:
-    """The error that the last replica failed with: the last line of its traceback."""
+    """The error that the last replica failed with."""
     application = serve.status().applications.get(APPLICATION)
     messages = [d.message for d in application.deployments.values()] if application else []
-    lines = [line.strip() for message in messages for line in message.splitlines()]
-    return next((line for line in reversed(lines) if line), "")
+    return error_in("\n".join(messages))

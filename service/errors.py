@@ -1,5 +1,6 @@
 """What the API refuses before any model is asked: one class for each thing a client can mend."""
 
+import math
 from collections.abc import Sequence
 
 _MAX_LISTED = 12
@@ -78,9 +79,10 @@ class ModelNotLoadedError(ApiError):
     """A lazy model that could not be loaded when it was needed."""
 
     def __init__(self, name: str, *, retry_s: float) -> None:
+        self.retry_after_s = max(1, math.ceil(retry_s))
         super().__init__(
             f"the model {show(name)} could not be loaded; "
-            f"a request in {retry_s:.0f} s or later tries it again"
+            f"a request in {self.retry_after_s} s or later tries it again"
         )
 
 

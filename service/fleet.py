@@ -49,9 +49,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a change; `detail` is a sentence for the operator where it failed."""
+    """What became of a change; `detail` is a sentence for the operator where it failed.
 
-    kind: Literal["done", "name_taken", "unknown_name", "busy", "failed"]
+    It is `incomplete` where the plan was changed, but a replica that came late cannot follow.
+    """
+
+    kind: Literal["done", "name_taken", "unknown_name", "busy", "failed", "incomplete"]
     detail: str = ""
 
 
@@ -160,7 +163,7 @@ class Fleet:
                 return Outcome("failed", _summary(failures))
         served = _changed(self._plan.served, change.name, arriving)
         failures = await self._carry_out(replace(self._plan, served=served, arriving=None))
-        return Outcome("failed", _summary(failures)) if failures else Outcome("done")
+        return Outcome("incomplete", _summary(failures)) if failures else Outcome("done")
 
     def _placed(self, entry: ModelEntry) -> ModelEntry:
         """The entry; what its namesake is the default for, it will be."""

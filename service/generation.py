@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 OnText = Callable[[str], None]
 
-_SPARE_TOKENS = 8  # start, end, language tags
+_SPARE_TOKENS = 8  # a prefix may be cut otherwise where a text follows it
 _MAX_TOKEN_BYTES = 64  # more than a piece has; only runs of blanks or of unknown characters do
 _numbers = itertools.count()  # makes the ids of segments unique, whatever ids the clients send
 
@@ -48,6 +48,7 @@ class Generation:
         self.spent = Spent()
         self._backend = backend
         self._options = options
+        self._around: dict[tuple[str, Task], int] = {}  # tokens, by model and task
         self._places = asyncio.Semaphore(max_in_flight)
         self._deadline_s = asyncio.get_running_loop().time() + options.timeout_s
 
@@ -71,12 +72,19 @@ class Generation:
 
     async def fits(self, model: ModelInfo, text: str, task: Task) -> bool:
         """The model reads `text` whole; measured only where its length leaves a doubt."""
-        most = _max_tokens(text) + _SPARE_TOKENS
+        most = _max_tokens(text) + await self._tokens_around(model, task)
         if most <= model.max_input_tokens:
             return True
         if most > model.max_input_tokens * _MAX_TOKEN_BYTES:
             return False
         return await self.count_tokens(model, text, task) <= model.max_input_tokens
+
+    async def _tokens_around(self, model: ModelInfo, task: Task) -> int:
+        """What stands beside any text at most: special tokens, and a prefix as T5 has."""
+        key = model.handle, task
+        if key not in self._around:
+            self._around[key] = await self.count_tokens(model, "", task) + _SPARE_TOKENS
+        return self._around[key]
 
     async def count_tokens(self, model: ModelInfo, text: str, task: Task) -> int:
         """Encoder tokens of `text`, special tokens included."""
@@ -131,6 +139,12 @@ def admit(backend: Backend, models: Iterable[ModelInfo], *, max_waiting: int) ->
         if backend.num_free_places(model.handle) <= 0:
             limit = model.max_waiting or max_waiting
             raise QueueFullError(num_waiting=limit, limit=limit)
+
+
+def within_queues(max_in_flight: int, models: Iterable[ModelInfo]) -> int:
+    """So many segments of a request at once, or fewer: it must not overfill a queue by itself."""
+    limits = [model.max_waiting for model in models if model.max_waiting is not None]
+    return min([max_in_flight, *limits])
 
 
 async def all_or_nothing(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:

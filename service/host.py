@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import itertools
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -12,16 +12,17 @@ from typing import Any
 from model.engine.engine import Engine
 from model.engine.params import GenerationParams
 from model.engine.request import RequestOutput
-from model.errors import InputTooLongError, InvalidParamsError, ModelError
+from model.errors import InputTooLongError, InvalidParamsError, ModelError, UnsupportedTaskError
 from model.load import load_model
 from model.tokenizer.detokenizer import IncrementalDetokenizer
-from model.tokenizer.prompt import Prompt, Task, Translation
+from model.tokenizer.prompt import Prompt, Summarization, Task, Translation
 from service.async_engine import AsyncEngine, EngineRequest
 from service.backend import Event, FinishedEvent, GenerateRequest, ModelInfo, Output, TokenEvent
 from service.catalogue import CatalogueError, ModelEntry
 from service.cores import threads_per_replica
 from service.log import get_logger
 from service.metrics import EngineMetrics
+from service.pairs import Pairs
 from service.profile import (
     Facts,
     defaults_of,
@@ -61,6 +62,7 @@ class ModelHost:
         )
         profile = profile_of(entry, settings, Facts.of(self._loaded), source=source)
         self.info: ModelInfo = profile.info
+        self._check_tags()
         self._config = profile.engine
         engine = Engine(
             self._loaded.network,
@@ -130,6 +132,18 @@ class ModelHost:
     def stop(self) -> None:
         """End the engine's thread; what still runs gets EngineStoppedError."""
         self.engine.stop()
+
+    def _check_tags(self) -> None:
+        """Raise CatalogueError for a language or style that the vocabulary has no tag for."""
+        for key, tasks in (("pairs", _each_language(self.info.pairs)), ("styles", self._styles())):
+            for task in tasks:
+                try:
+                    self._prompt("", task)
+                except UnsupportedTaskError as error:
+                    raise CatalogueError(f"{self._entry.at(key)}: {error}") from error
+
+    def _styles(self) -> Iterator[Task]:
+        return map(Summarization, self.info.styles)
 
     def _prompt(self, text: str, task: Task) -> Prompt:
         return self._loaded.prompt(text, task, prefix=self._entry.prefix_for(task))
@@ -204,6 +218,14 @@ class ModelHost:
         )
 
 
+def _each_language(pairs: Pairs) -> Iterator[Translation]:
+    """Translations from every language and to every language; not every pair of them."""
+    for source in pairs.sources:
+        yield from (Translation(target, source) for target in pairs.targets_of(source)[:1])
+    for target in pairs.targets:
+        yield from (Translation(target, source) for source in pairs.sources_of(target)[:1])
+
+
 def start_host(entry: ModelEntry, settings: Settings) -> ModelHost:
     """Load a model and let it answer its first requests; logs how long that took.
 
@@ -219,9 +241,11 @@ def start_host(entry: ModelEntry, settings: Settings) -> ModelHost:
     if entry.warm_up:
         try:
             host.warm_up(entry.warm_up if isinstance(entry.warm_up, tuple) else ())
-        except ModelError as error:
+        except Exception as error:
             host.stop()
-            raise CatalogueError(f"{entry.at()} is loaded, but cannot answer: {error}") from error
+            name = "" if isinstance(error, ModelError) else f"{type(error).__name__}: "
+            sentence = f"{entry.at()} is loaded, but cannot answer: {name}{error}"
+            raise CatalogueError(sentence) from error
     logger.info(
         "model loaded",
         model=entry.name,

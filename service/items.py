@@ -29,7 +29,11 @@ class Item:
 
     @property
     def stream_kind(self) -> Kind:
-        """Tokens for one greedy or sampled output; with beams only whole segments are final."""
+        """Tokens for one greedy or sampled output; with beams only whole segments are final.
+
+        Of a segment the backend has the last word: a checkpoint may search with beams for this
+        very pair of languages.
+        """
         return "token" if self.params.num_beams == 1 and self.params.num_return == 1 else "segment"
 
 
@@ -38,7 +42,6 @@ async def answer(
 ) -> dict[str, Any]:
     """The fields of `schemas.ItemOutput` for one item: only those that were asked for."""
     ordered = _InOrder(item, emit)
-    tokens = emit is not None and item.stream_kind == "token"
 
     async def one(position: int, text: str) -> FinishedEvent:
         finished = await generation.run(
@@ -46,9 +49,9 @@ async def answer(
             text,
             item.task,
             prefix=options.target_prefix if position == 0 else None,
-            on_text=partial(ordered.add, position) if tokens else None,
+            on_text=None if emit is None else partial(ordered.add, position),
         )
-        ordered.close(position, "" if tokens else finished.outputs[0].text)
+        ordered.close(position, finished.outputs[0].text)
         return finished
 
     segments = item.document.segments
@@ -71,36 +74,39 @@ class _InOrder:
     def __init__(self, item: Item, emit: Emit | None) -> None:
         self._gaps = [segment.gap for segment in item.document.segments]
         self._waiting = [""] * len(self._gaps)
+        self._kinds: list[Kind] = ["segment"] * len(self._gaps)
         self._closed = [False] * len(self._gaps)
         self._head = 0
-        self._emit: Callable[[str], None] | None = None
+        self._index = item.index
+        self._emit = emit
         if emit is None:
             return
-        self._emit = partial(emit, item.stream_kind, item.index)
         if self._waiting:
             self._waiting[0] = item.document.lead
         elif item.document.lead:
-            self._emit(item.document.lead)
+            emit(item.stream_kind, item.index, item.document.lead)
 
     def add(self, position: int, text: str) -> None:
         """More text of one segment."""
         if self._emit is None:
             return
+        self._kinds[position] = "token"
         self._waiting[position] += text
         self._flush()
 
     def close(self, position: int, text: str) -> None:
-        """The last text of one segment; its gap follows."""
+        """One segment is finished: its whole text, unless it came in pieces; its gap follows."""
         if self._emit is None:
             return
-        self._waiting[position] += text + self._gaps[position]
+        whole = "" if self._kinds[position] == "token" else text
+        self._waiting[position] += whole + self._gaps[position]
         self._closed[position] = True
         self._flush()
 
     def _flush(self) -> None:
         while self._emit is not None and self._head < len(self._waiting):
             if self._waiting[self._head]:
-                self._emit(self._waiting[self._head])
+                self._emit(self._kinds[self._head], self._index, self._waiting[self._head])
                 self._waiting[self._head] = ""
             if not self._closed[self._head]:
                 return

@@ -127,7 +127,7 @@ def _load() -> LanguageIdentifier:
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
-@cache
+@lru_cache(maxsize=16)
 def _identifier(languages: frozenset[str]) -> LanguageIdentifier:
     """An identifier limited to `languages`; it shares the full model's arrays."""
     full = _load()

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import replace
 
+import torch
+
 from model.tokenizer.prompt import Task
 from service.backend import Event, GenerateRequest, ModelInfo
 from service.catalogue import ModelEntry
@@ -39,6 +41,8 @@ class LocalBackend:
         """
         self._settings = settings
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
+        # An operator's change takes its time beside the loads that requests wait for.
+        self._changer = ThreadPoolExecutor(1, thread_name_prefix="changer")
         # Replaced as a whole, never changed: other threads read them.
         self._served: tuple[ServedModel, ...] = ()
         self._leaving: tuple[ServedModel, ...] = ()
@@ -48,7 +52,7 @@ class LocalBackend:
             for model in models:
                 placement = model if isinstance(model, Placement) else Placement(model)
                 served = self._new(placement)
-                self._loader.submit(served.open).result()
+                self._changer.submit(served.open).result()
                 self._served = (*self._served, served)
         except BaseException:
             self.close()
@@ -141,8 +145,9 @@ class LocalBackend:
         await self._let_go(leaving)
 
     def close(self) -> None:
-        """End the engines and the loader, whatever they are doing."""
-        self._loader.shutdown(cancel_futures=True)
+        """End the engines and the threads that load, whatever they are doing."""
+        for executor in (self._loader, self._changer):
+            executor.shutdown(cancel_futures=True)
         for served in self._everything():
             served.close()
 
@@ -151,7 +156,7 @@ class LocalBackend:
 
     async def _open(self, served: ServedModel) -> ServedModel:
         try:
-            await self._in_loader(served.open)
+            await self._in_changer(served.open)
         except Exception:
             self._forget_metrics([served])
             raise
@@ -175,16 +180,16 @@ class LocalBackend:
         await asyncio.gather(*(self._let_go_one(served, timeout_s) for served in leaving))
         self._leaving = tuple(served for served in self._leaving if served not in leaving)
         self._forget_metrics(leaving)
-        await self._in_loader(_give_memory_back)
+        await self._in_changer(_give_memory_back)
 
     async def _let_go_one(self, served: ServedModel, timeout_s: float) -> None:
         if not await served.unused(timeout_s=timeout_s):
             logger.warning("a model is let go although it is in use", model=served.name)
-        await self._in_loader(served.close)
+        await self._in_changer(served.close)
         logger.info("model unloaded", model=served.name, version=served.placement.version)
 
-    async def _in_loader(self, work: Callable[[], None]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._loader, work)
+    async def _in_changer(self, work: Callable[[], None]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._changer, work)
 
     def _forget_metrics(self, gone: Sequence[ServedModel]) -> None:
         for name in {served.name for served in gone} - {served.name for served in self._served}:
@@ -210,6 +215,8 @@ class LocalBackend:
 def _give_memory_back() -> None:
     """Free what is left of a model: cycles, and pages that the C library keeps for itself."""
     gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
         if trim is not None:

@@ -128,6 +128,8 @@ def answer_to(error: Exception, *, request_id: str, retry_after_s: int) -> Answe
         return _answer_to_http(error, request_id=request_id)
     problem = problem_of(error)
     sentence = _sentence(error) if problem != _FAULT else _FAULT_SENTENCE
+    if isinstance(error, ModelNotLoadedError):
+        retry_after_s = error.retry_after_s
     headers = {"retry-after": str(retry_after_s)} if problem.status in _TRY_LATER else {}
     if problem.status == HTTPStatus.UNAUTHORIZED:
         headers = {"www-authenticate": "Bearer"}

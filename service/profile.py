@@ -10,13 +10,14 @@ import torch
 from model.config import TransformerConfig
 from model.devices import DtypeName, activation_dtype, resolve_device, resolve_dtype
 from model.engine.config import EngineConfig
+from model.engine.kv_cache import KVCache
 from model.engine.params import GenerationParams
 from model.errors import InvalidParamsError, ModelError
 from model.families.family import Family
 from model.families.registry import family_of
 from model.generation_config import generation_defaults, read_generation_config
 from model.json_file import read_json_object
-from model.load import LoadedModel
+from model.load import LoadedModel, cache_dtype_of
 from model.tokenizer.languages import LanguageTags
 from model.transformer.seq2seq import Seq2SeqTransformer
 from service.backend import ModelInfo
@@ -120,8 +121,11 @@ def profile_of(
     Raises:
         CatalogueError: The model's own generation parameters are out of range, or it has no
             languages to translate.
+        ConfigError: Its cache has no room for a single row.
     """
     engine = _engine_config(entry, settings, facts)
+    cache_dtype = cache_dtype_of(facts.device, computes_in=facts.computes_in)
+    engine.num_rows(bytes_per_token=KVCache.bytes_per_token(facts.config, cache_dtype))
     defaults = defaults_of(entry, facts.generation, engine)
     info = ModelInfo(
         name=entry.name,
@@ -155,6 +159,8 @@ def errors_naming(entry: ModelEntry) -> Iterator[None]:
         raise
     except ModelError as error:
         raise CatalogueError(f"{entry.at()}: {error}") from error
+    except Exception as error:  # memory that is not there, a file that goes while it is read
+        raise CatalogueError(f"{entry.at()}: {type(error).__name__}: {error}") from error
 
 
 def dtype_of(entry: ModelEntry, settings: Settings) -> DtypeName:

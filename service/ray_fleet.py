@@ -50,9 +50,9 @@ class RayFleet:
         return cast("Outcome", await self._ask("change", change))
 
     async def _ask(self, method: str, *arguments: object) -> Any:
-        if self._actor is None:
-            self._actor = self._find_or_create()
         try:
+            if self._actor is None:
+                self._actor = self._find_or_create()
             return await getattr(self._actor, method).remote(*arguments)
         except RayError as error:
             self._actor = None

@@ -31,6 +31,7 @@ class ServedModel:
     def __init__(self, placement: Placement, settings: Settings, *, loader: Executor) -> None:
         """`loader` has one thread, so that models are loaded one after another."""
         self.placement = placement
+        self._entry = placement.entry
         self._settings = settings
         self._loader = loader
         self._info: ModelInfo | None = None
@@ -95,6 +96,8 @@ class ServedModel:
             source = locate(entry.path, revision=entry.revision, settings=self._settings)
             facts = Facts.read(source, entry, self._settings)
             profile = profile_of(entry, self._settings, facts, source=source)
+        # Loaded later, it is still what was described here, whatever its hub has by then.
+        self._entry = entry.model_copy(update={"revision": source.revision})
         self._max_waiting = profile.engine.max_waiting
         self._info = self._in_state(profile.info, "not_loaded" if is_lazy else "loading")
         if not is_lazy:
@@ -103,9 +106,9 @@ class ServedModel:
     def close(self) -> None:
         """End the engine's thread and let go of the weights."""
         self._is_closed = True
-        if self._host is not None:
-            self._host.stop()
-            self._host = None
+        host, self._host = self._host, None
+        if host is not None:
+            host.stop()
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -192,8 +195,10 @@ class ServedModel:
             self._loading = None
 
     def _load(self) -> None:
-        self._host = start_host(self.placement.entry, self._settings)
-        self._info = self._in_state(self._host.info, "loaded")
+        self._host = host = start_host(self._entry, self._settings)
+        self._info = self._in_state(host.info, "loaded")
+        if self._is_closed:  # meanwhile: who waited for it has given up
+            self.close()
 
     def _in_state(self, info: ModelInfo, state: ModelState) -> ModelInfo:
         return replace(info, state=state, version=self.placement.version)

@@ -7,10 +7,11 @@ once, by whoever starts the service, and passed in; there is no global.
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1 << 20
+MIN_KEY_CHARACTERS = 16
 
 
 class Settings(BaseSettings):
@@ -21,6 +22,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,  # a path that is empty would be the current folder
         frozen=True,
         extra="forbid",
+        hide_input_in_errors=True,  # the admin key is one
     )
 
     host: str = Field(
@@ -33,8 +35,8 @@ class Settings(BaseSettings):
     )
     admin_key: SecretStr | None = Field(
         default=None,
-        min_length=16,
-        description="Key for `POST /admin/models`; there is no such route if unset.",
+        description="Key for `POST /admin/models`, of 16 or more characters of ASCII without "
+        "blanks; there is no such route if unset.",
     )
     offline: bool = Field(
         default=False,
@@ -111,6 +113,19 @@ class Settings(BaseSettings):
         ge=MIB,
         description="Most memory of each model's cached keys and values; touched as it is needed.",
     )
+
+    @field_validator("admin_key")
+    @classmethod
+    def _can_be_sent(cls, key: SecretStr | None) -> SecretStr | None:
+        """The key as a header can hold it; a file that it was read from may end in a new line."""
+        if key is None:
+            return None
+        text = key.get_secret_value().strip()
+        if len(text) < MIN_KEY_CHARACTERS:
+            raise ValueError(f"has {len(text)} characters, must have {MIN_KEY_CHARACTERS} or more")
+        if not text.isascii() or not text.isprintable() or " " in text:
+            raise ValueError("must be of printable ASCII characters, without blanks")
+        return SecretStr(text)
 
     @model_validator(mode="after")
     def _timeouts_agree(self) -> Self:

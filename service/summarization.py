@@ -13,7 +13,7 @@ from model.tokenizer.prompt import Summarization
 from service.backend import Backend, ModelInfo
 from service.directory import Directory
 from service.documents import Document, Segment, as_sentence, document_of, split, split_to_fit
-from service.generation import Generation, Spent, admit, all_or_nothing
+from service.generation import Generation, Spent, admit, all_or_nothing, within_queues
 from service.items import Emit, Item, answer
 from service.metrics import observe_characters
 from service.requests import Options, options_of, params_for
@@ -71,7 +71,7 @@ class Summarizer:
         generation = Generation(
             self._backend,
             plan.options,
-            max_in_flight=self._settings.max_segments_in_flight,
+            max_in_flight=within_queues(self._settings.max_segments_in_flight, plan.models),
         )
         items = [_summarize(plan, i, generation, emit=emit) for i in range(len(plan.options.texts))]
         summaries = await generation.within_time(all_or_nothing(items))

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from rich.console import Console
 
 from model.errors import InvalidParamsError, ModelError
@@ -23,6 +23,10 @@ from service.errors import (
 from service.settings import Settings
 
 console = Console(stderr=True, highlight=False)
+
+_SECRETS = [
+    name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation)
+]
 
 USAGE_ERRORS = (
     InvalidParamsError,
@@ -104,7 +108,8 @@ def _sentence(error: ValidationError) -> str:
     """Field, value and limit of the first thing that is wrong."""
     problem = error.errors()[0]
     field = ".".join(map(str, problem["loc"])) or "settings"
-    return f"{field}: {problem['msg']} (got {problem['input']!r})"
+    got = "" if field in _SECRETS else f" (got {problem['input']!r})"
+    return f"{field}: {problem['msg'].removeprefix('Value error, ')}{got}"
 
 
 def _exit_with(error: Exception | str, code: ExitCode) -> typer.Exit:

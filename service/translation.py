@@ -9,7 +9,7 @@ from model.tokenizer.prompt import Translation
 from service.backend import Backend, ModelInfo
 from service.directory import Directory, sources_of
 from service.documents import Document, split
-from service.generation import Generation, Spent, admit, all_or_nothing
+from service.generation import Generation, Spent, admit, all_or_nothing, within_queues
 from service.items import Emit, Item, answer, fit
 from service.languages import Detector
 from service.metrics import observe_characters
@@ -93,7 +93,7 @@ class Translator:
         generation = Generation(
             self._backend,
             plan.options,
-            max_in_flight=self._settings.max_segments_in_flight,
+            max_in_flight=within_queues(self._settings.max_segments_in_flight, plan.models),
         )
         items = [_translate(plan, i, generation, emit=emit) for i in range(len(plan.sources))]
         translations = await generation.within_time(all_or_nothing(items))

@@ -15,7 +15,7 @@ from model.families.registry import family_of
 from model.tokenizer.languages import LanguageTags
 from model.tokenizer.tokenizer import Tokenizer
 from model.transformer.seq2seq import Seq2SeqTransformer
-from model.weights.checkpoint import SINGLE_FILE
+from model.weights.files import SINGLE_FILE
 
 Json = dict[str, Any]
 

@@ -61,6 +61,7 @@ class FakeBackend:
 
     served: Sequence[ModelInfo] = (TRANSLATOR,)
     answer: Callable[[str, Task], str] = shout
+    num_beams: int | None = None  # of its own, which its info does not tell
     gate: asyncio.Event | None = None  # nothing is answered before it is set
     pause_s: float = 0.0  # before each token
     hang_after: int | None = None  # tokens after which nothing comes any more
@@ -114,6 +115,11 @@ class FakeBackend:
     def is_ready(self) -> bool:
         return self.ready
 
+    def _num_beams(self, request: GenerateRequest, model: ModelInfo) -> int:
+        own = model.default_num_beams if self.num_beams is None else self.num_beams
+        asked: int = request.overrides.get("num_beams", own)
+        return asked
+
     async def _events(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         if self.gate is not None:
             await self.gate.wait()
@@ -130,7 +136,7 @@ class FakeBackend:
                 await asyncio.Event().wait()
             if self.error is not None and self.error_at in text:
                 raise self.error
-            if request.stream:
+            if request.stream and self._num_beams(request, model) == 1:
                 yield TokenEvent(token)
         yield FinishedEvent(
             outputs=tuple(_outputs(whole, len(tokens), request)),

@@ -31,6 +31,7 @@ _AS_ON_ONE_MACHINE = (
     "RAY_USAGE_STATS_ENABLED",
 )
 _PLAIN_VARIABLES = {"HOME"}
+_SECRETS = {"DRAGOMAN_ADMIN_KEY"}  # without which the service starts, too
 
 
 def core_schema_problems(manifests: list[Manifest]) -> list[str]:
@@ -69,6 +70,7 @@ def environment_problems(manifests: list[Manifest]) -> list[str]:
     for template_name, template in pod_templates(manifests):
         names = [item["name"] for item in template["spec"]["containers"][0]["env"]]
         problems += [f"{template_name}: {n} twice" for n in set(names) if names.count(n) > 1]
+        problems += [f"{template_name}: {problem}" for problem in _secret_problems(template)]
     local = _local_environment()
     problems += [
         f"{name}: {head.get(name)}, and {local[name]} on one machine"
@@ -274,7 +276,17 @@ def _deployments(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 def _environment(template: Manifest) -> dict[str, str]:
-    return {item["name"]: item["value"] for item in template["spec"]["containers"][0]["env"]}
+    """What is said of each variable: its value, or where it comes from."""
+    items = template["spec"]["containers"][0]["env"]
+    return {item["name"]: item.get("value", str(item.get("valueFrom"))) for item in items}
+
+
+def _secret_problems(template: Manifest) -> Iterator[str]:
+    for item in template["spec"]["containers"][0]["env"]:
+        if item["name"] in _SECRETS:
+            secret = item.get("valueFrom", {}).get("secretKeyRef", {})
+            if not secret.get("optional"):
+                yield f"{item['name']}: not from an optional Secret"
 
 
 def _settings(manifests: list[Manifest]) -> Settings:
@@ -282,7 +294,7 @@ def _settings(manifests: list[Manifest]) -> Settings:
     values = {
         name.removeprefix("DRAGOMAN_").lower(): value
         for name, value in env.items()
-        if name.startswith("DRAGOMAN_")
+        if name.startswith("DRAGOMAN_") and name not in _SECRETS
     }
     known = {name: value for name, value in values.items() if name in Settings.model_fields}
     return Settings.model_validate(known)

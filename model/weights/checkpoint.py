@@ -14,9 +14,8 @@ from safetensors import SafetensorError, safe_open
 
 from model.errors import CheckpointError
 from model.json_file import read_json_object
+from model.weights.files import CONVERT, INDEX_FILE, PICKLES, SINGLE_FILE
 
-SINGLE_FILE = "model.safetensors"
-INDEX_FILE = "model.safetensors.index.json"
 _SHARD_NAME = re.compile(r"[\w-][\w.-]*\.safetensors")
 FLOATS = {
     "F64": torch.float64,
@@ -24,20 +23,9 @@ FLOATS = {
     "F16": torch.float16,
     "BF16": torch.bfloat16,
 }
-PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "pytorch_model.pt")
 
 _LENGTH_BYTES = 8  # of the header, in front of it
 _PIECE_BYTES = 1 << 24  # a multiple of every float's size
-
-# Leaves all other files as they are: `save_pretrained` of `transformers` 5 writes a config.json
-# that says of umT5's logits what is not true, and tokenizers that have lost what theirs could.
-CONVERT = (
-    'python -c "import sys; from safetensors.torch import save_file; '
-    "from transformers import AutoModelForSeq2SeqLM as Model; "
-    "tensors = Model.from_pretrained(sys.argv[1]).state_dict().items(); "
-    "once = {v.data_ptr(): (k, v.contiguous().clone()) for k, v in tensors}; "
-    f"save_file(dict(once.values()), sys.argv[1] + '/{SINGLE_FILE}', {{'format': 'pt'}})\""
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,8 @@ class Trial:
         """What to ask for."""
         if self.target is not None:
             return Translation(self.target, self.source)
-        pair = next(iter(info.pairs), None)
+        usual = (("en", code) for code in ("de", "fr", "es", *_SENTENCES))
+        pair = next((p for p in usual if p in info.pairs), next(iter(info.pairs), None))
         if pair is None:
             return Summarization(next(iter(info.styles), None))
         return Translation(pair[1], pair[0])

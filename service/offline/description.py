@@ -16,7 +16,7 @@ from model.generation_config import generation_defaults, read_generation_config
 from model.json_file import read_json_object
 from model.tokenizer.languages import LanguageTags
 from model.transformer.seq2seq import Seq2SeqTransformer
-from model.weights.checkpoint import SINGLE_FILE
+from model.weights.files import SINGLE_FILE
 from service.offline.report import size, wrapped
 from service.sources import ModelSource
 

@@ -162,6 +162,7 @@ SEEDS = [
     pytest.param(_set_environment("DRAGOMAN_METRIC_PORT", "9464"), id="setting-name"),
     pytest.param(_set_environment("DRAGOMAN_LOG_FORMAT", "jsno"), id="setting-value"),
     pytest.param(_set_environment("DRAGOMAN_METRICS_PORT", "9465"), id="metrics-port"),
+    pytest.param(_set_environment("DRAGOMAN_ADMIN_KEY", "0123456789abcdef"), id="secret"),
     pytest.param(_set_environment("RAY_SERVE_ENABLE_HAPROXY", "1"), id="ray-variable"),
     pytest.param(_set_environment("RAY_SERVE_ENABLE_HA_PROXY", "0"), id="haproxy-off"),
     pytest.param(

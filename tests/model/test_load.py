@@ -198,6 +198,15 @@ def test_a_model_of_no_known_family_is_refused(write_model: Write) -> None:
         load(folder)
 
 
+def test_a_language_tag_that_the_model_has_no_vector_for_is_refused(write_model: Write) -> None:
+    folder = write_model()
+    path = folder / "vocab.json"
+    vocab = json.loads(path.read_text(encoding="utf-8"))
+    write_json(path, {**vocab, ">>ja<<": len(vocab)})
+    with pytest.raises(CheckpointError, match=f"tokenizer has a token {len(vocab)}, but"):
+        load(folder)
+
+
 def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(write_model: Write) -> None:
     """Its first text with such a token would have stopped the engine for everybody."""
     folder = write_model(vocab_size=100, decoder_start_token_id=9, bad_words_ids=None)

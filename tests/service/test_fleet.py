@@ -107,6 +107,14 @@ async def test_what_one_replica_cannot_load_none_serves() -> None:
     assert strong.story[:3] == [(["a/one"], None), (["a/one"], "b"), (["a/one"], None)]
 
 
+async def test_a_replica_that_cannot_serve_what_it_had_ready_leaves_the_change_incomplete() -> None:
+    fleet = Fleet([A])
+    weak = Replica("weak", fails_at=lambda plan: len(plan.served) > 1)
+    async with Replica("strong").following(fleet) as strong, weak.following(fleet):
+        assert await fleet.change(LOAD_B) == Outcome("incomplete", "weak has no room")
+    assert strong.story[-1] == (["a/one", "b/one"], None)
+
+
 @pytest.mark.parametrize(
     ("change", "kind"),
     [

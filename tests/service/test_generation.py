@@ -29,6 +29,13 @@ class CountingBackend(FakeBackend):
         return await super().count_tokens(model, text, task)
 
 
+class PrefixingBackend(FakeBackend):
+    """Its model reads something in front of every text."""
+
+    async def count_tokens(self, model: str, text: str, task: Task) -> int:
+        return await super().count_tokens(model, f"translate English: {text}", task)
+
+
 def options() -> Options:
     body = TranslateRequest(text="Hello", target_lang="de")
     return options_of(body, request_id="r", settings=Settings())
@@ -52,7 +59,7 @@ async def test_a_text_is_measured_only_if_its_bytes_leave_a_doubt(
     backend = CountingBackend()
     generation = Generation(backend, options(), max_in_flight=1)
     assert await generation.fits(TRANSLATOR, text, TASK)
-    assert bool(backend.measured) == is_measured
+    assert (text in backend.measured) == is_measured
 
 
 @pytest.mark.parametrize("text", ["a" * 4_097, "\ufdfa" * 125], ids=["as it is", "normalised"])
@@ -60,7 +67,13 @@ async def test_a_text_of_far_too_many_bytes_is_cut_unmeasured(text: str) -> None
     backend = CountingBackend()
     generation = Generation(backend, options(), max_in_flight=1)
     assert not await generation.fits(TRANSLATOR, text, TASK)
-    assert not backend.measured
+    assert text not in backend.measured
+
+
+async def test_what_a_prefix_takes_is_not_free_for_a_text() -> None:
+    generation = Generation(PrefixingBackend(), options(), max_in_flight=1)
+    assert await generation.fits(TRANSLATOR, "a" * 36, TASK)
+    assert not await generation.fits(TRANSLATOR, "a" * 50, TASK)
 
 
 async def test_the_model_s_limit_itself_still_fits() -> None:

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -20,6 +21,7 @@ from service.errors import ModelNotFoundError, ModelNotLoadedError
 from service.fleet import Placement
 from service.local_backend import LocalBackend
 from service.metrics import render
+from tests.hub_server import running_hub, use_hub
 from tests.tiny_models import (
     SETTINGS,
     SUMMARIZER,
@@ -125,8 +127,29 @@ def test_a_model_that_cannot_be_loaded_is_named_and_leaves_no_thread_of_the_othe
 def test_a_model_that_cannot_do_what_it_is_offered_for_is_found_by_its_warm_up(
     folders: dict[str, Path],
 ) -> None:
-    wrong = tiny_entry(folders, pairs=["en-ja"], warm_up=["Good morning."])
-    with pytest.raises(CatalogueError, match="is loaded, but cannot answer: target_lang: 'ja'"):
+    wrong = tiny_entry(folders, max_running_rows=2, warm_up=["Good morning."])
+    with pytest.raises(CatalogueError, match="is loaded, but cannot answer: num_beams: 3 is above"):
+        LocalBackend([wrong], SETTINGS)
+
+
+def test_every_language_of_a_model_must_have_its_tag_in_the_vocabulary(
+    folders: dict[str, Path],
+) -> None:
+    wrong = tiny_entry(folders, pairs=["en-de", "en-fr", "en-ja"])
+    with pytest.raises(CatalogueError, match="pairs: target_lang: 'ja' is not one of"):
+        LocalBackend([wrong], SETTINGS)
+
+
+@pytest.mark.parametrize("load", ["eager", "lazy"])
+@pytest.mark.parametrize(
+    "limits", [{"kv_cache_bytes": 9}, {"max_input_tokens": 10**12}], ids=["cache", "tokens"]
+)
+def test_limits_that_no_memory_holds_are_refused_before_anything_is_loaded(
+    folders: dict[str, Path], limits: dict[str, Any], load: str
+) -> None:
+    wrong = tiny_entry(folders, load=load, **limits)
+    sentence = r"model 'test/translate': kv_cache_bytes: \d+ is below the \d+ bytes of one row"
+    with pytest.raises(CatalogueError, match=sentence):
         LocalBackend([wrong], SETTINGS)
 
 
@@ -201,6 +224,39 @@ async def test_many_first_requests_cause_one_load_and_others_are_answered_meanwh
     ]
 
 
+async def test_a_lazy_model_does_not_wait_for_an_operator_s_change(
+    folders: dict[str, Path],
+) -> None:
+    gate = threading.Event()
+    with serving(lazy(folders)) as backend:
+        backend._changer.submit(gate.wait)
+        change = asyncio.create_task(
+            backend.prepare(Placement(tiny_entry(folders, SUMMARIZER), version=1))
+        )
+        try:
+            assert await text_of(backend, make_request(num_beams=1))
+            assert not change.done()
+        finally:
+            gate.set()
+            await change
+
+
+async def test_a_model_that_is_closed_while_it_loads_leaves_no_thread_behind(
+    folders: dict[str, Path],
+) -> None:
+    before = num_engines()
+    with serving(lazy(folders)) as backend:
+        (served,) = backend._served
+        async with loader_busy(backend):
+            first = asyncio.create_task(text_of(backend, make_request()))
+            await asyncio.sleep(0)  # it has asked for the model
+            assert served.info.state == "loading"
+            served.close()
+        with pytest.raises(ModelNotLoadedError):
+            await first
+        assert num_engines() == before
+
+
 async def test_no_more_wait_for_a_load_than_may_wait_for_a_model(folders: dict[str, Path]) -> None:
     summarizer = tiny_entry(folders, SUMMARIZER)
     with serving(lazy(folders, max_waiting=2), summarizer) as backend:
@@ -223,6 +279,26 @@ async def test_a_load_counts_against_a_request_s_time_and_goes_on_for_others(
             with pytest.raises(DeadlineExceededError):
                 await text_of(backend, make_request(timeout_s=0.02))
         assert await text_of(backend, make_request())
+
+
+async def test_a_lazy_model_of_a_hub_is_loaded_at_the_commit_that_was_described(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = copy_of(folders[TRANSLATOR], tmp_path / "newer")
+    write_tiny_marian(newer, seed=1)
+    with running_hub() as hub:
+        use_hub(monkeypatch, hub.url)
+        hub.add("owner/model", folders[TRANSLATOR], commit="a" * 40)
+        entry = tiny_entry(folders, path="owner/model", load="lazy")
+        settings = SETTINGS.model_copy(update={"cache_folder": tmp_path / "cache"})
+        backend = LocalBackend([entry], settings)
+        try:
+            hub.add("owner/model", newer, commit="b" * 40)
+            await text_of(backend, make_request())
+            (info,) = backend.models()
+        finally:
+            backend.close()
+    assert (info.state, info.revision) == ("loaded", "a" * 40)
 
 
 async def test_a_lazy_model_that_fails_to_load_is_tried_again_after_a_pause(

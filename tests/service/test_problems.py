@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 import model.errors
 import service.errors
 from model.errors import CheckpointError, InputTooLongError, ModelError, QueueFullError
-from service.errors import ApiError
+from service.errors import ApiError, ModelNotLoadedError
 from service.problems import PROBLEMS, BodyTooLargeError, answer_to, problem_of
 
 
@@ -65,6 +65,13 @@ def test_a_fault_of_ours_shows_no_detail(error: Exception) -> None:
 def test_the_framework_s_errors_are_told_alike(error: Exception, status: int, code: str) -> None:
     answer = answer_to(error, request_id="r", retry_after_s=1)
     assert (answer.status, answer.body.code) == (status, code)
+
+
+def test_who_needs_a_model_that_failed_to_load_comes_back_when_it_is_tried_again() -> None:
+    error = ModelNotLoadedError("a", retry_s=9.2)
+    answer = answer_to(error, request_id="r", retry_after_s=1)
+    assert (answer.status, answer.headers["retry-after"]) == (503, "10")
+    assert "a request in 10 s or later" in answer.body.error
 
 
 def test_a_wrong_method_names_the_right_one() -> None:

@@ -1,7 +1,7 @@
 """The settings: from the environment, frozen, described."""
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from service.settings import Settings
 
@@ -29,6 +29,29 @@ def test_a_setting_cannot_be_changed_later() -> None:
 def test_a_default_timeout_beyond_the_longest_is_refused() -> None:
     with pytest.raises(ValidationError, match="default_timeout_ms is 2000"):
         Settings(default_timeout_ms=2_000, max_timeout_ms=1_000)
+
+
+def test_an_admin_key_is_taken_without_the_line_end_of_its_file() -> None:
+    key = Settings(admin_key=SecretStr("0123456789abcdef\n")).admin_key
+    assert key == SecretStr("0123456789abcdef")
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        ("secret", "has 6 characters, must have 16 or more"),
+        ("secret" + " " * 20, "has 6 characters, must have 16 or more"),
+        ("a secret with blanks", "without blanks"),
+        ("geheimer-Schlüssel", "printable ASCII"),
+    ],
+)
+def test_an_admin_key_that_is_weak_or_fits_no_header_is_refused_and_not_shown(
+    key: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRAGOMAN_ADMIN_KEY", key)
+    with pytest.raises(ValidationError, match=sentence) as caught:
+        Settings()
+    assert key.strip() not in str(caught.value)
 
 
 def test_every_setting_is_described() -> None:

@@ -62,6 +62,13 @@ def test_a_text_without_words_is_streamed_as_it_is_and_no_model_is_asked(
     assert backend.requests == []
 
 
+def test_beams_that_a_model_has_for_this_task_alone_are_streamed_by_segments() -> None:
+    text = "One is here. Two is there."
+    events = stream(client_of(FakeBackend(answer=same, num_beams=4)), text=text)
+    assert {name for name, _ in events} == {"segment", "done"}
+    assert joined(events, "segment", 0) == text
+
+
 def test_done_is_the_whole_response_object() -> None:
     client = client_of()
     body = {**BODY, "text": "One is here. Two is there.", "return": ["scores"]}

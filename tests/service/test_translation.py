@@ -120,6 +120,14 @@ def test_a_request_takes_no_more_places_than_allowed() -> None:
     assert backend.most_running == 4
 
 
+def test_a_request_of_many_segments_waits_for_itself_where_a_model_s_queue_is_short() -> None:
+    short = replace(TRANSLATOR, max_waiting=2)
+    backend = FakeBackend(served=[short], places=2, pause_s=0.001)
+    items = [f"Item number {i} is here." for i in range(20)]
+    assert len(translate(client_of(backend), items)["translations"]) == 20
+    assert backend.most_running == 2
+
+
 def test_optional_parts_appear_when_asked_for() -> None:
     answer = translate(
         client_of(),

@@ -17,7 +17,8 @@ from model.errors import CheckpointError
 from model.families.marian import MARIAN
 from model.json_file import read_json_object
 from model.weights import checkpoint as checkpoint_module
-from model.weights.checkpoint import FLOATS, INDEX_FILE, SINGLE_FILE, Checkpoint
+from model.weights.checkpoint import FLOATS, Checkpoint
+from model.weights.files import INDEX_FILE, SINGLE_FILE
 from model.weights.loading import load_network
 from tests.checkpoint_factories import (
     fresh_network,

@@ -16,7 +16,8 @@ from model.transformer.packed import PackedLinear
 from model.transformer.packing import Bfloat16Packing, Int8Packing, Packing, pack
 from model.transformer.positions import sinusoids
 from model.transformer.seq2seq import Seq2SeqTransformer
-from model.weights.checkpoint import SINGLE_FILE, Checkpoint
+from model.weights.checkpoint import Checkpoint
+from model.weights.files import SINGLE_FILE
 from model.weights.loading import load_network
 from tests.checkpoint_factories import (
     Json,
