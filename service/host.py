@@ -38,6 +38,7 @@ from service.sources import ModelSource, locate
 from service.warm_up import rounds
 
 MAX_PREFIX_TOKENS = 256
+FEW_ROWS = 16  # hypotheses; 4 requests with 4 beams each
 
 logger = get_logger(__name__)
 
@@ -253,7 +254,15 @@ def start_host(entry: ModelEntry, settings: Settings) -> ModelHost:
         load_s=round(loaded_s - begin_s, 2),
         warm_up_s=round(time.monotonic() - loaded_s, 2),
         bytes=host.info.weights_bytes,
+        rows=host.engine.stats.max_rows,
     )
+    if host.engine.stats.max_rows < FEW_ROWS:
+        logger.warning(
+            "few outputs fit into the cache at once",
+            model=entry.name,
+            rows=host.engine.stats.max_rows,
+            hint="raise kv_cache_bytes, or lower max_input_tokens and max_new_tokens",
+        )
     return host
 
 

@@ -106,6 +106,17 @@ def test_models_are_loaded_in_their_order_each_with_its_time_and_size_in_the_log
     assert loaded[0]["warm_up_s"] > loaded[1]["warm_up_s"] == 0
 
 
+@pytest.mark.parametrize(("max_rows", "is_warned"), [(15, True), (16, False)])
+def test_a_cache_that_holds_few_outputs_is_warned_of(
+    folders: dict[str, Path], *, max_rows: int, is_warned: bool
+) -> None:
+    entry = tiny_entry(folders, max_running_rows=max_rows)
+    with capture_logs() as logs, serving(entry):
+        pass
+    warnings = [log for log in logs if log["log_level"] == "warning"]
+    assert [log["rows"] for log in warnings] == [max_rows] * is_warned
+
+
 def test_a_closed_backend_is_not_alive(folders: dict[str, Path]) -> None:
     with serving(tiny_entry(folders)) as backend:
         assert backend.is_alive()
