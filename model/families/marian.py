@@ -27,5 +27,5 @@ MARIAN = Family(
     weights=partial(bart_like.weights, has_trained_bias=True),
     load_tokenizer=partial(load_tokenizer, layouts=layouts.MARIAN),
     layout=layout,
-    language_tag=r">>(.+)<<",
+    language_tag=layouts.MARIAN[0].tags,
 )

@@ -44,5 +44,5 @@ MBART = Family(
     weights=bart_like.weights,
     load_tokenizer=partial(load_tokenizer, layouts=layouts.MBART),
     layout=layout,
-    language_tag=r"([a-z]{2}_[A-Z]{2})",
+    language_tag=layouts.MBART[0].tags,
 )

@@ -27,5 +27,5 @@ PLBART = Family(
     weights=bart_like.weights,
     load_tokenizer=partial(load_tokenizer, layouts=layouts.PLBART),
     layout=layout,
-    language_tag=r"__(\w+)__",
+    language_tag=layouts.PLBART[0].tags,
 )

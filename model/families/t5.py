@@ -12,7 +12,6 @@ from model.families.family import Family, HfConfig
 from model.tokenizer import layouts
 from model.tokenizer.load import load_tokenizer
 
-LANGUAGE_TAG = r"<2(\w+)>"
 PREFIXES = {
     "translation": "translate {source} to {target}: ",
     "summarization": "summarize: ",
@@ -44,6 +43,6 @@ T5 = Family(
     weights=t5_like.weights,
     load_tokenizer=partial(load_tokenizer, layouts=layouts.T5),
     layout=t5_like.layout,
-    language_tag=LANGUAGE_TAG,
+    language_tag=layouts.T5[0].tags,
     prefixes=PREFIXES,
 )

@@ -6,7 +6,7 @@ from model.config import TransformerConfig
 from model.families import t5_like
 from model.families.family import Family, HfConfig
 from model.families.mt5 import MAX_POSITIONS
-from model.families.t5 import LANGUAGE_TAG, PREFIXES
+from model.families.t5 import PREFIXES
 from model.tokenizer import layouts
 from model.tokenizer.load import load_tokenizer
 
@@ -33,6 +33,6 @@ UMT5 = Family(
     weights=t5_like.weights,
     load_tokenizer=partial(load_tokenizer, layouts=layouts.T5),
     layout=t5_like.layout,
-    language_tag=LANGUAGE_TAG,
+    language_tag=layouts.T5[0].tags,
     prefixes=PREFIXES,
 )
