@@ -6,37 +6,29 @@ A token is found by the library itself: in HF_TOKEN, or where `hf auth login` le
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from huggingface_hub import HfApi, ModelInfo, constants, hf_hub_download, try_to_load_from_cache
-from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: of httpx or other
-    GatedRepoError,
-    HfHubHTTPError,
-    HTTPError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
 
-from model.errors import CheckpointError, ModelError
+from model.errors import CheckpointError
 from model.families.registry import family_of
 from model.json_file import read_json_object
-from model.weights.checkpoint import CONVERT
+from model.weights.files import CONVERT, INDEX_FILE, SINGLE_FILE
+from service.hub_errors import HubError, failures_as_sentences
 from service.hub_files import (
     COMMIT,
     CONFIG,
-    INDEX_FILE,
     PICKLES,
-    SINGLE_FILE,
     TOKENIZER_FILES,
+    has_safetensors,
     is_complete,
     matches,
     remember,
     shards_of,
 )
+from service.hub_pull_requests import pull_request_with_safetensors
 from service.log import get_logger
 from service.settings import Settings
 
@@ -44,13 +36,7 @@ DEFAULT_REVISION = "main"
 
 _REVISION = re.compile(r"(?!.*\.\.)\w[\w./-]*", re.ASCII)  # it becomes part of a file's path
 
-_NO_ANSWER = (HTTPError, OSError, ValueError, RuntimeError)  # all that the library may raise
-
 logger = get_logger(__name__)
-
-
-class HubError(ModelError):
-    """A model that its hub does not have, or does not give; the sentence holds no token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +140,7 @@ class HubModel:
                 f"HF_HUB_OFFLINE forbids to ask the hub; without it, `dragoman models pull {self}` "
                 "downloads it"
             )
-        with self._failures_as_sentences():
+        with failures_as_sentences(str(self)):
             return HfApi(library_name="dragoman").model_info(
                 self.hub_id,
                 revision=self.revision or DEFAULT_REVISION,
@@ -195,17 +181,36 @@ class HubModel:
         """Refuses, before anything is downloaded, what could not be loaded."""
         if CONFIG not in sizes:
             raise HubError(f"{self}: has no {CONFIG}; it is not a model for `transformers`")
-        if SINGLE_FILE in sizes or INDEX_FILE in sizes:
+        if has_safetensors(sizes):
             return
-        pickles = [name for name in sizes if matches(name, PICKLES)]
+        pickles = sorted(name for name in sizes if matches(name, PICKLES))
         if not pickles:
             raise HubError(f"{self}: holds neither {SINGLE_FILE} nor {INDEX_FILE}")
+        held = f"{self.revision or DEFAULT_REVISION} holds only {', '.join(pickles)}"
+        raise HubError(f"{self}: {held}{self._instead_of_pickles()}")
+
+    def _instead_of_pickles(self) -> str:
+        """What else could be used: that is for an operator to decide, so nothing is done here."""
+        try:
+            offer = pull_request_with_safetensors(self.hub_id)
+        except HubError as error:
+            others = (
+                "Perhaps one of its pull requests has safetensors (the revision refs/pr/1, for "
+                f"one), but they could not be listed ({error})"
+            )
+        else:
+            if offer is not None:
+                return (
+                    f"; its pull request {offer.revision} (by {offer.author.name}) holds "
+                    f"safetensors: if you trust them, use {self.hub_id}@{offer.revision}, or "
+                    f"`revision: {offer.revision}` in the catalogue"
+                )
+            others = "No open pull request with safetensors was found"
         name = self.hub_id.rpartition("/")[2]
-        raise HubError(
-            f"{self}: holds no safetensors, only {', '.join(sorted(pickles))}. A pickle can run "
-            "code when it is read, so it is not. Perhaps one of its pull requests has safetensors "
-            "(the revision refs/pr/1, for one); else, if you trust it, convert it once and use the "
-            f"folder: hf download {self.hub_id} --local-dir ./{name} && {CONVERT} ./{name}"
+        return (
+            ". A pickle can run code when it is read, so it is not. "
+            f"{others}; if you trust the pickle, convert it once and use the folder: "
+            f"hf download {self.hub_id} --local-dir ./{name} && {CONVERT} ./{name}"
         )
 
     def _check_kind(self, config: Path) -> None:
@@ -215,7 +220,7 @@ class HubModel:
             raise type(error)(f"{self}: {error}") from error
 
     def _get(self, name: str, *, commit: str) -> Path:
-        with self._failures_as_sentences():
+        with failures_as_sentences(str(self)):
             path = hf_hub_download(
                 self.hub_id,
                 name,
@@ -239,50 +244,3 @@ class HubModel:
         for name in missing:
             self._get(name, commit=folder.name)
         logger.info("downloaded weights", seconds=round(time.perf_counter() - begin, 1), **about)
-
-    @contextmanager
-    def _failures_as_sentences(self) -> Iterator[None]:
-        """The library's errors as ours.
-
-        Their own texts are left out: they go over several lines, and one, that of a header which
-        cannot be sent, shows the token.
-        """
-        try:
-            yield
-        except _NO_ANSWER as error:
-            raise HubError(f"{self}: {_reason(error)}") from None
-
-
-def _reason(error: Exception) -> str:
-    match error:
-        case GatedRepoError():
-            return (
-                "is gated: accept its conditions on its page, and give a token of your account in "
-                "HF_TOKEN"
-            )
-        case RepositoryNotFoundError():
-            return (
-                f"there is no such model at {_host()}, or it is private and HF_TOKEN holds no token"
-                " that may read it; nor is there a folder of that name here"
-            )
-        case RevisionNotFoundError():
-            return "the model has no such revision"
-        case HfHubHTTPError() if error.response.status_code in {401, 403}:
-            return f"{_host()} refuses it ({error.response.status_code}); is HF_TOKEN still valid?"
-        case HfHubHTTPError():
-            return f"{_host()} answered with status {error.response.status_code}"
-        case _:
-            return f"no answer from {_host()}: {_innermost(error)}"
-
-
-def _innermost(error: BaseException) -> str:
-    """Why there was no answer: the system's own words where it has some."""
-    causes = [error]
-    while (cause := causes[-1].__cause__ or causes[-1].__context__) and cause not in causes:
-        causes.append(cause)
-    words = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
-    return words[-1] if words else type(error).__name__
-
-
-def _host() -> str:
-    return urlsplit(constants.ENDPOINT).hostname or "the hub"

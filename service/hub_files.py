@@ -7,15 +7,16 @@ https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 
 import json
 import re
+from collections.abc import Container
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from model.weights.files import INDEX_FILE, SINGLE_FILE
+
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 CONFIG = "config.json"
-SINGLE_FILE = "model.safetensors"
-INDEX_FILE = "model.safetensors.index.json"
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -33,6 +34,11 @@ PICKLES = ("*.bin", "*.pt", "*.h5", "*.msgpack", "*.ot")
 def matches(name: str, patterns: tuple[str, ...]) -> bool:
     """Whether a file is one of those, and not in a folder of the repository."""
     return "/" not in name and any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def has_safetensors(names: Container[str]) -> bool:
+    """Whether a model's weights are among the files of a repository, in one file or in shards."""
+    return SINGLE_FILE in names or INDEX_FILE in names
 
 
 def is_complete(folder: Path) -> bool:

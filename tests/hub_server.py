@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from huggingface_hub import close_session, constants
@@ -23,6 +23,7 @@ class HubRepository:
 
     commits: dict[str, Path]
     refs: dict[str, str]
+    discussions: list[dict[str, object]] = field(default_factory=list)
     is_gated: bool = False
     token: str | None = None  # whoever has another one does not see the model
 
@@ -40,6 +41,10 @@ class Hub:
     requests: list[str] = field(default_factory=list)  # METHOD path
     tokens: list[str | None] = field(default_factory=list)  # of each request
     status: HTTPStatus | None = None  # to answer everything with
+    failures: dict[str, HTTPStatus] = field(default_factory=dict)  # by how a path ends
+    silent_at: str | None = None  # how paths end that get no answer until the hub closes
+    heeds_queries: bool = True  # or lists every discussion, whatever was asked for
+    closing: threading.Event = field(default_factory=threading.Event)
 
     def add(self, hub_id: str, folder: Path, *, commit: str = "a" * 40, **of: object) -> str:
         """Put a folder up as a model's newest commit."""
@@ -48,6 +53,18 @@ class Hub:
         repository.refs["main"] = commit
         for name, value in of.items():
             setattr(repository, name, value)
+        return commit
+
+    def propose(
+        self, hub_id: str, folder: Path, *, num: int, author: str | None, **of: object
+    ) -> str:
+        """Open a pull request, whose only commit is a folder; without an author, theirs is gone."""
+        repository, commit = self.repositories[hub_id], f"{num:040x}"
+        repository.commits[commit] = folder
+        repository.refs[f"refs/pr/{num}"] = commit
+        who = {} if author is None else {"author": {"name": author, "type": "user"}}
+        about = {"title": "Adding `safetensors` variant of this model", "isPullRequest": True}
+        repository.discussions.insert(0, {"num": num, "status": "open", **about, **who, **of})
         return commit
 
     def downloads(self) -> list[str]:
@@ -77,6 +94,10 @@ class _Handler(BaseHTTPRequestHandler):
         token = self.headers.get("authorization")
         self.hub.requests.append(f"{self.command} {path}")
         self.hub.tokens.append(token)
+        if self.hub.silent_at is not None and path.endswith(self.hub.silent_at):
+            self.hub.closing.wait()
+            self.close_connection = True
+            return
         try:
             body, headers = self._found(path, token)
         except RefusalError as refusal:
@@ -92,14 +113,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _found(self, path: str, token: str | None) -> tuple[bytes, dict[str, str]]:
-        if self.hub.status is not None:
-            raise RefusalError(self.hub.status, "")
+        failures = [status for end, status in self.hub.failures.items() if path.endswith(end)]
+        for status in (self.hub.status, *failures):
+            if status is not None:
+                raise RefusalError(status, "")
         if path.startswith("/api/models/"):
-            hub_id, _, revision = path.removeprefix("/api/models/").partition("/revision/")
-            repository, commit = self._repository(hub_id, revision, token)
-            folder = repository.commits[commit]
-            siblings = [_sibling(file) for file in sorted(folder.iterdir())]
-            answer = {"id": hub_id, "sha": commit, "siblings": siblings}
+            answer = self._described(path.removeprefix("/api/models/"), token)
             return json.dumps(answer).encode(), {"Content-Type": "application/json"}
         hub_id, _, rest = path[1:].partition("/resolve/")
         revision, _, name = rest.rpartition("/")
@@ -110,6 +129,17 @@ class _Handler(BaseHTTPRequestHandler):
         if not file.is_file():
             raise RefusalError(HTTPStatus.NOT_FOUND, "EntryNotFound")
         return file.read_bytes(), {"X-Repo-Commit": commit, **_headers(file)}
+
+    def _described(self, path: str, token: str | None) -> dict[str, object]:
+        if path.endswith("/discussions"):
+            repository, _ = self._repository(path.removesuffix("/discussions"), "main", token)
+            query = parse_qs(urlsplit(self.path).query) if self.hub.heeds_queries else {}
+            found = [one for one in repository.discussions if _is_asked_for(one, query)]
+            return {"discussions": found, "count": len(found), "start": 0}
+        hub_id, _, revision = path.partition("/revision/")
+        repository, commit = self._repository(hub_id, revision, token)
+        siblings = [_sibling(file) for file in sorted(repository.commits[commit].iterdir())]
+        return {"id": hub_id, "sha": commit, "siblings": siblings}
 
     def _repository(
         self, hub_id: str, revision: str, token: str | None
@@ -132,6 +162,17 @@ def sha256_of(content: bytes) -> str:
 def git_hash_of(content: bytes) -> str:
     """What git calls a file of this content."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # noqa: S324
+
+
+def _is_asked_for(discussion: dict[str, object], query: dict[str, list[str]]) -> bool:
+    (status,), (kind,) = query.get("status", ["all"]), query.get("type", ["all"])
+    author = discussion.get("author")
+    name = author["name"] if isinstance(author, dict) else None
+    return (
+        query.get("author", [name]) == [name]
+        and status in {"all", discussion["status"]}
+        and (kind == "all" or (kind == "pull_request") == discussion["isPullRequest"])
+    )
 
 
 def _sibling(file: Path) -> dict[str, object]:
@@ -160,6 +201,7 @@ def running_hub() -> Iterator[Hub]:
     try:
         yield hub
     finally:
+        hub.closing.set()
         server.shutdown()
         server.server_close()
         thread.join()

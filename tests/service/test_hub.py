@@ -1,23 +1,16 @@
-import json
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 
-import numpy as np
 import pytest
-from safetensors.numpy import save_file
 from structlog.testing import capture_logs
 
 from model.errors import UnsupportedModelError
-from model.weights.checkpoint import INDEX_FILE, SINGLE_FILE
-from service import hub_files
-from service.hub import HubError, HubModel, Snapshot
-from service.settings import Settings
+from model.weights.files import INDEX_FILE, SINGLE_FILE
+from service.hub import Snapshot
+from service.hub_errors import HubError
+from tests.hub_models import COMMIT, HUB_ID, TOKEN, model, write_index, write_model, write_weights
 from tests.hub_server import Hub, running_hub, use_hub
-
-HUB_ID = "somebody/opus"
-COMMIT = "a" * 40
-TOKEN = "hf_VerySecret"  # noqa: S105
 
 
 @pytest.fixture
@@ -32,30 +25,6 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 def upload(tmp_path: Path) -> Path:
     """The files of a model, as its author has them."""
     return write_model(tmp_path / "upload")
-
-
-def write_model(folder: Path, *, seed: int = 0) -> Path:
-    folder.mkdir()
-    write_weights(folder / SINGLE_FILE, seed=seed)
-    (folder / "config.json").write_text(json.dumps({"model_type": "marian", "seed": seed}))
-    names = ("vocab.json", "source.spm", "README.md")
-    for name in (*names, "pytorch_model.bin", "tf_model.h5"):
-        (folder / name).write_bytes(name.encode())
-    return folder
-
-
-def write_weights(path: Path, *, seed: int = 0) -> None:
-    save_file({"weight": np.random.default_rng(seed).normal(size=99)}, path)
-
-
-def write_index(folder: Path, *shards: str) -> None:
-    weight_map = {f"weight.{number}": shard for number, shard in enumerate(shards)}
-    (folder / INDEX_FILE).write_text(json.dumps({"weight_map": weight_map}))
-
-
-def model(tmp_path: Path, *, revision: str | None = None, offline: bool = False) -> HubModel:
-    settings = Settings(cache_folder=tmp_path / "cache", offline=offline)
-    return HubModel(hub_id=HUB_ID, revision=revision, settings=settings)
 
 
 def files_of(snapshot: Snapshot) -> set[str]:
@@ -101,10 +70,6 @@ def test_where_there_is_one_file_and_shards_the_file_is_taken_as_the_loader_does
     hub.add(HUB_ID, upload)
     snapshot = model(tmp_path).fetched()
     assert {name for name in files_of(snapshot) if "safetensors" in name} == {SINGLE_FILE}
-
-
-def test_the_files_are_called_as_the_loader_calls_them() -> None:
-    assert (hub_files.SINGLE_FILE, hub_files.INDEX_FILE) == (SINGLE_FILE, INDEX_FILE)
 
 
 def test_a_pinned_commit_that_is_here_needs_no_hub(hub: Hub, upload: Path, tmp_path: Path) -> None:
@@ -182,45 +147,9 @@ def test_a_tokenizer_alone_is_not_taken_for_a_model(hub: Hub, upload: Path, tmp_
     assert model(tmp_path).cached() is None
 
 
-@pytest.mark.usefixtures("hub")
-def test_a_model_that_is_nowhere_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(HubError) as failure:
-        model(tmp_path).fetched()
-    assert str(failure.value) == (
-        f"{HUB_ID}: there is no such model at 127.0.0.1, or it is private and HF_TOKEN holds no "
-        "token that may read it; nor is there a folder of that name here"
-    )
-
-
-def test_a_revision_that_the_model_does_not_have_is_named(
-    hub: Hub, upload: Path, tmp_path: Path
-) -> None:
-    hub.add(HUB_ID, upload)
-    with pytest.raises(HubError, match=f"{HUB_ID}@v2: the model has no such revision"):
-        model(tmp_path, revision="v2").fetched()
-
-
 def test_a_revision_is_no_way_out_of_the_cache(tmp_path: Path) -> None:
     with pytest.raises(HubError, match="is no commit, branch or tag"):
         model(tmp_path, revision="refs/../../x")
-
-
-def test_a_gated_model_says_what_to_accept(hub: Hub, upload: Path, tmp_path: Path) -> None:
-    hub.add(HUB_ID, upload, is_gated=True)
-    with pytest.raises(HubError, match="is gated: accept its conditions on its page"):
-        model(tmp_path).fetched()
-
-
-def test_without_safetensors_nothing_is_downloaded_and_the_conversion_is_shown(
-    hub: Hub, upload: Path, tmp_path: Path
-) -> None:
-    (upload / SINGLE_FILE).unlink()
-    hub.add(HUB_ID, upload)
-    with pytest.raises(HubError) as failure:
-        model(tmp_path).fetched()
-    assert "holds no safetensors, only pytorch_model.bin, tf_model.h5" in str(failure.value)
-    assert f"hf download {HUB_ID} --local-dir ./opus && python -c" in str(failure.value)
-    assert hub.downloads() == []
 
 
 def test_a_repository_of_something_else_is_refused(hub: Hub, upload: Path, tmp_path: Path) -> None:
@@ -258,18 +187,6 @@ def test_the_token_is_sent_to_the_hub_and_shown_to_nobody(
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     assert model(tmp_path).fetched().commit == COMMIT
     assert set(hub.tokens) == {f"Bearer {TOKEN}"}
-
-
-@pytest.mark.parametrize("token", [f"{TOKEN}-of-another", f"{TOKEN}\x00{TOKEN}"])
-def test_no_error_shows_the_token(
-    hub: Hub, upload: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str
-) -> None:
-    hub.add(HUB_ID, upload, token="hf_TheirOwn")  # noqa: S106
-    monkeypatch.setattr("huggingface_hub.utils._headers.get_token", lambda: token)
-    with pytest.raises(HubError) as failure:
-        model(tmp_path).fetched()
-    assert TOKEN not in str(failure.value)
-    assert failure.value.__suppress_context__
 
 
 def test_the_commit_is_logged_with_how_to_keep_it_until_it_is_pinned(

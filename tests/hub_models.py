@@ -1,0 +1,47 @@
+"""Models for a hub on this machine: files of the right names, and next to nothing in them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from model.weights.files import INDEX_FILE, SINGLE_FILE
+from service.hub import HubModel
+from service.settings import Settings
+
+HUB_ID = "somebody/opus"
+COMMIT = "a" * 40
+TOKEN = "hf_VerySecret"  # noqa: S105
+
+
+def write_model(folder: Path, *, seed: int = 0) -> Path:
+    """A folder as its author uploads it, with what nobody here loads; in it nothing is a model."""
+    folder.mkdir()
+    write_weights(folder / SINGLE_FILE, seed=seed)
+    (folder / "config.json").write_text(json.dumps({"model_type": "marian", "seed": seed}))
+    names = ("vocab.json", "source.spm", "README.md")
+    for name in (*names, "pytorch_model.bin", "tf_model.h5"):
+        (folder / name).write_bytes(name.encode())
+    return folder
+
+
+def write_weights(path: Path, *, seed: int = 0) -> None:
+    save_file({"weight": np.random.default_rng(seed).normal(size=99)}, path)
+
+
+def write_index(folder: Path, *shards: str) -> None:
+    weight_map = {f"weight.{number}": shard for number, shard in enumerate(shards)}
+    (folder / INDEX_FILE).write_text(json.dumps({"weight_map": weight_map}))
+
+
+def without_safetensors(folder: Path) -> Path:
+    """That folder, with its pickles alone."""
+    (folder / SINGLE_FILE).unlink()
+    return folder
+
+
+def model(tmp_path: Path, *, revision: str | None = None, offline: bool = False) -> HubModel:
+    """The model of the hub, and a cache in a folder."""
+    settings = Settings(cache_folder=tmp_path / "cache", offline=offline)
+    return HubModel(hub_id=HUB_ID, revision=revision, settings=settings)
