@@ -26,7 +26,8 @@ def pod_environment() -> dict[str, str]:
     """The variables that the manifests give the worker's container."""
     templates = dict(pod_templates(load_manifests()))
     (container,) = templates["worker cpu"]["spec"]["containers"]
-    return {variable["name"]: variable["value"] for variable in container["env"]}
+    plain = (variable for variable in container["env"] if "value" in variable)  # no secret's
+    return {variable["name"]: variable["value"] for variable in plain}
 
 
 def local(config: dict[str, Any], *, port: int) -> dict[str, Any]:
