@@ -252,10 +252,19 @@ class TransformerConfig:
             raise ConfigError(
                 f"{side}: {stack.num_heads} heads cannot share {stack.num_kv_heads} evenly"
             )
-        if stack.reaches and len(stack.reaches) != stack.num_layers:
-            raise ConfigError(
-                f"{side}.reaches: has {len(stack.reaches)} entries for {stack.num_layers} layers"
-            )
+        if isinstance(self.positions, RelativeBias) and stack.num_kv_heads:
+            raise ConfigError(f"{side}: heads that share keys cannot each have biases of their own")
+        _check_reaches(side, stack)
+
+
+def _check_reaches(side: str, stack: Stack) -> None:
+    if stack.reaches and len(stack.reaches) != stack.num_layers:
+        raise ConfigError(
+            f"{side}.reaches: has {len(stack.reaches)} entries for {stack.num_layers} layers"
+        )
+    for reach in stack.reaches:
+        if reach is not None and reach < 0:
+            raise ConfigError(f"{side}.reaches: {reach} hides a position from itself")
 
 
 def _check_positive(name: str, value: int) -> None:

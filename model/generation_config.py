@@ -7,7 +7,7 @@ from typing import Any
 from langcodes import Language
 
 from model.engine.config import TokenRules
-from model.errors import CheckpointError
+from model.errors import CheckpointError, UnsupportedTaskError
 from model.families.family import HfConfig
 from model.json_file import read_json_object
 from model.tokenizer.prompt import Task, Translation
@@ -71,6 +71,10 @@ def task_prefix(hf_config: HfConfig, task: Task, *, general: Mapping[str, str]) 
         task: What is to be done.
         general: The prefixes of the family, for pairs of languages that the file does not list;
             one without `task_specific_params` was not trained with any.
+
+    Raises:
+        UnsupportedTaskError: The family's prefix names a language that the task does not name, or
+            that has no name.
     """
     prefix = task_params(hf_config, task).get("prefix")
     if isinstance(prefix, str):
@@ -80,9 +84,20 @@ def task_prefix(hf_config: HfConfig, task: Task, *, general: Mapping[str, str]) 
     if not isinstance(task, Translation):
         return general["summarization"]
     prefix = general["translation"]
-    for slot, code in (("{source}", task.source_lang), ("{target}", task.target_lang)):
-        prefix = prefix.replace(slot, Language.get(code or "und").display_name("en"))
-    return prefix
+    prefix = prefix.replace("{source}", _english_name("source_lang", task.source_lang))
+    return prefix.replace("{target}", _english_name("target_lang", task.target_lang))
+
+
+def _english_name(field: str, code: str | None) -> str:
+    if code is None:
+        raise UnsupportedTaskError(f"{field}: this model must be told the language")
+    try:
+        language = Language.get(code)
+    except ValueError:
+        language = Language.make()
+    if language.language is None or not language.is_valid():
+        raise UnsupportedTaskError(f"{field}: {code!r} is not a language that is known by name")
+    return language.display_name("en")
 
 
 def _old_keys(hf_config: HfConfig) -> HfConfig:

@@ -16,7 +16,7 @@ from model.devices import (
 )
 from model.engine.config import TokenRules
 from model.errors import CheckpointError
-from model.families.family import Family, HfConfig
+from model.families.family import Family, HfConfig, network_config
 from model.families.prompting import Prompter
 from model.families.registry import family_of
 from model.generation_config import (
@@ -143,7 +143,7 @@ def load_model(
     hf_config = read_json_object(folder / "config.json")
     generation = read_generation_config(folder, hf_config)
     family = family_of(hf_config)
-    config = family.architecture(hf_config)
+    config = network_config(family, hf_config)
     if max_positions is not None:
         config = config.with_max_positions(max_positions)
     torch_device = resolve_device(device)
@@ -195,15 +195,17 @@ def _build_network(
 def _check_vocabulary(
     tokenizer: Tokenizer, config: TransformerConfig, languages: LanguageTags
 ) -> None:
-    """Refuses a tokenizer whose texts or languages the embedding table has no row for.
+    """Refuses a tokenizer whose texts or languages an embedding table has no row for.
 
     Other special tokens may lie beyond it: BART's `<mask>` does in fine-tuned checkpoints.
     """
+    source_special = {tokenizer.token_to_id(token) for token in tokenizer.added_tokens}
     tags = {tokenizer.token_to_id(languages.find(code) or "") for code in languages.codes}
-    ids = range(config.target_vocab_size, tokenizer.vocab_size)
-    silent = tokenizer.special_ids - tags
-    beyond = next((token_id for token_id in ids if token_id not in silent), None)
-    if beyond is not None:
-        raise CheckpointError(
-            f"the tokenizer has a token {beyond}, but vocab_size is {config.target_vocab_size}"
-        )
+    source = "vocab_size", config.vocab_size, tokenizer.source_vocab_size, source_special
+    limit, size = config.target_vocab_size, tokenizer.vocab_size
+    target = "decoder_vocab_size", limit, size, {*tokenizer.special_ids}
+    for key, limit, size, special in (source, target):
+        silent = special - tags
+        beyond = next((token_id for token_id in range(limit, size) if token_id not in silent), None)
+        if beyond is not None:
+            raise CheckpointError(f"the tokenizer has a token {beyond}, but {key} is {limit}")

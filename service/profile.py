@@ -13,7 +13,7 @@ from model.engine.config import EngineConfig
 from model.engine.kv_cache import KVCache
 from model.engine.params import GenerationParams
 from model.errors import InvalidParamsError, ModelError
-from model.families.family import Family
+from model.families.family import Family, network_config
 from model.families.registry import family_of
 from model.generation_config import generation_defaults, read_generation_config
 from model.json_file import read_json_object
@@ -82,7 +82,7 @@ class Facts:
         """
         hf_config = read_json_object(source.folder / "config.json")
         family = family_of(hf_config)
-        config = family.architecture(hf_config)
+        config = network_config(family, hf_config)
         positions = _positions(entry, config)
         if positions is not None:
             config = config.with_max_positions(positions)
@@ -180,7 +180,7 @@ def positions_of(source: ModelSource, entry: ModelEntry) -> int | None:
         ModelError: The files describe no model.
     """
     hf_config = read_json_object(source.folder / "config.json")
-    return _positions(entry, family_of(hf_config).architecture(hf_config))
+    return _positions(entry, network_config(family_of(hf_config), hf_config))
 
 
 def defaults_of(

@@ -7,7 +7,7 @@ from functools import cache
 import torch
 from hypothesis import strategies as st
 
-from model.config import Norm, Sinusoidal
+from model.config import Norm, RelativeBias, Rotary, Sinusoidal, Stack
 from model.engine.config import TokenRules
 from model.engine.engine import Engine
 from model.engine.params import GenerationParams, Priority
@@ -25,11 +25,27 @@ from tests.factories import (
     make_rules,
 )
 
-NUM_NETWORKS = 3
+# Each way to know positions; one with its layers' own biases, and one with all that T5Gemma has.
+CONFIGS = (
+    make_config(),
+    make_config(
+        norm=Norm(placement="post"), final_norm=False, positions=Sinusoidal(), tied_output=True
+    ),
+    make_config(positions=RelativeBias(num_buckets=8, max_distance=12)),
+    make_config(positions=RelativeBias(num_buckets=6, max_distance=9, per_layer=True)),
+    make_config(
+        norm=Norm(placement="around", kind="rms"),
+        positions=Rotary(),
+        decoder=Stack(num_layers=2, num_heads=4, num_kv_heads=2, d_ff=12, reaches=(2, None)),
+        attention_softcap=5.0,
+        output_softcap=9.0,
+    ),
+)
 RULES = (
     make_rules(),
     make_rules(forced_bos_id=5, forced_eos_id=EOS),
     make_rules(eos_ids=frozenset([EOS, 3]), suppressed_ids=()),
+    make_rules(renormalizes=True),
 )
 
 
@@ -48,15 +64,10 @@ class Job:
 @cache
 def network_of(number: int) -> Seq2SeqTransformer:
     """One of a few networks; in float64, so that no batch shape can round a token into another."""
-    config = make_config()
-    if number == 1:
-        config = make_config(
-            norm=Norm(placement="post"), final_norm=False, positions=Sinusoidal(), tied_output=True
-        )
-    return make_network(config=config, seed=number, dtype=torch.float64)
+    return make_network(config=CONFIGS[number], seed=number, dtype=torch.float64)
 
 
-networks = st.integers(0, NUM_NETWORKS - 1).map(network_of)
+networks = st.integers(0, len(CONFIGS) - 1).map(network_of)
 rules = st.sampled_from(RULES)
 tokens = st.integers(1, START - 1)
 
@@ -104,11 +115,12 @@ def parameters(draw: st.DrawFn) -> GenerationParams:
 
 
 def jobs(*, abortable: bool = False) -> st.SearchStrategy[list[Job]]:
-    """A handful of requests."""
+    """A handful of requests; some have a first token of their own forced upon them."""
+    forced = st.sampled_from([None, None, 9])
     return st.lists(
         st.builds(
             Job,
-            prompt=prompts(),
+            prompt=st.builds(replace, prompts(), forced_bos_id=forced),
             params=parameters(),
             arrives_at=st.integers(0, 8),
             aborted_at=st.none() | st.integers(0, 15) if abortable else st.none(),

@@ -52,11 +52,11 @@ class Chooser:
                 for request in requests
             ]
         logits = self._network.logits(hidden).float()
-        if self._renormalizes:
-            self._suppress(logits)
         normalizers = logits.logsumexp(dim=-1, keepdim=True)
         self._suppress(logits)
         ranked = self._rank_beams(logits, normalizers, requests)
+        if self._renormalizes:
+            normalizers = logits.logsumexp(dim=-1, keepdim=True)
         return [
             ranked[request.request_id]
             if request.params.num_beams > 1
@@ -96,9 +96,9 @@ class Chooser:
                 for row, sequence in enumerate(sequences, start=position):
                     apply_token_rules(scores[row], sequence, request.params)
                     delay_end(scores[row], request.search, request.params)
-                    if self._renormalizes:
-                        scores[row] -= scores[row].logsumexp(dim=-1)
             position += len(request.rows)
+        if self._renormalizes:  # last: a penalty multiplies what was normalised over all tokens
+            scores -= scores.logsumexp(dim=-1, keepdim=True)
         most = max(request.search.num_candidates for request in searches)
         values, token_ids = top_tokens(scores, min(most, scores.shape[-1]))
         beams = [

@@ -38,6 +38,7 @@ def architecture(
     hf: HfConfig, *, output_bias: bool = True, **differences: Any
 ) -> TransformerConfig:
     """The network that config.json describes, plus what only the family's name says."""
+    hf = {key: value for key, value in hf.items() if value is not None}  # null says nothing
     d_model = required_int(hf, "d_model")
     tied = hf.get("tie_word_embeddings", True)
     return TransformerConfig(

@@ -42,6 +42,21 @@ class Family:
     prefixes: Mapping[str, str] = field(default_factory=dict)
 
 
+def network_config(family: Family, hf: HfConfig) -> TransformerConfig:
+    """The network that a config.json of the family describes.
+
+    Raises:
+        CheckpointError: A value is missing, or of a type that nothing can be made of.
+        ConfigError, UnsupportedModelError: No network is like that, or none of ours.
+    """
+    try:
+        return family.architecture(hf)
+    except (TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+        raise CheckpointError(
+            f"config.json: describes no {family.name} network: {error}"
+        ) from error
+
+
 def required_int(hf: HfConfig, key: str) -> int:
     """A number of config.json that no default can stand for.
 

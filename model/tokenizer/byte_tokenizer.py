@@ -38,6 +38,10 @@ class ByteTokenizer:
         return max(*self._ids.values(), self._offset + 255) + 1
 
     @property
+    def source_vocab_size(self) -> int:
+        return self.vocab_size
+
+    @property
     def special_ids(self) -> frozenset[int]:
         return self._special_ids
 

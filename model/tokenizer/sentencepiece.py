@@ -83,6 +83,10 @@ class SentencePieceTokenizer:
         return max(self._target.ids.values()) + 1
 
     @property
+    def source_vocab_size(self) -> int:
+        return max(self._source.ids.values()) + 1
+
+    @property
     def special_ids(self) -> frozenset[int]:
         return self._target.special_ids
 

@@ -8,7 +8,14 @@ class Tokenizer(Protocol):
     """Text to token ids and back; adds no special token by itself."""
 
     @property
-    def vocab_size(self) -> int: ...
+    def vocab_size(self) -> int:
+        """One more than the largest id of a target."""
+        ...
+
+    @property
+    def source_vocab_size(self) -> int:
+        """One more than the largest id of a source: another number where it has a vocabulary."""
+        ...
 
     @property
     def special_ids(self) -> frozenset[int]:

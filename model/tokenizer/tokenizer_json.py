@@ -63,6 +63,10 @@ class JsonTokenizer:
         return max(self._vocab.values()) + 1
 
     @property
+    def source_vocab_size(self) -> int:
+        return self.vocab_size
+
+    @property
     def special_ids(self) -> frozenset[int]:
         return self._special_ids
 

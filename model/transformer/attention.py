@@ -135,8 +135,11 @@ def attend(
     Returns:
         (batch, heads, queries, d_head).
     """
-    is_plain_faster = query.shape[2] <= _FEW_QUERIES or query.requires_grad
-    if softcap is not None or (is_plain_faster and query.device.type == "cpu"):
+    is_fusible = softcap is None  # the fused kernel knows no cap
+    is_plain_faster = query.device.type == "cpu" and (
+        query.shape[2] <= _FEW_QUERIES or query.requires_grad
+    )
+    if is_plain_faster or not is_fusible:
         weights = attention_weights(query, key, scale=scale, bias=bias, softcap=softcap)
         return weights @ value
     return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=scale)

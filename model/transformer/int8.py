@@ -7,6 +7,7 @@ into numbers of the activations' type in passing, which saves memory and works o
 
 import warnings
 from dataclasses import dataclass
+from threading import Lock
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 _LIMIT = 127
 _ZERO = 128  # activations are unsigned to the kernels
 _ENGINE = "fbgemm"
+_ENGINE_LOCK = Lock()
 _TYPICAL_ROWS = 32  # what the packed layout is chosen for; any number of rows may come
 
 # Numbers that are worked on at a time: of weights to be quantized so few that float32 copies of
@@ -186,10 +188,11 @@ def _prepack(quantized: Quantized) -> torch.ScriptObject:
         tensor = torch._make_per_channel_quantized_tensor(  # noqa: SLF001 - no public name
             quantized.weight, quantized.scales, zero_points, 0
         )
-    engine = torch.backends.quantized.engine
-    torch.backends.quantized.engine = _ENGINE
-    try:
-        packed: torch.ScriptObject = torch.ops.quantized.linear_prepack(tensor, None)
-    finally:
-        torch.backends.quantized.engine = engine
+    with _ENGINE_LOCK:  # the choice is the whole process's, and two models may load at once
+        engine = torch.backends.quantized.engine
+        torch.backends.quantized.engine = _ENGINE
+        try:
+            packed: torch.ScriptObject = torch.ops.quantized.linear_prepack(tensor, None)
+        finally:
+            torch.backends.quantized.engine = engine
     return packed

@@ -1,6 +1,6 @@
 """Layers, and the encoder and decoder that stack them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -156,32 +156,34 @@ class EncoderDecoderStack(nn.Module):
 
     def self_biases(
         self, bias: Tensor | None, positions: Tensor, *, num_keys: int
-    ) -> Sequence[Tensor | None]:
-        """What each layer adds to the scores of self-attention.
+    ) -> Iterator[Tensor | None]:
+        """What each layer adds to the scores of self-attention, made when its turn comes.
+
+        For 1,024 tokens and 64 heads each layer of umT5 adds 256 MB of its own.
 
         Args:
             bias: for all layers; hides padding, or the future.
             positions: (batch or 1, queries) int64, of the queries.
             num_keys: their positions are 0 to num_keys - 1.
 
-        Returns:
+        Yields:
             For each layer None, or broadcastable to (batch, heads, queries, num_keys).
         """
         tables = list(self.relative_biases)
         narrow = {reach for reach in self.reaches if reach is not None and reach < num_keys - 1}
         if not tables and not narrow:
-            return [bias] * len(self.reaches)
+            yield from [bias] * len(self.reaches)
+            return
         keys = torch.arange(num_keys, device=positions.device)
         distance = keys - positions[:, :, None]
-        by_distance = [_sum(bias, table(distance)) for table in tables] or [bias]
-        if len(by_distance) == 1:
-            by_distance *= len(self.reaches)
+        if len(tables) == 1:
+            bias, tables = _sum(bias, tables[0](distance)), []
         dtype = torch.float32 if bias is None else bias.dtype
         windows = {reach: reach_bias(distance, reach, dtype=dtype) for reach in narrow}
-        return [
-            _sum(layer_bias, None if reach is None else windows.get(reach))
-            for layer_bias, reach in zip(by_distance, self.reaches, strict=True)
-        ]
+        for index, reach in enumerate(self.reaches):
+            own = tables[index](distance) if tables else None
+            window = None if reach is None else windows.get(reach)
+            yield _sum(_sum(bias, own), window)
 
 
 class Encoder(EncoderDecoderStack):
@@ -228,11 +230,11 @@ class Decoder(EncoderDecoderStack):
         length = embedded.shape[1]
         num_keys = length if stores is None else stores[0].num_keys(length)
         biases = self.self_biases(self_bias, positions, num_keys=num_keys)
-        for i, layer in enumerate(self.layers):
+        for i, (layer, bias) in enumerate(zip(self.layers, biases, strict=True)):
             x = layer(
                 x,
                 memory,
-                self_bias=biases[i],
+                self_bias=bias,
                 rotation=rotation,
                 store=None if stores is None else stores[i],
             )

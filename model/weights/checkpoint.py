@@ -1,11 +1,12 @@
 """A checkpoint folder as a read-only mapping from tensor names to tensors, nothing executed."""
 
 import json
-import math
+import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,11 @@ class _Stored:
 
     path: Path
     file: Any  # the mapped file
+    version: tuple[int, int]  # of the file, when it was mapped
     kind: str  # as safetensors calls its numbers
     shape: tuple[int, ...]
     start: int
+    num_bytes: int
 
 
 class Checkpoint(Mapping[str, torch.Tensor]):
@@ -88,20 +91,10 @@ class Checkpoint(Mapping[str, torch.Tensor]):
         Each piece lies where the one before it was: use it before asking for the next.
 
         Raises:
-            CheckpointError: The file has become shorter since it was opened.
+            CheckpointError: The file is not what it was when it was opened.
         """
-        stored = self._stored[name]
-        dtype = FLOATS[stored.kind]
-        remaining = math.prod(stored.shape) * dtype.itemsize
-        buffer = torch.empty(min(remaining, _PIECE_BYTES), dtype=torch.uint8)
-        with stored.path.open("rb") as file:
-            file.seek(stored.start)
-            while remaining:
-                piece = buffer[:remaining]
-                if file.readinto(piece.numpy().data) < len(piece):
-                    raise CheckpointError(f"{stored.path}: was truncated while it was read")
-                remaining -= len(piece)
-                yield piece.view(dtype)
+        dtype = FLOATS[self.kind(name)]
+        return (piece.view(dtype) for piece in self._bytes(name))
 
     def copy(self, name: str, target: torch.Tensor) -> None:
         """Copies a tensor into a contiguous one of as many numbers, of any type and device."""
@@ -111,11 +104,25 @@ class Checkpoint(Mapping[str, torch.Tensor]):
             start += len(piece)
 
     def are_equal(self, name: str, other: str) -> bool:
-        """Whether two tensors hold the same numbers."""
+        """Whether two tensors, of any kind, are copies of each other."""
         if (self.kind(name), self.shape(name)) != (self.kind(other), self.shape(other)):
             return False
-        pairs = zip(self.pieces(name), self.pieces(other), strict=True)
+        pairs = zip(self._bytes(name), self._bytes(other), strict=True)
         return all(torch.equal(piece, other_piece) for piece, other_piece in pairs)
+
+    def _bytes(self, name: str) -> Iterator[torch.Tensor]:
+        """The bytes of a tensor, as `pieces` gives its numbers."""
+        stored = self._stored[name]
+        remaining = stored.num_bytes
+        buffer = torch.empty(min(remaining, _PIECE_BYTES), dtype=torch.uint8)
+        with _reopen(stored) as file:
+            file.seek(stored.start)
+            while remaining:
+                piece = buffer[:remaining]
+                if file.readinto(piece.numpy().data) < len(piece):
+                    raise CheckpointError(f"{stored.path}: was truncated while it was read")
+                remaining -= len(piece)
+                yield piece
 
 
 def _weight_files(folder: Path) -> list[Path]:
@@ -148,6 +155,7 @@ def _shards(folder: Path) -> list[Path]:
 def _open(path: Path) -> dict[str, _Stored]:
     """What a file holds, by name."""
     try:
+        version = _version(path.stat())
         file = safe_open(str(path), framework="pt")  # checks that the header is sound
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file") from None
@@ -162,9 +170,28 @@ def _open(path: Path) -> dict[str, _Stored]:
         name: _Stored(
             path=path,
             file=file,
+            version=version,
             kind=entry["dtype"],
             shape=tuple(entry["shape"]),
             start=first + entry["data_offsets"][0],
+            num_bytes=entry["data_offsets"][1] - entry["data_offsets"][0],
         )
         for name, entry in header.items()
     }
+
+
+def _reopen(stored: _Stored) -> BufferedReader:
+    """The file as it was mapped; the places of its tensors mean nothing in another."""
+    try:
+        file = stored.path.open("rb")
+    except OSError as error:
+        raise CheckpointError(f"{stored.path}: cannot be read: {error.strerror}") from error
+    if _version(os.fstat(file.fileno())) != stored.version:
+        file.close()
+        raise CheckpointError(f"{stored.path}: has changed since it was opened")
+    return file
+
+
+def _version(status: os.stat_result) -> tuple[int, int]:
+    """What differs once a file was written to, or another one took its place."""
+    return status.st_size, status.st_mtime_ns

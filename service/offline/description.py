@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 
 from model.config import Stack, TransformerConfig
 from model.errors import CheckpointError
-from model.families.family import Family
+from model.families.family import Family, network_config
 from model.families.registry import family_of
 from model.generation_config import generation_defaults, read_generation_config
 from model.json_file import read_json_object
@@ -30,7 +30,7 @@ def describe(name: str, source: ModelSource) -> dict[str, Any]:
     folder = source.folder
     hf_config = read_json_object(folder / "config.json")
     family = family_of(hf_config)
-    config = family.architecture(hf_config)
+    config = network_config(family, hf_config)
     with torch.device("meta"):  # of which each parameter is only its shape
         num_parameters = Seq2SeqTransformer(config).num_parameters
     return {

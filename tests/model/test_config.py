@@ -56,6 +56,14 @@ from tests.factories import make_config
             id="rotated heads of an odd size",
         ),
         pytest.param(
+            {
+                "positions": RelativeBias(),
+                "decoder": Stack(num_layers=1, num_heads=4, d_ff=8, num_kv_heads=2),
+            },
+            "decoder: heads that share keys cannot each have biases of their own",
+            id="a bias for each of several heads that share keys",
+        ),
+        pytest.param(
             {"norm": Norm(placement="post"), "final_norm": True},
             "a post-norm stack already ends in a norm",
             id="two norms at the end",
@@ -94,6 +102,11 @@ from tests.factories import make_config
             {"decoder": Stack(num_layers=3, num_heads=4, d_ff=8, reaches=(5, None))},
             "decoder.reaches: has 2 entries for 3 layers",
             id="too few windows",
+        ),
+        pytest.param(
+            {"decoder": Stack(num_layers=2, num_heads=4, d_ff=8, reaches=(5, -1))},
+            "decoder.reaches: -1 hides a position from itself",
+            id="a window of nothing",
         ),
     ],
 )

@@ -214,6 +214,29 @@ def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(write_model: Wri
         load(folder)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"vocab_size": 100}, "tokenizer has a token 100, but vocab_size is 100"),
+        ({"decoder_vocab_size": 100}, "tokenizer has a token 100, but decoder_vocab_size is 100"),
+    ],
+    ids=["source", "target"],
+)
+def test_each_of_two_vocabularies_must_fit_its_own_table(
+    write_model: Write, sizes: Json, message: str
+) -> None:
+    """A source's was once not looked at, and every request was refused."""
+    folder = write_model()
+    num_tokens = len(json.loads((folder / "vocab.json").read_text(encoding="utf-8")))
+    (folder / "target_vocab.json").write_bytes((folder / "vocab.json").read_bytes())
+    write_json(folder / "tokenizer_config.json", {"separate_vocabs": True})
+    tables = {"vocab_size": num_tokens, "decoder_vocab_size": num_tokens, **sizes}
+    config = marian_config(**tables, share_encoder_decoder_embeddings=False, bad_words_ids=None)
+    write_checkpoint(folder, config)
+    with pytest.raises(CheckpointError, match=message):
+        load(folder)
+
+
 def test_special_tokens_may_lie_beyond_the_vocabulary(tmp_path: Path) -> None:
     """As `<mask>` does in checkpoints that BART's authors fine-tuned."""
     write_bart_tokenizer(tmp_path, sentences=make_sentences(count=300), vocab_size=300)

@@ -58,7 +58,10 @@ KEYS: dict[str, Key] = {
     "min_new_tokens": Key(9, {}),
     "suppress_tokens": Key([10, 24], {}),
     "bad_words_ids": Key([[24], [10]], {}),
-    "renormalize_logits": Key(True, {"num_beams": 4, "suppress_tokens": [*range(5, 25)]}),  # noqa: FBT003
+    "renormalize_logits": Key(
+        True,  # noqa: FBT003
+        {"num_beams": 4, "suppress_tokens": [*range(5, 25)], "repetition_penalty": 1.8},
+    ),
 }
 
 

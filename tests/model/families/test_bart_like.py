@@ -60,6 +60,23 @@ def test_which_tables_are_one(changes: Json, *, shared: bool, tied: bool) -> Non
 @pytest.mark.parametrize(
     "key",
     [
+        "activation_function",
+        "decoder_vocab_size",
+        "dropout",
+        "scale_embedding",
+        "share_encoder_decoder_embeddings",
+        "tie_word_embeddings",
+    ],
+)
+def test_null_is_as_if_the_key_were_not_there(key: str) -> None:
+    hf_config = bart_config()
+    hf_config.pop(key, None)
+    assert BART.architecture({**hf_config, key: None}) == BART.architecture(hf_config)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
         "vocab_size",
         "d_model",
         "max_position_embeddings",

@@ -3,7 +3,9 @@
 import pytest
 
 from model.errors import CheckpointError
-from model.families.family import required_int
+from model.families.family import network_config, required_int
+from model.families.t5 import T5
+from tests.checkpoint_factories import t5_config
 
 
 @pytest.mark.parametrize("value", [0, 7, -1])
@@ -21,3 +23,15 @@ def test_a_missing_key_is_named(hf_config: dict[str, object]) -> None:
 def test_anything_else_is_refused_by_name_and_value(value: object) -> None:
     with pytest.raises(CheckpointError, match=r"'d_model' is .*, not a whole number"):
         required_int({"d_model": value}, "d_model")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"feed_forward_proj": 5}, {"d_model": 0}],
+    ids=str,
+)
+def test_a_value_that_nothing_can_be_made_of_is_an_error_of_the_checkpoint(
+    change: dict[str, object],
+) -> None:
+    with pytest.raises(CheckpointError, match=r"config\.json: describes no T5 network"):
+        network_config(T5, t5_config(**change))

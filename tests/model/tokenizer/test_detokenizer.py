@@ -65,6 +65,10 @@ class CountingTokenizer:
         return self._inner.vocab_size
 
     @property
+    def source_vocab_size(self) -> int:
+        return self._inner.source_vocab_size
+
+    @property
     def special_ids(self) -> frozenset[int]:
         return self._inner.special_ids
 

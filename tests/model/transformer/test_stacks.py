@@ -1,5 +1,6 @@
 """Encoder and decoder: what is built, in which order it is applied, and what may see what."""
 
+import weakref
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -205,11 +206,20 @@ def test_a_table_of_distances_is_for_all_layers_or_there_is_one_for_each() -> No
     shared = make_encoder(encoder=stack, positions=RelativeBias())
     own = make_encoder(encoder=stack, positions=RelativeBias(per_layer=True))
     assert (len(shared.relative_biases), len(own.relative_biases)) == (1, 3)
-    by_layer = shared.self_biases(None, POSITIONS, num_keys=LENGTH)
+    by_layer = list(shared.self_biases(None, POSITIONS, num_keys=LENGTH))
     assert len(by_layer) == 3
     assert all(bias is by_layer[0] for bias in by_layer)
-    tables = own.self_biases(None, POSITIONS, num_keys=LENGTH)
+    tables = list(own.self_biases(None, POSITIONS, num_keys=LENGTH))
     assert not any(torch.equal(a, b) for a, b in pairwise(tables))  # type: ignore[arg-type]
+
+
+def test_tables_of_each_layer_are_not_in_memory_together() -> None:
+    stack = Stack(num_layers=3, num_heads=4, d_ff=8)
+    encoder = make_encoder(encoder=stack, positions=RelativeBias(per_layer=True))
+    biases = encoder.self_biases(None, POSITIONS, num_keys=LENGTH)
+    first = weakref.ref(next(biases))
+    next(biases)
+    assert first() is None
 
 
 def test_biases_are_by_distance_and_hide_what_was_hidden() -> None:
@@ -239,7 +249,7 @@ def test_without_distances_or_windows_no_bias_is_made() -> None:
 def test_a_window_that_reaches_everything_costs_nothing() -> None:
     stack = Stack(num_layers=2, num_heads=4, d_ff=8, reaches=(LENGTH - 1, 100))
     encoder = make_encoder(encoder=stack)
-    assert encoder.self_biases(None, POSITIONS, num_keys=LENGTH) == [None, None]
+    assert list(encoder.self_biases(None, POSITIONS, num_keys=LENGTH)) == [None, None]
 
 
 def test_stores_hold_one_row_of_keys_for_heads_that_share() -> None:

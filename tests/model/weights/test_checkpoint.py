@@ -132,7 +132,37 @@ def test_a_file_that_is_truncated_after_it_was_opened_is_an_error(tmp_path: Path
     path = write_tensors(tmp_path, {"x": torch.ones(1_000)})
     checkpoint = Checkpoint(tmp_path)
     os.truncate(path, path.stat().st_size - 4)
+    with pytest.raises(CheckpointError, match=f"{SINGLE_FILE}: has changed since"):
+        list(checkpoint.pieces("x"))
+
+
+def test_a_file_that_is_truncated_while_it_is_read_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint_module, "_PIECE_BYTES", 1 << 16)  # more than a file reads ahead
+    path = write_tensors(tmp_path, {"x": torch.ones(1 << 15)})
+    pieces = Checkpoint(tmp_path).pieces("x")
+    next(pieces)
+    os.truncate(path, path.stat().st_size - 4)
     with pytest.raises(CheckpointError, match=f"{SINGLE_FILE}: was truncated"):
+        list(pieces)
+
+
+def test_a_file_that_is_replaced_after_it_was_opened_is_an_error(tmp_path: Path) -> None:
+    """The places of the tensors in the one file were once read from the other."""
+    path = write_tensors(tmp_path / "served", {"x": torch.zeros(10), "y": torch.ones(10)})
+    checkpoint = Checkpoint(tmp_path / "served")
+    write_tensors(tmp_path / "new", {"y": torch.full((30,), 7.0)}).replace(path)
+    with pytest.raises(CheckpointError, match=f"{SINGLE_FILE}: has changed since"):
+        checkpoint.copy("x", torch.empty(10))
+    assert torch.equal(checkpoint["y"], torch.ones(10))  # mapped, it is the file that was opened
+
+
+def test_a_file_that_is_deleted_after_it_was_opened_is_an_error(tmp_path: Path) -> None:
+    path = write_tensors(tmp_path, {"x": torch.ones(3)})
+    checkpoint = Checkpoint(tmp_path)
+    path.unlink()
+    with pytest.raises(CheckpointError, match=f"{SINGLE_FILE}: cannot be read: No such file"):
         list(checkpoint.pieces("x"))
 
 

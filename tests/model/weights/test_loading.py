@@ -206,6 +206,20 @@ def test_integers_are_no_weights(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("hf_config", [marian_config(), t5_config()], ids=["marian", "t5"])
+def test_integers_in_a_table_and_its_copy_are_no_weights_either(
+    tmp_path: Path, hf_config: Json
+) -> None:
+    """Whether an output is a copy is asked before whether it is one of numbers."""
+    tensors = tensors_of(fresh_network(hf_config), family_of(hf_config))
+    (shared,) = (name for name in tensors if "shared" in name)
+    tensors[shared] = tensors[shared].to(torch.int8)
+    tensors[OUTPUT] = tensors[shared].clone()
+    assert problems_of(tmp_path, hf_config, tensors) == [
+        f"quantized: {shared} is I8, not one of F64, F32, F16, BF16"
+    ]
+
+
 def test_all_that_is_missing_unused_and_misshapen_is_named_at_once(tmp_path: Path) -> None:
     tensors = marian_tensors()
     del tensors["model.encoder.layers.0.fc1.weight"]
