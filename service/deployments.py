@@ -9,7 +9,8 @@ from service.api import create_api
 from service.catalogue import Catalogue
 from service.fleet import Fleet, FleetClient, Plan
 from service.log import configure_logging, get_logger
-from service.metrics import FOLDER_VARIABLE, MetricsListener, is_shared
+from service.metrics import FOLDER_VARIABLE, is_shared
+from service.metrics_listener import MetricsListener
 from service.settings import Settings
 
 logger = get_logger(__name__)

@@ -1,4 +1,4 @@
-"""Every metric of the service, with its unit, and the listener that a Prometheus scrapes.
+"""Every metric of the service, with its unit.
 
 Several engine processes of one node count together. Each has `DRAGOMAN_METRICS_FOLDER` in its
 environment, naming a folder that they share, *before* this module is imported; then any of them
@@ -6,15 +6,10 @@ answers for the whole node. Without that variable a process answers for itself. 
 address, a key or a text.
 """
 
-import atexit
 import os
-import socketserver
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 FOLDER_VARIABLE = "DRAGOMAN_METRICS_FOLDER"
 
@@ -244,11 +239,16 @@ class _Remembered(CollectorRegistry):
             yield metric
 
 
+def forget_process(pid: int) -> None:
+    """Remove the gauges of a process that has ended, or is about to."""
+    mark_process_dead(pid, os.environ[FOLDER_VARIABLE])  # type: ignore[no-untyped-call]
+
+
 def _forget_dead_processes(folder: Path) -> None:
     """Remove the gauges of processes that were killed; their counters and histograms stay."""
     for pid in {file.stem.rpartition("_")[2] for file in folder.glob("gauge_live*.db")}:
         if pid.isdecimal() and not _is_running(int(pid)):
-            mark_process_dead(int(pid), str(folder))  # type: ignore[no-untyped-call]
+            forget_process(int(pid))
 
 
 def _is_running(pid: int) -> bool:
@@ -259,61 +259,3 @@ def _is_running(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-class MetricsListener:
-    """Answers `GET /metrics` on a port that all processes of a node share.
-
-    The kernel hands each connection to one of them (SO_REUSEPORT), and each answers for all.
-    """
-
-    def __init__(self, *, host: str, port: int) -> None:
-        self._server = _Server((host, port), _Handler)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, name="metrics", daemon=True
-        )
-
-    @property
-    def port(self) -> int:
-        """The port in use, also where 0 asked for a free one."""
-        return int(self._server.server_address[1])
-
-    def start(self) -> None:
-        """Begin to answer; the process' gauges are withdrawn when it ends."""
-        self._thread.start()
-        if is_shared():
-            atexit.register(mark_process_dead, os.getpid())
-
-    def stop(self) -> None:
-        """Give the port back."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-class _Server(ThreadingHTTPServer):
-    allow_reuse_port = True
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A scraper that hangs up is no event."""
-
-    server_bind = socketserver.TCPServer.server_bind  # HTTPServer's looks up the host's name
-
-
-class _Handler(BaseHTTPRequestHandler):
-    timeout = 10  # seconds; a silent client holds a thread no longer
-
-    def do_GET(self) -> None:
-        if self.path.partition("?")[0] != "/metrics":
-            self.send_error(404)
-            return
-        body = render()
-        self.send_response(200)
-        self.send_header("Content-Type", CONTENT_TYPE)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        """Scrapes are not logged."""

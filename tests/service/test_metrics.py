@@ -12,12 +12,14 @@ import pytest
 
 from model.engine.params import FinishReason
 from service import metrics
-from service.metrics import EngineMetrics, MetricsListener, forget_model, render
+from service.metrics import EngineMetrics, forget_model, render
+from service.metrics_listener import MetricsListener
 
 REPLICA = """
 import sys
 from model.engine.params import FinishReason
-from service.metrics import EngineMetrics, MetricsListener
+from service.metrics import EngineMetrics
+from service.metrics_listener import MetricsListener
 
 number, port = int(sys.argv[1]), int(sys.argv[2])
 engine = EngineMetrics("m")
