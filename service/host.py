@@ -38,6 +38,9 @@ from service.sources import ModelSource, locate
 from service.warm_up import rounds
 
 MAX_PREFIX_TOKENS = 256
+# Tokens of a translation for each of its source's, at most: Hindi has three bytes for one of
+# English, and a byte is a token to ByT5. A few words may need more.
+MAX_TOKENS_PER_SOURCE_TOKEN, SPARE_TOKENS = 4, 32
 FEW_ROWS = 16  # hypotheses; 4 requests with 4 beams each
 
 logger = get_logger(__name__)
@@ -162,7 +165,7 @@ class ModelHost:
     def _params(self, request: GenerateRequest, prompt: Prompt) -> GenerationParams:
         """What the client set, over the model's own defaults.
 
-        Unless the client says otherwise, a translation ends at about twice the length of its
+        Unless the client says otherwise, a translation ends at a few times the length of its
         source: a small model in a loop should not hold its rows up to the model's limit.
 
         Raises:
@@ -178,7 +181,8 @@ class ModelHost:
         if "max_new_tokens" not in request.overrides:
             limits = [fields["max_new_tokens"], self._room(prompt, len(prefix))]
             if isinstance(request.task, Translation):
-                limits.append(2 * len(prompt.encoder_ids) + 32)
+                num_tokens = len(prompt.encoder_ids)
+                limits.append(MAX_TOKENS_PER_SOURCE_TOKEN * num_tokens + SPARE_TOKENS)
             fields["max_new_tokens"] = max(1, min(limits))
         return GenerationParams(
             **fields, target_prefix_ids=prefix, return_scores=request.return_scores

@@ -103,12 +103,11 @@ class Prompter:
     def _language_codes(self, task: Task) -> Mapping[Slot, str | None]:
         """What the task says, or else the checkpoint; a summary is in the language of its text."""
         source = self.hf_config.get("src_lang")
-        target = self.hf_config.get("tgt_lang") or self._first_of_every_output()
         if isinstance(task, Translation):
             source = source if task.source_lang is None else task.source_lang
-            target = task.target_lang
-        else:
-            source, target = source or target, target or source
+            return {Slot.SOURCE_LANG: source, Slot.TARGET_LANG: task.target_lang}
+        target = self.hf_config.get("tgt_lang") or self._first_of_every_output()
+        source, target = source or target, target or source
         return {Slot.SOURCE_LANG: source, Slot.TARGET_LANG: target}
 
     def _first_of_every_output(self) -> str | None:

@@ -278,6 +278,22 @@ async def test_what_the_model_cannot_do_is_refused_with_field_value_and_limit(
         await generate(backend, make_request(**params))
 
 
+async def test_a_translation_that_does_not_end_is_cut_at_a_few_times_its_source_and_says_so(
+    folders: dict[str, Path],
+) -> None:
+    """Room enough for a script of three bytes a letter, where each byte is a token."""
+    defaults = {"num_beams": 1, "min_new_tokens": 390, "max_new_tokens": 400}
+    served = LocalBackend([tiny_entry(folders, max_new_tokens=400, defaults=defaults)], SETTINGS)
+    try:
+        _, last = await generate(served, make_request())
+        assert last.truncated
+        assert last.output_tokens == 4 * last.input_tokens + 32 < 400
+        _, asked = await generate(served, make_request(max_new_tokens=300))
+        assert asked.output_tokens == 300
+    finally:
+        served.close()
+
+
 async def test_a_task_the_model_was_not_made_for_is_refused(backend: LocalBackend) -> None:
     with pytest.raises(UnsupportedTaskError):
         await generate(backend, make_request(task=Summarization()))
