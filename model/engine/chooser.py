@@ -1,4 +1,4 @@
-"""From hidden states to what each search is given: the best token, a drawn one, or several."""
+"""From a step's scores to what each search is given: the best token, a drawn one, or several."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,48 +10,40 @@ from model.engine.config import TokenRules
 from model.engine.logits import HIDDEN, apply_token_rules, delay_end, has_token_rules
 from model.engine.ranking import top_tokens
 from model.engine.request import Request
+from model.engine.runner import Scores
 from model.engine.sampler import Sampler
 from model.engine.search import Candidate
-from model.engine.shortlist import Shortlist
-from model.transformer.seq2seq import Seq2SeqTransformer
 
 Candidates = list[list[Candidate]]  # for each live hypothesis of a request
 
 
 class Chooser:
-    """Turns a step's hidden states into candidates, with as few passes over logits as possible."""
+    """Turns a step's scores into candidates, with as few passes over them as possible."""
 
-    def __init__(self, rules: TokenRules, network: Seq2SeqTransformer) -> None:
+    def __init__(self, rules: TokenRules) -> None:
         self._suppressed = list(rules.suppressed_ids)
         self._renormalizes = rules.renormalizes
-        self._network = network
-        self._shortlist = None
-        if network.rough_output is not None:
-            self._shortlist = Shortlist(
-                network.output_weight,
-                network.output_bias,
-                rough=network.rough_output,
-                suppressed=self._suppressed,
-            )
 
     @torch.inference_mode()
     def choose(
-        self, hidden: Tensor, requests: Sequence[Request], samplers: Mapping[str, Sampler]
+        self, scores: Scores, requests: Sequence[Request], samplers: Mapping[str, Sampler]
     ) -> list[Candidates]:
         """The candidates of each request; a hypothesis that nothing may follow has none.
 
         Args:
-            hidden: (rows, d_model), what the decoder made of each row's last token.
+            scores: of every row.
             requests: those whose next token depends on them.
             samplers: by request id, of those that sample.
         """
         if all(_is_plain(request) for request in requests):
-            values, token_ids = (best.tolist() for best in self._best(hidden))
+            values, token_ids = scores.best()
             return [
                 [_at_most_one(token_ids[row], values[row], log_prob=0.0) for row in request.rows]
                 for request in requests
             ]
-        logits = self._network.logits(hidden).float()
+        if all(_is_plain_beams(request) for request in requests):
+            return _best_of_beams(scores, requests)
+        logits = scores.logits()
         normalizers = logits.logsumexp(dim=-1, keepdim=True)
         self._suppress(logits)
         ranked = self._rank_beams(logits, normalizers, requests)
@@ -63,15 +55,6 @@ class Chooser:
             else self._choose_one(logits, normalizers, request, samplers.get(request.request_id))
             for request in requests
         ]
-
-    def _best(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """The largest logit of each row and its token, both (rows,)."""
-        if self._shortlist is not None:
-            return self._shortlist.best(hidden)
-        logits = self._network.logits(hidden).float()
-        self._suppress(logits)
-        values, token_ids = top_tokens(logits, 1)
-        return values[:, 0], token_ids[:, 0]
 
     def _suppress(self, logits: Tensor) -> None:
         if self._suppressed:
@@ -101,15 +84,7 @@ class Chooser:
             scores -= scores.logsumexp(dim=-1, keepdim=True)
         most = max(request.search.num_candidates for request in searches)
         values, token_ids = top_tokens(scores, min(most, scores.shape[-1]))
-        beams = [
-            [
-                Candidate(*candidate)
-                for candidate in zip(*best, strict=True)
-                if candidate[1] > HIDDEN
-            ]
-            for best in zip(token_ids.tolist(), values.tolist(), strict=True)
-        ]
-        taken = iter(beams)
+        taken = map(_possible, token_ids.tolist(), values.tolist())
         return {
             request.request_id: [next(taken)[: request.search.num_candidates] for _ in request.rows]
             for request in searches
@@ -142,6 +117,24 @@ class Chooser:
         return candidates
 
 
+def _best_of_beams(scores: Scores, requests: Sequence[Request]) -> list[Candidates]:
+    """What beam searches without rules get."""
+    values, token_ids = scores.top(max(request.search.num_candidates for request in requests))
+    return [
+        [
+            _possible(token_ids[row], values[row])[: request.search.num_candidates]
+            for row in request.rows
+        ]
+        for request in requests
+    ]
+
+
+def _possible(token_ids: Sequence[int], log_probs: Sequence[float]) -> list[Candidate]:
+    """Those that may follow, best first: neither excluded (-inf) nor not a number."""
+    best = zip(token_ids, log_probs, strict=True)
+    return [Candidate(token_id, log_prob) for token_id, log_prob in best if log_prob > HIDDEN]
+
+
 def _at_most_one(token_id: int, logit: float, *, log_prob: float) -> list[Candidate]:
     """The best token, unless all were excluded (-inf) or the logits are not numbers."""
     return [Candidate(token_id, log_prob)] if math.isfinite(logit) else []
@@ -156,3 +149,9 @@ def _is_plain(request: Request) -> bool:
         and not params.return_scores
         and not has_token_rules(request.search.sequences, params)
     )
+
+
+def _is_plain_beams(request: Request) -> bool:
+    """True for beam search with no rule to apply: all it takes are each row's best few."""
+    params = request.params
+    return params.num_beams > 1 and not has_token_rules(request.search.sequences, params)

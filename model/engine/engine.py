@@ -18,10 +18,11 @@ from model.engine.checks import check_request, check_setup
 from model.engine.chooser import Chooser
 from model.engine.config import EngineConfig, TokenRules
 from model.engine.logits import forced_token
-from model.engine.model_runner import ModelRunner
+from model.engine.make_runner import MakeRunner, make_runner
 from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.repetition import allow_repeats_of
 from model.engine.request import Request, RequestOutput, Timing
+from model.engine.runner import Scores
 from model.engine.sampler import Sampler
 from model.engine.scheduler import Scheduler
 from model.engine.search import Candidate, Frame, IndependentSearch, Search
@@ -42,15 +43,16 @@ class Engine:
         *,
         cache_dtype: torch.dtype | None = None,
         clock: Callable[[], float] = time.monotonic,
+        make: MakeRunner = make_runner,
     ) -> None:
         check_setup(network.config, rules, config)
         self.config = config
         self._network_config = network.config
         self._rules = rules
         self._clock = clock
-        self._runner = ModelRunner(network, config, cache_dtype=cache_dtype or network.dtype)
+        self._runner = make(network, rules, config, cache_dtype or network.dtype)
         self._scheduler = Scheduler(config, num_rows=self._runner.num_rows)
-        self._chooser = Chooser(rules, network)
+        self._chooser = Chooser(rules)
         self._requests: dict[str, Request] = {}
         self._samplers: dict[str, Sampler] = {}
         self._num_decoded = 0
@@ -119,7 +121,7 @@ class Engine:
         for request in batch.encode:
             request.admitted_s = self._clock()
         self._num_decoded = batch.num_rows
-        hidden = self._runner.run(batch)
+        scores = self._runner.run(batch)
         for request in batch.decode:
             request.num_computed += 1
         deciding = [
@@ -127,8 +129,8 @@ class Engine:
             for request in batch.decode
             if request.num_computed == len(request.search.sequences[0])
         ]
-        if hidden is not None:
-            decided = self._decide(deciding, hidden)
+        if scores is not None:
+            decided = self._decide(deciding, scores)
             outputs.extend(self._advance(request, found) for request, found in decided)
         return outputs
 
@@ -177,7 +179,7 @@ class Engine:
         )
 
     def _decide(
-        self, requests: list[Request], hidden: torch.Tensor
+        self, requests: list[Request], scores: Scores
     ) -> list[tuple[Request, list[list[Candidate]]]]:
         """Each request with its hypotheses' candidates: forced ones, or the network's choice."""
         forced: dict[str, int] = {}
@@ -186,7 +188,7 @@ class Engine:
             if token_id is not None:
                 forced[request.request_id] = token_id
         free = [request for request in requests if request.request_id not in forced]
-        chosen = iter(self._chooser.choose(hidden, free, self._samplers) if free else [])
+        chosen = iter(self._chooser.choose(scores, free, self._samplers) if free else [])
         return [
             (request, [[Candidate(forced[request.request_id], 0.0)] for _ in request.rows])
             if request.request_id in forced

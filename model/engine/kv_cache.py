@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from model.config import TransformerConfig
+from model.engine.runner import Copies
 from model.transformer.attention import KeysValues
-
-Copies = Sequence[tuple[int, int]]  # (from row, to row); no row is both
 
 _FIRST_CAPACITY = 64  # tokens
 

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from model.engine.batch import Batch
-from model.engine.config import EngineConfig
-from model.engine.kv_cache import Copies, KVCache
+from model.engine.config import EngineConfig, TokenRules
+from model.engine.kv_cache import KVCache
+from model.engine.output_head import OutputHead, TorchScores
 from model.engine.request import Request
+from model.engine.runner import Copies
 from model.transformer.attention import HIDDEN, Fan, Memory, padding_bias
 from model.transformer.seq2seq import Seq2SeqTransformer
 
@@ -21,14 +23,20 @@ MAX_PADDING_RATIO = 1.3
 
 
 class ModelRunner:
-    """One network, its caches, and the tensors that steps reuse."""
+    """One network, its caches, and the tensors that steps reuse: a `Runner` for every device."""
 
     def __init__(
-        self, network: Seq2SeqTransformer, config: EngineConfig, *, cache_dtype: torch.dtype
+        self,
+        network: Seq2SeqTransformer,
+        rules: TokenRules,
+        config: EngineConfig,
+        *,
+        cache_dtype: torch.dtype,
     ) -> None:
         bytes_per_token = KVCache.bytes_per_token(network.config, cache_dtype)
         self.num_rows = config.num_rows(bytes_per_token=bytes_per_token)
         self._network = network
+        self._head = OutputHead(network, rules)
         self._device, self._dtype = network.embedding.weight.device, network.dtype
         self._cache = KVCache(
             network.config,
@@ -44,13 +52,8 @@ class ModelRunner:
         self._memory_of: list[tuple[Request, int | None, tuple[int, ...]]] = []
 
     @torch.inference_mode()
-    def run(self, batch: Batch) -> Tensor | None:
-        """Does what the batch says.
-
-        Returns:
-            The hidden state of every row's new token, (rows, d_model), or None when nobody's next
-            token depends on them.
-        """
+    def run(self, batch: Batch) -> TorchScores | None:
+        """As `Runner.run`."""
         if batch.row_moves:
             longest = max(request.num_computed for request in batch.decode)
             self._cache.own.copy(batch.row_moves, num_tokens=longest)
@@ -59,16 +62,21 @@ class ModelRunner:
             self._cache.source.copy(batch.slot_moves, num_tokens=longest)
         if batch.encode:
             self._encode(batch.encode)
-        return self._decode(batch) if batch.decode else None
+        if not batch.decode:
+            return None
+        hidden = self._decode(batch)
+        if not any(request.wants_logits for request in batch.decode):
+            return None
+        return TorchScores(self._head, hidden)
 
     @torch.inference_mode()
     def copy_rows(self, copies: Copies, *, num_keys: int) -> None:
-        """Gives hypotheses that branched off a cache of their own."""
+        """As `Runner.copy_rows`."""
         self._cache.own.copy(copies, num_tokens=num_keys)
 
     @torch.inference_mode()
     def scrub(self) -> None:
-        """Takes out of the caches what is not a number, lest it reach whoever comes next."""
+        """As `Runner.scrub`."""
         self._cache.own.scrub()
         self._cache.source.scrub()
 
@@ -87,7 +95,8 @@ class ModelRunner:
             slots = torch.tensor([request.slot for request in group], device=self._device)
             self._cache.write_memories(slots, self._network.keys_values(memory))
 
-    def _decode(self, batch: Batch) -> Tensor | None:
+    def _decode(self, batch: Batch) -> Tensor:
+        """The hidden state of every row's new token, (rows, d_model)."""
         num_rows = batch.num_rows
         token_ids, positions = [0] * num_rows, [0] * num_rows
         for request in batch.decode:
@@ -103,8 +112,6 @@ class ModelRunner:
             self_bias=None if min(positions) + 1 == longest else self._future(inputs[1], longest),
             stores=self._cache.step_stores(inputs[1], num_keys=longest),
         )
-        if not any(request.wants_logits for request in batch.decode):
-            return None
         return hidden[:, 0]
 
     def _future(self, positions: Tensor, num_keys: int) -> Tensor:

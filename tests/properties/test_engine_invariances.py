@@ -15,6 +15,7 @@ from model.engine.batch import Batch
 from model.engine.beam_search import BeamSearch
 from model.engine.config import TokenRules
 from model.engine.model_runner import ModelRunner
+from model.engine.output_head import TorchScores
 from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.request import RequestOutput
 from model.engine.search import Candidate, Frame, Hypothesis, Search
@@ -51,14 +52,14 @@ class RecordingRunner:
         self.copy_rows = runner.copy_rows
         self.steps: list[Step] = []
 
-    def run(self, batch: Batch) -> Tensor | None:
-        hidden = self._runner.run(batch)
-        if hidden is not None:
+    def run(self, batch: Batch) -> TorchScores | None:
+        scores = self._runner.run(batch)
+        if scores is not None:
             for request in batch.decode:
                 for row, sequence in zip(request.rows, request.search.sequences, strict=True):
                     read = tuple(sequence[: request.num_computed + 1])
-                    self.steps.append((request.prompt, read, hidden[row].clone()))
-        return hidden
+                    self.steps.append((request.prompt, read, scores.hidden[row].clone()))
+        return scores
 
 
 def full_forward(network: Seq2SeqTransformer, prompt: Prompt, sequence: Sequence[int]) -> Tensor:
@@ -95,6 +96,7 @@ def test_cached_logits_equal_the_full_forward(
     network: Seq2SeqTransformer, token_rules: TokenRules, todo: list[Job]
 ) -> None:
     engine = make_engine(network=network, rules=token_rules, max_rows=6)
+    assert isinstance(engine._runner, ModelRunner)
     recorder = RecordingRunner(engine._runner)
     engine._runner = recorder  # type: ignore[assignment]
     run_together(engine, todo)

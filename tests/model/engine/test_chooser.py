@@ -11,6 +11,7 @@ from torch import Tensor
 from model.config import Stack
 from model.engine.beam_search import BeamSearch
 from model.engine.chooser import Chooser
+from model.engine.output_head import OutputHead, TorchScores
 from model.engine.request import Request
 from model.engine.sampler import Sampler
 from model.engine.search import Candidate, IndependentSearch
@@ -47,15 +48,15 @@ def beams(request_id: str, *, num_beams: int = 2, **params: Any) -> Request:
     return request
 
 
-def make_chooser(*, dtype: torch.dtype = torch.float32) -> Chooser:
-    """Over a network whose hidden states are its logits."""
+def scores_of(logits: Tensor) -> TorchScores:
+    """Of a network whose hidden states are its logits; logits: (rows, 6)."""
     stack = Stack(num_layers=1, num_heads=1, d_ff=1)
     config = make_config(
         vocab_size=6, d_model=6, encoder=stack, decoder=stack, output_bias=False, tied_output=False
     )
-    network = make_network(config=config, dtype=dtype)
+    network = make_network(config=config, dtype=logits.dtype)
     network.output_weight.copy_(torch.eye(6))
-    return Chooser(RULES, network)
+    return TorchScores(OutputHead(network, RULES), logits)
 
 
 def make_logits(*rows: list[float]) -> Tensor:
@@ -65,8 +66,7 @@ def make_logits(*rows: list[float]) -> Tensor:
 def choose(
     logits: Tensor, *requests: Request, samplers: Mapping[str, Sampler] | None = None
 ) -> list[list[list[tuple[int, float]]]]:
-    chooser = make_chooser(dtype=logits.dtype)
-    found = chooser.choose(logits, place(*requests), samplers or {})
+    found = Chooser(RULES).choose(scores_of(logits), place(*requests), samplers or {})
     return [[[(c.token_id, c.log_prob) for c in row] for row in rows] for rows in found]
 
 
@@ -134,8 +134,8 @@ def test_the_rules_of_a_beam_search_edit_log_probabilities() -> None:
 
 def test_each_living_sample_draws_from_its_own_stream() -> None:
     """After the first sample has ended, the second goes on with the numbers it always had."""
-    logits = make_logits([0.0] * 6, [0.0] * 6)
-    chooser, drawn = make_chooser(), []
+    scores = scores_of(make_logits([0.0] * 6, [0.0] * 6))
+    chooser, drawn = Chooser(RULES), []
     for first_token in (EOS, 1):
         request = greedy("a", seed=3, num_return=2)
         sampler = Sampler(request.params)
@@ -143,7 +143,7 @@ def test_each_living_sample_draws_from_its_own_stream() -> None:
         tokens = []
         for _ in range(20):
             request.rows = list(range(len(request.search.sequences)))
-            (rows,) = chooser.choose(logits, [request], {"a": sampler})
+            (rows,) = chooser.choose(scores, [request], {"a": sampler})
             tokens.append(rows[-1][0].token_id)
         drawn.append(tokens)
     assert drawn[0] == drawn[1]

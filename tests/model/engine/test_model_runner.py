@@ -20,12 +20,14 @@ from tests.factories import (
     make_network,
     make_prompt,
     make_request,
+    make_rules,
 )
 
 
 def make_runner(*, network: Seq2SeqTransformer | None = None, **limits: Any) -> ModelRunner:
     network = network or make_network()
-    return ModelRunner(network, make_engine_config(**limits), cache_dtype=torch.float32)
+    config = make_engine_config(**limits)
+    return ModelRunner(network, make_rules(), config, cache_dtype=torch.float32)
 
 
 def placed(
@@ -40,10 +42,10 @@ def placed(
 
 
 def step(runner: ModelRunner, requests: Sequence[Request], **batch: Any) -> Tensor | None:
-    hidden = runner.run(Batch(decode=requests, **batch))
+    scores = runner.run(Batch(decode=requests, **batch))
     for request in requests:
         request.num_computed += 1
-    return hidden
+    return None if scores is None else scores.hidden
 
 
 def expected(network: Seq2SeqTransformer, request: Request) -> Tensor:

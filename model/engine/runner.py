@@ -1,0 +1,70 @@
+"""The seam between deciding and computing: what an engine asks of whoever runs its network.
+
+    scores = runner.run(batch)
+    scores.best()        each row's best token: greedy decoding
+    scores.top(8)        each row's best eight: beam search
+    scores.logits()      all of them: sampling, and rules that change scores
+
+An engine decides on plain integers which rows exist and what follows in each; a runner has the
+weights and the caches, and goes all the way from token ids to scores, so that one with kernels of
+its own never has to show what lies between. `ModelRunner` says in PyTorch what all of them compute.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from model.engine.batch import Batch
+
+Copies = Sequence[tuple[int, int]]  # (from row, to row); no row is both
+Best = tuple[list[float], list[int]]  # values and token ids, one of each for every row
+Top = tuple[list[list[float]], list[list[int]]]  # several for every row, best first
+
+
+class Scores(Protocol):
+    """How well each token would follow in every row; computed as far as it is asked for.
+
+    Good until the runner runs again. What a row has no number for is NaN here, too.
+    """
+
+    def best(self) -> Best:
+        """Each row's largest logit and its token, which is none of the suppressed."""
+        ...
+
+    def top(self, num_tokens: int) -> Top:
+        """Each row's largest log-probabilities and their tokens.
+
+        They are normalised over all tokens; where the rules renormalise, over those that are not
+        suppressed. A suppressed token has -inf. Fewer come where the vocabulary has no more.
+        """
+        ...
+
+    def logits(self) -> Tensor:
+        """(rows, vocab) float32, the suppressed ones too; the caller may change it."""
+        ...
+
+
+class Runner(Protocol):
+    """A network, its caches, and how a batch goes through them."""
+
+    @property
+    def num_rows(self) -> int:
+        """Hypotheses that the caches have room for."""
+        ...
+
+    def run(self, batch: Batch) -> Scores | None:
+        """Moves, encodes and decodes, as the batch says.
+
+        Returns:
+            What may follow in every row; None when nobody's next token depends on it.
+        """
+        ...
+
+    def copy_rows(self, copies: Copies, *, num_keys: int) -> None:
+        """Gives hypotheses that branched off a cache of their own, its first `num_keys` tokens."""
+        ...
+
+    def scrub(self) -> None:
+        """Takes out of the caches what is not a number, lest it reach whoever comes next."""
+        ...
