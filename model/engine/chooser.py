@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from model.engine.config import TokenRules
-from model.engine.logits import HIDDEN, apply_token_rules, delay_end, has_token_rules
+from model.engine.logits import HIDDEN, apply_token_rules, delay_end, has_token_rules, hide
 from model.engine.ranking import top_tokens
 from model.engine.request import Request
 from model.engine.runner import Scores
-from model.engine.sampler import Sampler
+from model.engine.sampler import Sampler, draw
 from model.engine.search import Candidate
+from model.engine.transfer import to_device, to_host
 
 Candidates = list[list[Candidate]]  # for each live hypothesis of a request
 
@@ -38,83 +39,112 @@ class Chooser:
         if all(_is_plain(request) for request in requests):
             values, token_ids = scores.best()
             return [
-                [_at_most_one(token_ids[row], values[row], log_prob=0.0) for row in request.rows]
+                [_at_most_one(token_ids[row], values[row]) for row in request.rows]
                 for request in requests
             ]
         if all(_is_plain_beams(request) for request in requests):
             return _best_of_beams(scores, requests)
-        logits = scores.logits()
+        return self._choose_by_logits(scores.logits(), requests, samplers)
+
+    def _choose_by_logits(
+        self, logits: Tensor, requests: Sequence[Request], samplers: Mapping[str, Sampler]
+    ) -> list[Candidates]:
+        """For any mix of requests; logits: (rows, vocab), changed in place."""
         normalizers = logits.logsumexp(dim=-1, keepdim=True)
-        self._suppress(logits)
-        ranked = self._rank_beams(logits, normalizers, requests)
-        if self._renormalizes:
-            normalizers = logits.logsumexp(dim=-1, keepdim=True)
+        hide(logits, self._suppressed)
+        beams = [request for request in requests if request.params.num_beams > 1]
+        others = [request for request in requests if request.params.num_beams == 1]
+        found: list[Tensor] = []
+        if beams:
+            found += self._rank_beams(logits, normalizers, beams)
+        if others:
+            if self._renormalizes:
+                normalizers = logits.logsumexp(dim=-1, keepdim=True)
+            found += _choose_one_each(logits, normalizers, others, samplers)
+        numbers = to_host(*found)
+        for request in others:
+            if request.request_id in samplers:
+                samplers[request.request_id].advance()
+        ranked = map(_possible, *numbers[:2]) if beams else iter(())
+        chosen = map(_at_most_one, *numbers[-3:]) if others else iter(())
         return [
-            ranked[request.request_id]
+            [next(ranked)[: request.search.num_candidates] for _ in request.rows]
             if request.params.num_beams > 1
-            else self._choose_one(logits, normalizers, request, samplers.get(request.request_id))
+            else [next(chosen) for _ in request.rows]
             for request in requests
         ]
 
-    def _suppress(self, logits: Tensor) -> None:
-        if self._suppressed:
-            logits[:, self._suppressed] = HIDDEN
-
     def _rank_beams(
         self, logits: Tensor, normalizers: Tensor, requests: Sequence[Request]
-    ) -> dict[str, Candidates]:
+    ) -> tuple[Tensor, Tensor]:
         """The best continuations of every beam of every beam search, in one pass.
 
         The rules of a request edit log-probabilities here, logits elsewhere: as in `generate`.
+
+        Returns:
+            Token ids and log-probabilities, both (beams, most that any request wants).
         """
-        searches = [request for request in requests if request.params.num_beams > 1]
-        if not searches:
-            return {}
-        rows = [row for request in searches for row in request.rows]
+        rows = to_device([row for request in requests for row in request.rows], logits.device)
         scores = logits[rows] - normalizers[rows]
-        position = 0
-        for request in searches:
-            sequences = request.search.sequences
-            if has_token_rules(sequences, request.params):
-                for row, sequence in enumerate(sequences, start=position):
-                    apply_token_rules(scores[row], sequence, request.params)
-                    delay_end(scores[row], request.search, request.params)
-            position += len(request.rows)
+        _apply_rules(scores, requests)
         if self._renormalizes:  # last: a penalty multiplies what was normalised over all tokens
             scores -= scores.logsumexp(dim=-1, keepdim=True)
-        most = max(request.search.num_candidates for request in searches)
+        most = max(request.search.num_candidates for request in requests)
         values, token_ids = top_tokens(scores, min(most, scores.shape[-1]))
-        taken = map(_possible, token_ids.tolist(), values.tolist())
-        return {
-            request.request_id: [next(taken)[: request.search.num_candidates] for _ in request.rows]
-            for request in searches
-        }
+        return token_ids, values
 
-    def _choose_one(
-        self, logits: Tensor, normalizers: Tensor, request: Request, sampler: Sampler | None
-    ) -> Candidates:
-        """One token for each hypothesis of a greedy or sampling request.
 
-        Its log-probability is the network's own: rules and temperature change what is chosen, not
-        how sure the network was.
-        """
-        candidates: Candidates = []
-        for row, sequence in zip(request.rows, request.search.sequences, strict=True):
-            scores = logits[row]
-            if has_token_rules([sequence], request.params):
-                scores = scores.clone()
-                apply_token_rules(scores, sequence, request.params)
-                delay_end(scores, request.search, request.params)
-            values, token_ids = top_tokens(scores[None], 1)
-            value, token_id = float(values), int(token_ids)
-            if sampler is not None and math.isfinite(value):
-                sample = request.search.live_indices[len(candidates)]
-                token_id = sampler.choose(scores, sample=sample)
-            log_prob = 0.0
-            if sampler is not None or request.params.return_scores:
-                log_prob = float(logits[row, token_id] - normalizers[row, 0])
-            candidates.append(_at_most_one(token_id, value, log_prob=log_prob))
-        return candidates
+def _choose_one_each(
+    logits: Tensor,
+    normalizers: Tensor,
+    requests: Sequence[Request],
+    samplers: Mapping[str, Sampler],
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One token for each hypothesis of greedy and sampling requests.
+
+    Its log-probability is the network's own: rules and temperature change what is chosen, not
+    how sure the network was.
+
+    Returns:
+        Token ids; the largest logits, by which to see whether there is any token at all; and
+        log-probabilities, 0 where nobody asked for them; all (hypotheses,).
+    """
+    rows = to_device([row for request in requests for row in request.rows], logits.device)
+    unruled = logits[rows]
+    scores = unruled.clone()
+    _apply_rules(scores, requests)
+    values, token_ids = (best[:, 0] for best in top_tokens(scores, 1))
+    sampled = [
+        (place, request.params, samplers[request.request_id].number(sample=sample))
+        for place, (request, sample) in enumerate(
+            (request, sample) for request in requests for sample in request.search.live_indices
+        )
+        if request.request_id in samplers
+    ]
+    if sampled:
+        places, params, numbers = zip(*sampled, strict=True)
+        index = to_device(places, logits.device)
+        token_ids[index] = draw(scores[index], params, numbers)
+    wants_score = [
+        float(request.request_id in samplers or request.params.return_scores)
+        for request in requests
+        for _ in request.rows
+    ]
+    is_scored = to_device(wants_score, logits.device, dtype=torch.bool)
+    log_probs = (unruled.gather(1, token_ids[:, None]) - normalizers[rows])[:, 0]
+    return token_ids, values, torch.where(is_scored, log_probs, 0.0)
+
+
+def _apply_rules(scores: Tensor, requests: Sequence[Request]) -> None:
+    """Edits scores in place, (hypotheses, vocab), in the order of the requests and their rows."""
+    position = 0
+    for request in requests:
+        sequences = request.search.sequences
+        if has_token_rules(sequences, request.params):
+            for row, sequence in enumerate(sequences, start=position):
+                apply_token_rules(scores[row], sequence, request.params)
+                delay_end(scores[row], request.search, request.params)
+        position += len(request.rows)
 
 
 def _best_of_beams(scores: Scores, requests: Sequence[Request]) -> list[Candidates]:
@@ -135,7 +165,7 @@ def _possible(token_ids: Sequence[int], log_probs: Sequence[float]) -> list[Cand
     return [Candidate(token_id, log_prob) for token_id, log_prob in best if log_prob > HIDDEN]
 
 
-def _at_most_one(token_id: int, logit: float, *, log_prob: float) -> list[Candidate]:
+def _at_most_one(token_id: int, logit: float, log_prob: float = 0.0) -> list[Candidate]:
     """The best token, unless all were excluded (-inf) or the logits are not numbers."""
     return [Candidate(token_id, log_prob)] if math.isfinite(logit) else []
 

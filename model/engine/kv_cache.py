@@ -12,6 +12,7 @@ from torch import Tensor
 
 from model.config import TransformerConfig
 from model.engine.runner import Copies
+from model.engine.transfer import to_device
 from model.transformer.attention import KeysValues
 
 _FIRST_CAPACITY = 64  # tokens
@@ -57,7 +58,7 @@ class Tables:
         """Copies the first `num_tokens` tokens of rows to others."""
         if not copies:
             return
-        sources, targets = torch.tensor(copies, device=self._device).unbind(1)
+        sources, targets = to_device(copies, self._device).unbind(1)
         for layer in self.layers:
             for table in layer:
                 used = table[:, :, :num_tokens]
@@ -67,6 +68,9 @@ class Tables:
         """Puts 0 in place of what is not finite; even hidden it would spread, as NaN * 0 is NaN."""
         for layer in self.layers:
             for table in layer:
+                if self._device.type == "cuda":  # in place: there may be no room for a second table
+                    table.nan_to_num_(0.0, 0.0, 0.0)
+                    continue
                 is_dirty = ~table.flatten(1).isfinite().all(dim=1)
                 table[is_dirty] = table[is_dirty].nan_to_num(0.0, 0.0, 0.0)
 

@@ -13,8 +13,15 @@ from model.engine.config import TokenRules
 from model.engine.params import GenerationParams
 from model.engine.repetition import banned_by_repeats
 from model.engine.search import Search
+from model.engine.transfer import to_device
 
 HIDDEN = float("-inf")
+
+
+def hide(scores: Tensor, token_ids: Sequence[int]) -> None:
+    """Makes tokens impossible; scores: (..., vocab), changed in place."""
+    if token_ids:
+        scores.index_fill_(-1, to_device(token_ids, scores.device), HIDDEN)
 
 
 def penalize_repetition(scores: Tensor, sequence: Sequence[int], *, penalty: float) -> None:
@@ -25,7 +32,7 @@ def penalize_repetition(scores: Tensor, sequence: Sequence[int], *, penalty: flo
         sequence: the tokens so far.
         penalty: above 1 discourages.
     """
-    used = torch.tensor(sorted(set(sequence)), device=scores.device)
+    used = to_device(sorted(set(sequence)), scores.device)
     values = scores[used]
     scores[used] = torch.where(values < 0, values * penalty, values / penalty)
 
@@ -55,15 +62,14 @@ def apply_token_rules(scores: Tensor, sequence: Sequence[int], params: Generatio
         banned += banned_by_ngrams(sequence, ngram_size=params.no_repeat_ngram_size)
     if params.max_repeats:
         banned += banned_by_repeats(sequence, max_repeats=params.max_repeats)
-    if banned:
-        scores[banned] = HIDDEN
+    hide(scores, banned)
 
 
 def delay_end(scores: Tensor, search: Search, params: GenerationParams) -> None:
     """Hides the end of sentence while fewer than `min_new_tokens` are generated."""
     frame = search.frame
     if frame.num_generated(search.sequences[0]) < params.min_new_tokens:
-        scores[sorted(frame.eos_ids)] = HIDDEN
+        hide(scores, sorted(frame.eos_ids))
 
 
 def has_token_rules(sequences: Sequence[Sequence[int]], params: GenerationParams) -> bool:

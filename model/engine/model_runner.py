@@ -15,6 +15,7 @@ from model.engine.kv_cache import KVCache
 from model.engine.output_head import OutputHead, TorchScores
 from model.engine.request import Request
 from model.engine.runner import Copies
+from model.engine.transfer import to_device
 from model.transformer.attention import HIDDEN, Fan, Memory, padding_bias
 from model.transformer.seq2seq import Seq2SeqTransformer
 
@@ -84,15 +85,16 @@ class ModelRunner:
         for group in _similar_lengths(requests):
             lengths = [request.num_source_tokens for request in group]
             longest = lengths[-1]
-            ids = torch.zeros((len(group), longest), dtype=torch.int64)
-            for row, request in zip(ids, group, strict=True):
-                row[: request.num_source_tokens] = torch.tensor(request.prompt.encoder_ids)
+            padded = [
+                (*request.prompt.encoder_ids, *(0,) * (longest - request.num_source_tokens))
+                for request in group
+            ]
             bias = None
             if lengths[0] != longest:
-                mask = torch.arange(longest) < torch.tensor(lengths)[:, None]
-                bias = padding_bias(mask.to(self._device), self._dtype)
-            memory = self._network.encode(ids.to(self._device), bias=bias)
-            slots = torch.tensor([request.slot for request in group], device=self._device)
+                limits = to_device(lengths, self._device)
+                bias = padding_bias(self._arange[:longest] < limits[:, None], self._dtype)
+            memory = self._network.encode(to_device(padded, self._device), bias=bias)
+            slots = to_device([request.slot for request in group], self._device)
             self._cache.write_memories(slots, self._network.keys_values(memory))
 
     def _decode(self, batch: Batch) -> Tensor:
@@ -103,7 +105,7 @@ class ModelRunner:
             position = request.num_computed
             for row, sequence in zip(request.rows, request.search.sequences, strict=True):
                 token_ids[row], positions[row] = sequence[position], position
-        inputs = torch.tensor([token_ids, positions]).to(self._device, non_blocking=True)
+        inputs = to_device([token_ids, positions], self._device)
         longest = max(positions) + 1
         hidden = self._network.decode(
             inputs[0][:, None],
@@ -133,7 +135,7 @@ class ModelRunner:
         longest = max(lengths)
         bias = None
         if min(lengths) != longest:
-            limits = torch.tensor(lengths, device=self._device)
+            limits = to_device(lengths, self._device)
             bias = padding_bias(self._arange[:longest] < limits[:, None], self._cache.dtype)
         return Memory(
             self._cache.memories(num_slots=len(by_slot), num_keys=longest),
@@ -150,9 +152,7 @@ class ModelRunner:
             for beam, row in enumerate(rows):
                 place_of[row] = slot * width + beam
         padded = [rows + [rows[-1]] * (width - len(rows)) for rows in rows_of]
-        return Fan(
-            torch.tensor(padded, device=self._device), torch.tensor(place_of, device=self._device)
-        )
+        return Fan(to_device(padded, self._device), to_device(place_of, self._device))
 
 
 def _similar_lengths(requests: Sequence[Request]) -> list[list[Request]]:

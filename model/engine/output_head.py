@@ -8,6 +8,7 @@ from model.engine.logits import HIDDEN
 from model.engine.ranking import top_tokens
 from model.engine.runner import Best, Top
 from model.engine.shortlist import Shortlist
+from model.engine.transfer import to_host
 from model.transformer.seq2seq import Seq2SeqTransformer
 
 
@@ -16,7 +17,9 @@ class OutputHead:
 
     def __init__(self, network: Seq2SeqTransformer, rules: TokenRules) -> None:
         self._network = network
-        self._suppressed = list(rules.suppressed_ids)
+        self._suppressed = torch.tensor(
+            rules.suppressed_ids, dtype=torch.int64, device=network.embedding.weight.device
+        )
         self._renormalizes = rules.renormalizes
         self._shortlist = None
         if network.rough_output is not None:
@@ -24,7 +27,7 @@ class OutputHead:
                 network.output_weight,
                 network.output_bias,
                 rough=network.rough_output,
-                suppressed=self._suppressed,
+                suppressed=list(rules.suppressed_ids),
             )
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -57,9 +60,7 @@ class OutputHead:
 
     def suppress(self, scores: Tensor) -> Tensor:
         """scores: (rows, vocab), changed in place and returned."""
-        if self._suppressed:
-            scores[:, self._suppressed] = HIDDEN
-        return scores
+        return scores.index_fill_(1, self._suppressed, HIDDEN)
 
 
 class TorchScores:
@@ -73,13 +74,13 @@ class TorchScores:
     @torch.inference_mode()
     def best(self) -> Best:
         found = self._head.quick_best(self.hidden)
-        values, token_ids = found or self._head.best(self.logits())
-        return values.tolist(), token_ids.tolist()
+        values, token_ids = to_host(*(found or self._head.best(self.logits())))
+        return values, token_ids
 
     @torch.inference_mode()
     def top(self, num_tokens: int) -> Top:
-        values, token_ids = self._head.top(self.logits(), num_tokens)
-        return values.tolist(), token_ids.tolist()
+        values, token_ids = to_host(*self._head.top(self.logits(), num_tokens))
+        return values, token_ids
 
     @torch.inference_mode()
     def logits(self) -> Tensor:

@@ -253,6 +253,6 @@ def test_tokens_are_drawn_from_the_distribution_of_generate(
     generator = torch.Generator().manual_seed(0)
     for logits in 3 * torch.randn(5, 100, generator=generator):
         warped = warpers(no_tokens_yet, logits[None].clone())
-        probabilities, token_ids = candidates(logits, params)
+        (probabilities,), (token_ids,) = candidates(logits[None], [params])
         ours = torch.zeros(100).index_put_((token_ids,), probabilities / probabilities.sum())
         torch.testing.assert_close(ours, warped[0].softmax(dim=-1), atol=1e-6, rtol=1e-5)

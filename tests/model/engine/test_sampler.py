@@ -9,16 +9,31 @@ import pytest
 import torch
 from torch import Tensor
 
+from model.engine import sampler
 from model.engine.params import GenerationParams
-from model.engine.sampler import Sampler, candidates
+from model.engine.sampler import Sampler
 
 PROBABILITIES = (0.5, 0.25, 0.15, 0.07, 0.03)
 LOGITS = torch.tensor(PROBABILITIES).log() + 3.0
 
 
-def draw(num_tokens: int, *, logits: Tensor = LOGITS, sample: int = 0, **params: Any) -> list[int]:
-    sampler = Sampler(GenerationParams(**params))
-    return [sampler.choose(logits, sample=sample) for _ in range(num_tokens)]
+def choose(numbers: Sampler, params: GenerationParams, *, logits: Tensor, sample: int) -> int:
+    token_ids = sampler.draw(logits[None], [params], [numbers.number(sample=sample)])
+    numbers.advance()
+    return int(token_ids)
+
+
+def draw(num_tokens: int, *, logits: Tensor = LOGITS, sample: int = 0, **options: Any) -> list[int]:
+    params = GenerationParams(**options)
+    numbers = Sampler(params)
+    return [choose(numbers, params, logits=logits, sample=sample) for _ in range(num_tokens)]
+
+
+def candidates(logits: Tensor, params: GenerationParams) -> tuple[Tensor, Tensor]:
+    """The probabilities and tokens of one row, without what can never be drawn."""
+    (probabilities,), (token_ids,) = sampler.candidates(logits[None], [params])
+    num_kept = max(1, int((probabilities > 0).sum()))
+    return probabilities[:num_kept] / probabilities.sum(), token_ids[:num_kept]
 
 
 def test_the_same_seed_draws_the_same_tokens() -> None:
@@ -36,8 +51,13 @@ def test_without_a_seed_every_request_draws_anew() -> None:
 
 
 def test_the_samples_of_a_request_have_streams_of_their_own() -> None:
-    together = Sampler(GenerationParams(seed=7, num_return=2))
-    pairs = [[together.choose(LOGITS, sample=i) for i in range(2)] for _ in range(50)]
+    params = GenerationParams(seed=7, num_return=2)
+    together = Sampler(params)
+    pairs = []
+    for _ in range(50):
+        numbers = [together.number(sample=i) for i in range(2)]
+        together.advance()
+        pairs.append(sampler.draw(LOGITS.repeat(2, 1), [params] * 2, numbers).tolist())
     first, second = ([pair[i] for pair in pairs] for i in range(2))
     assert first != second
     assert first == draw(50, seed=7)  # whether or not others draw in between
@@ -68,8 +88,7 @@ def test_the_temperature_sharpens_or_flattens() -> None:
 def test_the_smallest_temperatures_mean_greedy(temperature: float) -> None:
     logits = torch.tensor([100.0, 99.0, -math.inf, -1e30])
     probabilities, token_ids = candidates(logits, GenerationParams(temperature=temperature))
-    assert probabilities.tolist() == [1.0, 0.0, 0.0, 0.0]
-    assert token_ids[0] == 0
+    assert (probabilities.tolist(), token_ids.tolist()) == ([1.0], [0])
     assert draw(5, logits=logits, temperature=temperature, seed=1) == [0] * 5
 
 
@@ -110,3 +129,41 @@ def test_a_token_of_probability_0_is_never_drawn(
     monkeypatch.setattr(random.Random, "random", lambda _: number)
     logits = torch.tensor([1.0, 0.0, -math.inf, -math.inf])
     assert draw(1, logits=logits, seed=0)[0] in {0, 1}
+
+
+def test_a_number_is_the_same_until_it_has_chosen_a_token() -> None:
+    params = GenerationParams(seed=7)
+    numbers, again = Sampler(params), Sampler(params)
+    first = [numbers.number(sample=0) for _ in range(3)]
+    assert first == [again.number(sample=0)] * 3
+    numbers.advance()
+    assert numbers.number(sample=0) != first[0]
+
+
+def test_rows_of_different_requests_are_drawn_as_each_would_be_alone() -> None:
+    logits = torch.randn((6, 40), generator=torch.Generator().manual_seed(0))
+    options: list[dict[str, Any]] = [
+        {"top_k": 5},
+        {"temperature": 0.3},
+        {"top_p": 0.4},
+        {"top_k": 5, "temperature": 3.0, "top_p": 0.9},
+        {"seed": 1},
+        {"top_k": 60},
+    ]
+    params = [GenerationParams(**each) for each in options]
+    numbers = [0.1, 0.5, 0.7, 0.95, 0.999, 0.3]
+    together = sampler.draw(logits, params, numbers).tolist()
+    alone = [
+        int(sampler.draw(row[None], [p], [number]))
+        for row, p, number in zip(logits, params, numbers, strict=True)
+    ]
+    assert together == alone
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_row_of_no_numbers_gets_some_token_and_disturbs_nobody(bad: float) -> None:
+    logits = torch.stack([torch.full_like(LOGITS, bad), LOGITS])
+    params = [GenerationParams(seed=1)] * 2
+    some, found = sampler.draw(logits, params, [0.6, 0.6]).tolist()
+    assert 0 <= some < len(LOGITS)
+    assert found == int(sampler.draw(LOGITS[None], params[:1], [0.6]))
