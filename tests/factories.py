@@ -10,6 +10,7 @@ import torch
 from model.config import Activation, Learned, Norm, Stack, TransformerConfig
 from model.engine.config import EngineConfig, TokenRules
 from model.engine.engine import Engine
+from model.engine.make_runner import MakeRunner, make_runner
 from model.engine.params import GenerationParams, Priority
 from model.engine.request import Request, RequestOutput
 from model.engine.search import Frame, IndependentSearch
@@ -71,6 +72,7 @@ def make_engine(
     network: Seq2SeqTransformer | None = None,
     rules: TokenRules | None = None,
     clock: Callable[[], float] = time.monotonic,
+    make: MakeRunner = make_runner,
     **limits: int,
 ) -> Engine:
     """An engine over a tiny network; `limits` are fields of `EngineConfig`."""
@@ -79,6 +81,7 @@ def make_engine(
         rules or make_rules(),
         make_engine_config(**limits),
         clock=clock,
+        make=make,
     )
 
 

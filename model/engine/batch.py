@@ -26,3 +26,8 @@ class Batch:
     def num_rows(self) -> int:
         """Hypotheses that advance by one token."""
         return sum(len(request.rows) for request in self.decode)
+
+    @property
+    def wants_logits(self) -> bool:
+        """Whether somebody's next token depends on this step."""
+        return any(request.wants_logits for request in self.decode)

@@ -36,7 +36,7 @@ class Chooser:
             requests: those whose next token depends on them.
             samplers: by request id, of those that sample.
         """
-        if all(_is_plain(request) for request in requests):
+        if all(is_plain(request) for request in requests):
             values, token_ids = scores.best()
             return [
                 [_at_most_one(token_ids[row], values[row]) for row in request.rows]
@@ -170,7 +170,7 @@ def _at_most_one(token_id: int, logit: float, log_prob: float = 0.0) -> list[Can
     return [Candidate(token_id, log_prob)] if math.isfinite(logit) else []
 
 
-def _is_plain(request: Request) -> bool:
+def is_plain(request: Request) -> bool:
     """True for greedy decoding with no rule to apply and no score: an argmax is all it takes."""
     params = request.params
     return (

@@ -9,28 +9,30 @@ It belongs to one thread, does no input or output, and knows neither text nor fa
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
-from model.engine.beam_search import BeamSearch
+from model.engine.batch import Batch
+from model.engine.branching import inherit_rows
 from model.engine.checks import check_request, check_setup
 from model.engine.chooser import Chooser
 from model.engine.config import EngineConfig, TokenRules
 from model.engine.logits import forced_token
+from model.engine.lookahead import Step, goes_on_from_best
 from model.engine.make_runner import MakeRunner, make_runner
+from model.engine.make_search import make_search
 from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.repetition import allow_repeats_of
 from model.engine.request import Request, RequestOutput, Timing
-from model.engine.runner import Scores
+from model.engine.runner import OnProgress, Scores
 from model.engine.sampler import Sampler
 from model.engine.scheduler import Scheduler
-from model.engine.search import Candidate, Frame, IndependentSearch, Search
+from model.engine.search import Candidate
 from model.engine.stats import EngineStats
 from model.errors import InvalidParamsError
 from model.tokenizer.prompt import Prompt
 from model.transformer.seq2seq import Seq2SeqTransformer
-
 
 class Engine:
     """Continuous batching over one network."""
@@ -55,7 +57,20 @@ class Engine:
         self._chooser = Chooser(rules)
         self._requests: dict[str, Request] = {}
         self._samplers: dict[str, Sampler] = {}
+        self._ahead: Step | None = None
         self._num_decoded = 0
+
+    def warm_up(
+        self, *, widths: Sequence[int] = (1,), on_progress: OnProgress = lambda *_: None
+    ) -> None:
+        """Prepares whatever makes later steps faster; before the first request.
+
+        Args:
+            widths: the numbers of rows that most requests will have; 1 for greedy decoding.
+            on_progress: told how many of how many parts are done.
+        """
+        assert not self.has_work
+        self._runner.warm_up(widths=widths, on_progress=on_progress)
 
     @property
     def has_work(self) -> bool:
@@ -89,16 +104,16 @@ class Engine:
         if request_id in self._requests:
             raise InvalidParamsError("request_id", f"{request_id!r} is in use")
         check_request(prompt, params, config=self._network_config, limits=self.config)
-        if params.num_rows > self._scheduler.max_rows:
+        if params.num_rows > self._runner.num_rows:
             raise InvalidParamsError(
                 "num_return" if params.do_sample else "num_beams",
-                f"{params.num_rows} is above the {self._scheduler.max_rows} rows of the cache",
+                f"{params.num_rows} is above the {self._runner.num_rows} rows of the cache",
             )
         request = Request(
             request_id=request_id,
             prompt=prompt,
             params=allow_repeats_of(prompt.encoder_ids, params),
-            search=self._make_search(prompt, params),
+            search=make_search(prompt, params, self._rules),
             priority=priority,
             deadline_s=deadline_s,
             arrival_s=self._clock(),
@@ -117,21 +132,7 @@ class Engine:
     def step(self) -> list[RequestOutput]:
         """Encodes who was admitted, advances everybody by one token."""
         outputs = self._expire()
-        batch = self._scheduler.schedule()
-        for request in batch.encode:
-            request.admitted_s = self._clock()
-        self._num_decoded = batch.num_rows
-        scores = self._runner.run(batch)
-        for request in batch.decode:
-            request.num_computed += 1
-        deciding = [
-            request
-            for request in batch.decode
-            if request.num_computed == len(request.search.sequences[0])
-        ]
-        if scores is not None:
-            decided = self._decide(deciding, scores)
-            outputs.extend(self._advance(request, found) for request, found in decided)
+        self._step(outputs)
         return outputs
 
     def stats(self) -> EngineStats:
@@ -154,29 +155,38 @@ class Engine:
         if not set(self._samplers) <= known:
             raise RuntimeError("a finished request still has random numbers")
 
-    def _make_search(self, prompt: Prompt, params: GenerationParams) -> Search:
-        hidden, forced = prompt.decoder_prefix_ids, prompt.forced_bos_id
-        if forced is None:
-            forced = self._rules.forced_bos_id
-        if params.target_prefix_ids and len(hidden) == 1 and forced is not None:
-            hidden = (*hidden, forced)
-        frame = Frame(
-            prefix_ids=(*hidden, *params.target_prefix_ids),
-            num_hidden=len(hidden),
-            max_new_tokens=params.max_new_tokens,
-            eos_ids=self._rules.eos_ids,
-            forces_end=self._rules.forced_eos_id is not None,
-            forced_bos_id=forced,
-        )
-        if params.num_beams == 1:
-            return IndependentSearch(frame, num_hypotheses=params.num_rows)
-        return BeamSearch(
-            frame,
-            num_beams=params.num_beams,
-            num_return=params.num_return,
-            length_penalty=params.length_penalty,
-            early_stopping=params.early_stopping,
-        )
+    def _step(self, outputs: list[RequestOutput]) -> None:
+        """One step; what it brings is added to `outputs` as it comes."""
+        step = (self._ahead and self._ahead.of_living()) or self._start_step()
+        self._ahead = self._start_ahead(step)
+        self._num_decoded = step.batch.num_rows
+        for request in step.batch.decode:
+            request.num_computed += 1
+        deciding = [
+            request
+            for request in step.batch.decode
+            if request.num_computed == len(request.search.sequences[0])
+        ]
+        if step.scores is not None:
+            self._advance(self._decide(deciding, step.scores), outputs)
+
+    def _start_step(self) -> Step:
+        batch = self._scheduler.schedule()
+        for request in batch.encode:
+            if request.admitted_s is None:
+                request.admitted_s = self._clock()
+        return Step(batch, self._runner.run(batch))
+
+    def _start_ahead(self, step: Step) -> Step | None:
+        """The step after this one, if nothing that may come of this one can make it another."""
+        if not self._runner.runs_ahead or step.scores is None:
+            return None
+        if self._scheduler.can_admit or not step.is_whole:
+            return None
+        if not goes_on_from_best(step.batch.decode, self._rules):
+            return None
+        scores = self._runner.run_ahead(step.batch)
+        return None if scores is None else Step(Batch(decode=step.batch.decode), scores)
 
     def _decide(
         self, requests: list[Request], scores: Scores
@@ -196,37 +206,39 @@ class Engine:
             for request in requests
         ]
 
-    def _advance(self, request: Request, candidates: list[list[Candidate]]) -> RequestOutput:
+    def _advance(
+        self,
+        decided: list[tuple[Request, list[list[Candidate]]]],
+        outputs: list[RequestOutput],
+    ) -> None:
+        """Every search takes its candidates; then the caches follow, for all of them at once."""
+        copies: list[tuple[int, int]] = []
+        num_keys = 0
+        for request, candidates in decided:
+            parents = request.search.advance(candidates)
+            outputs.append(self._output(request, candidates, is_over=not parents))
+            if parents and parents != list(range(len(request.rows))):
+                rows, new = inherit_rows(request.rows, parents)
+                self._scheduler.resize_rows(request, keep=rows)
+                copies += new
+                num_keys = max(num_keys, request.num_computed)
+        if not all(all(candidates) for _, candidates in decided):
+            self._runner.scrub()
+        if copies:
+            self._runner.copy_rows(copies, num_keys=num_keys)
+
+    def _output(
+        self, request: Request, candidates: list[list[Candidate]], *, is_over: bool
+    ) -> RequestOutput:
         if request.first_token_s is None:
             request.first_token_s = self._clock()
-        parents = request.search.advance(candidates)
-        if not all(candidates):
-            self._runner.scrub()
         new_token_ids: tuple[int, ...] = ()
         if request.params.num_rows == 1:
             chosen = (candidate.token_id for candidate in candidates[0])
             new_token_ids = tuple(token for token in chosen if token not in self._rules.eos_ids)
-        if not parents:
+        if is_over:
             return self._finish(request, new_token_ids)
-        self._reassign_rows(request, parents)
         return RequestOutput(request_id=request.request_id, new_token_ids=new_token_ids)
-
-    def _reassign_rows(self, request: Request, parents: list[int]) -> None:
-        """Each one inherits its parent's row; of several with one parent, all but one copy."""
-        if parents == list(range(len(request.rows))):
-            return
-        rows: list[int] = []
-        copies: list[tuple[int, int]] = []
-        claimed = {parent: request.rows[parent] for parent in parents}
-        spare = [row for row in request.rows if row not in claimed.values()]
-        for parent in parents:
-            row = claimed.pop(parent, None)
-            if row is None:
-                row = spare.pop()
-                copies.append((request.rows[parent], row))
-            rows.append(row)
-        self._runner.copy_rows(copies, num_keys=request.num_computed)
-        self._scheduler.resize_rows(request, keep=rows)
 
     def _finish(self, request: Request, new_token_ids: tuple[int, ...]) -> RequestOutput:
         hypotheses = request.search.finished()
@@ -245,17 +257,17 @@ class Engine:
         late = [
             r for r in self._requests.values() if r.deadline_s is not None and r.deadline_s <= now
         ]
-        for request in late:
-            del self._requests[request.request_id]
-            self._forget(request)
-        return [
-            RequestOutput(
-                request_id=request.request_id,
-                finish_reason=FinishReason.DEADLINE,
-                timing=Timing.of(request, now),
-            )
-            for request in late
-        ]
+        return [self._end(request, FinishReason.DEADLINE) for request in late]
+
+    def _end(self, request: Request, reason: FinishReason) -> RequestOutput:
+        """What a request gets that ends without an answer."""
+        del self._requests[request.request_id]
+        self._forget(request)
+        return RequestOutput(
+            request_id=request.request_id,
+            finish_reason=reason,
+            timing=Timing.of(request, self._clock()),
+        )
 
     def _forget(self, request: Request) -> None:
         self._scheduler.finish(request)

@@ -36,7 +36,7 @@ class Tables:
         heads = config.heads(config.decoder)
         self._shape = (num_rows, heads.num_kv, heads.size)
         self._dtype, self._device = dtype, device
-        self._max_tokens = max_tokens
+        self.max_tokens = max_tokens
         self.capacity = 0  # tokens
         layers = range(config.decoder.num_layers)
         self.layers: list[KeysValues] = [(self._empty(0), self._empty(0)) for _ in layers]
@@ -47,11 +47,16 @@ class Tables:
         """Makes room for sequences of `num_tokens`, keeping what is stored."""
         if num_tokens <= self.capacity:
             return
-        self.capacity = min(max(num_tokens, 2 * self.capacity), self._max_tokens)
-        self.layers = [(self._grown(keys), self._grown(values)) for keys, values in self.layers]
+        capacity = min(max(num_tokens, 2 * self.capacity), self.max_tokens)
+        layers = [
+            (self._grown(keys, capacity), self._grown(values, capacity))
+            for keys, values in self.layers
+        ]
         # Where the first token of each head of each row lies in a flattened table.
         num_rows, num_heads, _ = self._shape
-        first = torch.arange(num_rows * num_heads, device=self._device) * self.capacity
+        first = torch.arange(num_rows * num_heads, device=self._device) * capacity
+        # Together, and last: without memory for all of it, nothing has changed.
+        self.capacity, self.layers = capacity, layers
         self.starts = first.view(num_rows, num_heads)
 
     def copy(self, copies: Copies, *, num_tokens: int) -> None:
@@ -74,8 +79,8 @@ class Tables:
                 is_dirty = ~table.flatten(1).isfinite().all(dim=1)
                 table[is_dirty] = table[is_dirty].nan_to_num(0.0, 0.0, 0.0)
 
-    def _grown(self, table: Tensor) -> Tensor:
-        larger = self._empty(self.capacity)
+    def _grown(self, table: Tensor, num_tokens: int) -> Tensor:
+        larger = self._empty(num_tokens)
         larger[:, :, : table.shape[2]] = table
         return larger
 
@@ -106,6 +111,11 @@ class KVCache:
         self.source = Tables(
             config, num_rows=num_rows, max_tokens=max_source_tokens, dtype=dtype, device=device
         )
+
+    def reserve_all(self) -> None:
+        """Makes room for the longest sequences there may be; from then on no table moves."""
+        self.own.reserve(self.own.max_tokens)
+        self.source.reserve(self.source.max_tokens)
 
     @staticmethod
     def bytes_per_token(config: TransformerConfig, dtype: torch.dtype) -> int:

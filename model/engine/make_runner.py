@@ -5,6 +5,8 @@ from collections.abc import Callable
 import torch
 
 from model.engine.config import EngineConfig, TokenRules
+from model.engine.graph import CudaGraphs
+from model.engine.graphed_runner import GraphedRunner
 from model.engine.model_runner import ModelRunner
 from model.engine.runner import Runner
 from model.transformer.seq2seq import Seq2SeqTransformer
@@ -26,4 +28,8 @@ def make_runner(
         config: How much the engine may hold.
         cache_dtype: Of keys and values.
     """
+    device = network.embedding.weight.device
+    if device.type == "cuda":
+        graphs = CudaGraphs(device)
+        return GraphedRunner(network, rules, config, cache_dtype=cache_dtype, make_graph=graphs)
     return ModelRunner(network, rules, config, cache_dtype=cache_dtype)

@@ -14,7 +14,7 @@ from model.engine.config import EngineConfig, TokenRules
 from model.engine.kv_cache import KVCache
 from model.engine.output_head import OutputHead, TorchScores
 from model.engine.request import Request
-from model.engine.runner import Copies
+from model.engine.runner import Copies, OnProgress, Scores
 from model.engine.transfer import to_device
 from model.transformer.attention import HIDDEN, Fan, Memory, padding_bias
 from model.transformer.seq2seq import Seq2SeqTransformer
@@ -25,6 +25,9 @@ MAX_PADDING_RATIO = 1.3
 
 class ModelRunner:
     """One network, its caches, and the tensors that steps reuse: a `Runner` for every device."""
+
+    runs_ahead = False
+    max_padding_ratio = MAX_PADDING_RATIO
 
     def __init__(
         self,
@@ -63,12 +66,20 @@ class ModelRunner:
             self._cache.source.copy(batch.slot_moves, num_tokens=longest)
         if batch.encode:
             self._encode(batch.encode)
-        if not batch.decode:
-            return None
-        hidden = self._decode(batch)
-        if not any(request.wants_logits for request in batch.decode):
-            return None
-        return TorchScores(self._head, hidden)
+        return self._score(batch) if batch.decode else None
+
+    def release(self) -> None:
+        """As `Runner.release`."""
+        self._memory, self._memory_of = Memory([]), []
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def run_ahead(self, batch: Batch) -> Scores | None:  # noqa: ARG002 - it never does
+        """As `Runner.run_ahead`."""
+        return None
+
+    def warm_up(self, *, widths: Sequence[int], on_progress: OnProgress) -> None:
+        """As `Runner.warm_up`; there is nothing to prepare."""
 
     @torch.inference_mode()
     def copy_rows(self, copies: Copies, *, num_keys: int) -> None:
@@ -82,20 +93,29 @@ class ModelRunner:
         self._cache.source.scrub()
 
     def _encode(self, requests: Sequence[Request]) -> None:
-        for group in _similar_lengths(requests):
-            lengths = [request.num_source_tokens for request in group]
-            longest = lengths[-1]
-            padded = [
-                (*request.prompt.encoder_ids, *(0,) * (longest - request.num_source_tokens))
-                for request in group
-            ]
+        for group in _similar_lengths(requests, max_ratio=self.max_padding_ratio):
+            num_rows, longest = self._encoded_shape(len(group), group[-1].num_source_tokens)
+            sources = [request.prompt.encoder_ids for request in group]
+            sources += [(0,)] * (
+                num_rows - len(group)
+            )  # of padding: one token each, read by nobody
+            lengths = [len(source) for source in sources]
             bias = None
-            if lengths[0] != longest:
+            if min(lengths) != longest:
                 limits = to_device(lengths, self._device)
                 bias = padding_bias(self._arange[:longest] < limits[:, None], self._dtype)
+            padded = [(*source, *(0,) * (longest - len(source))) for source in sources]
             memory = self._network.encode(to_device(padded, self._device), bias=bias)
             slots = to_device([request.slot for request in group], self._device)
-            self._cache.write_memories(slots, self._network.keys_values(memory))
+            self._cache.write_memories(slots, self._network.keys_values(memory[: len(group)]))
+
+    def _encoded_shape(self, num_sources: int, num_tokens: int) -> tuple[int, int]:
+        """How many sources, of how many tokens, to encode so many as."""
+        return num_sources, num_tokens
+
+    def _score(self, batch: Batch) -> TorchScores | None:
+        hidden = self._decode(batch)
+        return TorchScores(self._head, hidden) if batch.wants_logits else None
 
     def _decode(self, batch: Batch) -> Tensor:
         """The hidden state of every row's new token, (rows, d_model)."""
@@ -155,12 +175,14 @@ class ModelRunner:
         return Fan(to_device(padded, self._device), to_device(place_of, self._device))
 
 
-def _similar_lengths(requests: Sequence[Request]) -> list[list[Request]]:
+def _similar_lengths(
+    requests: Sequence[Request], *, max_ratio: float = MAX_PADDING_RATIO
+) -> list[list[Request]]:
     """The requests in groups of rising length, little padding in each."""
     groups: list[list[Request]] = []
     for request in sorted(requests, key=lambda request: request.num_source_tokens):
         shortest = groups[-1][0].num_source_tokens if groups else 0
-        if groups and request.num_source_tokens <= shortest * MAX_PADDING_RATIO:
+        if groups and request.num_source_tokens <= shortest * max_ratio:
             groups[-1].append(request)
         else:
             groups.append([request])

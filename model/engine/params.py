@@ -18,6 +18,7 @@ class FinishReason(StrEnum):
     LENGTH = "length"  # max_new_tokens was reached
     ABORTED = "aborted"  # the caller no longer wants it
     DEADLINE = "deadline"  # its deadline passed
+    OUT_OF_MEMORY = "out_of_memory"  # it does not fit, not even alone
     ERROR = "error"  # no token could follow: all were excluded, or the scores were not numbers
 
 

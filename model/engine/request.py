@@ -28,6 +28,8 @@ class Request:
         first_token_s: When its first token was chosen.
         num_computed: Target tokens whose keys and values are cached, the same for all rows. While
             it is behind the end of the sequences, the next token is known and no logits are needed.
+        failed_alone_at: How long its sequences were when it last ran out of memory with no other
+            request beside it.
     """
 
     request_id: str
@@ -43,6 +45,17 @@ class Request:
     rows: list[int] = field(default_factory=list)
     slot: int | None = None
     num_computed: int = 0
+    failed_alone_at: int | None = None
+
+    @property
+    def length(self) -> int:
+        """Target tokens so far, the decoder's prefix included."""
+        return len(self.search.sequences[0])
+
+    @property
+    def num_live(self) -> int:
+        """Hypotheses that still grow, each in a row of its own."""
+        return len(self.search.sequences)
 
     @property
     def num_source_tokens(self) -> int:
@@ -80,7 +93,7 @@ class RequestOutput:
 
     `new_token_ids` are final (greedy and single samples; beams can still change their mind, so they
     come with the end). `hypotheses`, best first, `finish_reason` and `timing` are set in the last
-    output; one that ends with DEADLINE or ERROR has no hypotheses.
+    output; one that ends with DEADLINE, ERROR or OUT_OF_MEMORY has no hypotheses.
     """
 
     request_id: str

@@ -10,7 +10,7 @@ weights and the caches, and goes all the way from token ids to scores, so that o
 its own never has to show what lies between. `ModelRunner` says in PyTorch what all of them compute.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from torch import Tensor
@@ -19,6 +19,7 @@ from model.engine.batch import Batch
 
 Copies = Sequence[tuple[int, int]]  # (from row, to row); no row is both
 Best = tuple[list[float], list[int]]  # values and token ids, one of each for every row
+OnProgress = Callable[[int, int], None]  # told how many of how many are done
 Top = tuple[list[list[float]], list[list[int]]]  # several for every row, best first
 
 
@@ -67,4 +68,35 @@ class Runner(Protocol):
 
     def scrub(self) -> None:
         """Takes out of the caches what is not a number, lest it reach whoever comes next."""
+        ...
+
+    def release(self) -> None:
+        """Gives back what memory it can; nobody who ran before will go on from the caches."""
+        ...
+
+    @property
+    def runs_ahead(self) -> bool:
+        """Whether `run_ahead` may ever start anything."""
+        ...
+
+    def run_ahead(self, batch: Batch) -> Scores | None:
+        """Starts the step after the one just run, before anybody has looked at that one's scores.
+
+        Every row goes on with the best token that it was just given; nothing else is different.
+
+        Args:
+            batch: what was just run, of which only `decode` counts.
+
+        Returns:
+            The scores of the new step; None where nothing was started.
+        """
+        ...
+
+    def warm_up(self, *, widths: Sequence[int], on_progress: OnProgress) -> None:
+        """Prepares whatever makes later steps faster.
+
+        Args:
+            widths: the numbers of rows that most requests will have; 1 for greedy decoding.
+            on_progress: told often, as it may take a minute.
+        """
         ...

@@ -25,6 +25,7 @@ class Scheduler:
 
     def __init__(self, config: EngineConfig, *, num_rows: int) -> None:
         self._config = config
+        self._max_rows = num_rows
         self._rows = SlotPool(num_rows)
         self._slots = SlotPool(num_rows)
         self._waiting: dict[Priority, deque[Request]] = {
@@ -47,7 +48,14 @@ class Scheduler:
 
     @property
     def max_rows(self) -> int:
-        return self._rows.capacity
+        """Rows that requests side by side may take."""
+        return self._max_rows
+
+    @property
+    def can_admit(self) -> bool:
+        """Whether the next step would admit a waiting request."""
+        queue = self._next_queue()
+        return queue is not None and self._has_room(queue[0])
 
     def requests(self) -> list[Request]:
         """All unfinished requests, running ones first."""
@@ -80,6 +88,20 @@ class Scheduler:
         for row in set(request.rows) - set(keep):
             self._rows.free(row)
         request.rows = keep
+
+    def start_over(self) -> list[Request]:
+        """Puts everybody who runs back at the head of the queue; fewer will run from now on.
+
+        Returns:
+            Those who ran, in the order in which they will come again.
+        """
+        self._max_rows = max(1, self.num_rows_taken * 3 // 4)
+        running = list(self._running.values())
+        for request in reversed(running):
+            self.finish(request)
+            request.status, request.num_computed = RequestStatus.WAITING, 0
+            self._waiting[request.priority].appendleft(request)
+        return running
 
     def schedule(self) -> Batch:
         """Admits what fits, makes rows dense again, and says what to compute."""
@@ -120,10 +142,10 @@ class Scheduler:
             num_tokens += request.num_source_tokens
             if admitted and num_tokens > self._config.max_encode_tokens:
                 break
-            rows = self._rows.allocate(request.params.num_rows)
-            if rows is None:
+            if not self._has_room(request):
                 break  # it waits at the head: a later, smaller one must not overtake it for ever
-            slots = self._slots.allocate(1)
+            rows, slots = self._rows.allocate(request.num_live), self._slots.allocate(1)
+            assert rows is not None  # there is room
             assert slots is not None  # every request has at least one row of its own
             queue.popleft()
             request.rows, request.slot = rows, slots[0]
@@ -132,6 +154,12 @@ class Scheduler:
             self._count_turn(request.priority)
             admitted.append(request)
         return admitted
+
+    def _has_room(self, request: Request) -> bool:
+        """Whether its rows are free; one alone may have more than `max_rows`."""
+        taken = self._rows.num_taken
+        limit = self._max_rows if taken else self._rows.capacity
+        return taken + request.num_live <= limit
 
     def _next_queue(self) -> deque[Request] | None:
         interactive, bulk = self._waiting[Priority.INTERACTIVE], self._waiting[Priority.BULK]

@@ -38,8 +38,7 @@ class Transfer:
         if packed.device.type == "cuda":
             self._packed = torch.empty(packed.shape, dtype=packed.dtype, pin_memory=True)
             self._packed.copy_(packed, non_blocking=True)
-            self._arrival = torch.cuda.Event()
-            self._arrival.record()
+            self._arrival = torch.cuda.current_stream(packed.device).record_event()
 
     def wait(self) -> list[Tensor]:
         """The tensors, on the host."""

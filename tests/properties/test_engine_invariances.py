@@ -46,6 +46,8 @@ def _small_limits() -> Iterator[None]:
 class RecordingRunner:
     """A model runner that remembers what it made of which sequence."""
 
+    runs_ahead = False
+
     def __init__(self, runner: ModelRunner) -> None:
         self._runner = runner
         self.num_rows = runner.num_rows
