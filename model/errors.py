@@ -64,5 +64,15 @@ class NoTokenError(ModelError):
         )
 
 
+class NoMemoryError(ModelError):
+    """A request that the device has too little memory for, even with nothing else to do."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the device ran out of memory, although this request was alone on it; "
+            "it may need fewer beams, or a shorter text"
+        )
+
+
 class EngineStoppedError(ModelError):
     """The engine was shut down, or failed, before it could answer."""

@@ -20,7 +20,12 @@ from model.engine.engine import Engine
 from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.request import RequestOutput
 from model.engine.stats import EngineStats
-from model.errors import DeadlineExceededError, EngineStoppedError, NoTokenError
+from model.errors import (
+    DeadlineExceededError,
+    EngineStoppedError,
+    NoMemoryError,
+    NoTokenError,
+)
 from model.tokenizer.prompt import Prompt
 from service.metrics import EngineMetrics
 
@@ -119,8 +124,8 @@ class AsyncEngine:
         Closing the generator early aborts the request: its rows are free by the next step.
 
         Raises:
-            ModelError: As `Engine.add_request`; DeadlineExceededError, EngineStoppedError or
-                NoTokenError.
+            ModelError: As `Engine.add_request`; DeadlineExceededError, EngineStoppedError,
+                NoMemoryError or NoTokenError.
         """
         stream = _Stream(request)
         self._open(_Add(request, self._clock() + request.timeout_s, stream))
@@ -269,6 +274,8 @@ def _output_or_error(message: RequestOutput | Exception, request: EngineRequest)
         raise message
     if message.finish_reason is FinishReason.DEADLINE:
         raise DeadlineExceededError(timeout_ms=request.timeout_s * 1_000)
+    if message.finish_reason is FinishReason.OUT_OF_MEMORY:
+        raise NoMemoryError
     if message.finish_reason is FinishReason.ERROR:
         raise NoTokenError
     return message

@@ -17,6 +17,7 @@ from model.errors import (
     InputTooLongError,
     InvalidParamsError,
     ModelError,
+    NoMemoryError,
     NoTokenError,
     QueueFullError,
     UnsupportedModelError,
@@ -75,6 +76,7 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
     InputTooLongError: Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "input_too_long"),
     QueueFullError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "queue_full"),
     DeadlineExceededError: Problem(HTTPStatus.GATEWAY_TIMEOUT, "deadline_exceeded"),
+    NoMemoryError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "out_of_memory"),
     NoTokenError: _FAULT,
     EngineStoppedError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "engine_stopped"),
     # API

@@ -8,6 +8,7 @@
 It belongs to one thread, does no input or output, and knows neither text nor families.
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -22,6 +23,7 @@ from model.engine.logits import forced_token
 from model.engine.lookahead import Step, goes_on_from_best
 from model.engine.make_runner import MakeRunner, make_runner
 from model.engine.make_search import make_search
+from model.engine.out_of_memory import is_out_of_memory
 from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.repetition import allow_repeats_of
 from model.engine.request import Request, RequestOutput, Timing
@@ -33,6 +35,9 @@ from model.engine.stats import EngineStats
 from model.errors import InvalidParamsError
 from model.tokenizer.prompt import Prompt
 from model.transformer.seq2seq import Seq2SeqTransformer
+
+_log = logging.getLogger(__name__)
+
 
 class Engine:
     """Continuous batching over one network."""
@@ -130,10 +135,22 @@ class Engine:
             self._forget(request)
 
     def step(self) -> list[RequestOutput]:
-        """Encodes who was admitted, advances everybody by one token."""
+        """Encodes who was admitted, advances everybody by one token.
+
+        When memory runs out in the middle, everybody begins anew, fewer at once, and gets what it
+        would have got.
+        """
         outputs = self._expire()
-        self._step(outputs)
-        return outputs
+        try:
+            self._step(outputs)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        else:
+            return outputs
+        # Out here: the error held on to what the step had in its hands.
+        return outputs + self._start_over(reason)
 
     def stats(self) -> EngineStats:
         """Who waits, who runs, and how full the cache is."""
@@ -258,6 +275,32 @@ class Engine:
             r for r in self._requests.values() if r.deadline_s is not None and r.deadline_s <= now
         ]
         return [self._end(request, FinishReason.DEADLINE) for request in late]
+
+    def _start_over(self, reason: str) -> list[RequestOutput]:
+        """Everybody who runs begins anew, with what was generated so far, and fewer at once.
+
+        A request that runs alone has nobody to make room for it: if it gets no further than the
+        last time, it ends.
+        """
+        self._ahead = None
+        num_rows = self._scheduler.num_rows_taken
+        restarted = self._scheduler.start_over()
+        self._runner.release()
+        _log.warning(
+            "out of memory",
+            extra={
+                "requests": len(restarted),
+                "rows": num_rows,
+                "max_rows": self._scheduler.max_rows,
+                "reason": reason,
+            },
+        )
+        if len(restarted) > 1:
+            return []
+        stuck = [request for request in restarted if request.failed_alone_at == request.length]
+        for request in restarted:
+            request.failed_alone_at = request.length
+        return [self._end(request, FinishReason.OUT_OF_MEMORY) for request in stuck]
 
     def _end(self, request: Request, reason: FinishReason) -> RequestOutput:
         """What a request gets that ends without an answer."""

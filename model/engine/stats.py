@@ -16,4 +16,4 @@ class EngineStats:
     @property
     def cache_use(self) -> float:
         """The part of the decoder rows that is taken, 0 to 1."""
-        return self.num_rows / self.max_rows
+        return min(1.0, self.num_rows / self.max_rows)

@@ -13,10 +13,12 @@ from model.engine.batch import Batch
 from model.engine.engine import Engine
 from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.request import RequestOutput
+from model.engine.runner import Scores
 from model.errors import (
     DeadlineExceededError,
     EngineStoppedError,
     InvalidParamsError,
+    NoMemoryError,
     NoTokenError,
     QueueFullError,
 )
@@ -270,6 +272,23 @@ async def test_an_output_that_cannot_go_on_is_an_error() -> None:
         assert engine.is_alive()
 
 
+async def test_a_request_that_does_not_fit_is_an_error_and_no_end_of_the_engine() -> None:
+    engine = make_engine()
+    run = engine._runner.run
+
+    def refuse(batch: Batch) -> Scores | None:
+        if batch.num_rows > 1:
+            raise MemoryError
+        return run(batch)
+
+    engine._runner.run = refuse  # type: ignore[method-assign]
+    with running(engine) as served:
+        with pytest.raises(NoMemoryError, match="out of memory, although this request was alone"):
+            await last_of(served.generate(make_request("a", num_beams=2)))
+        assert (await last_of(served.generate(make_request("b")))).hypotheses
+        assert served.is_alive()
+
+
 # The thread's end, and its heartbeat
 
 
@@ -284,7 +303,7 @@ async def test_when_the_network_fails_everybody_is_told_and_nobody_waits() -> No
         await until(lambda: gate.num_held > 0)
         tasks.append(asyncio.create_task(last_of(engine.generate(make_request("in the inbox")))))
         await asyncio.sleep(0)
-        gate.error = RuntimeError("out of memory")
+        gate.error = RuntimeError("the device is gone")
         gate.is_open.set()
         found = await asyncio.gather(*tasks, return_exceptions=True)
         assert [str(error) for error in found] == ["the engine failed: RuntimeError"] * 6
