@@ -74,6 +74,8 @@ class ModelHost:
             self._config,
             cache_dtype=self._loaded.cache_dtype,
         )
+        if entry.warm_up:
+            engine.warm_up(widths=(1, self.info.default_num_beams), on_progress=self._log_progress)
         self._metrics = EngineMetrics(entry.name)
         self.engine = AsyncEngine(
             engine, num_threads=threads_per_replica(settings), metrics=self._metrics
@@ -90,6 +92,11 @@ class ModelHost:
         """
         with self._metrics.paused():
             asyncio.run(self._answer_all(texts))
+
+    def _log_progress(self, num_done: int, num_parts: int) -> None:
+        """A line for each quarter, as this may take a minute."""
+        if 4 * num_done // num_parts > 4 * (num_done - 1) // num_parts:
+            logger.info("steps recorded", model=self._entry.name, done=num_done, of=num_parts)
 
     async def _answer_all(self, texts: tuple[str, ...]) -> None:
         for requests in rounds(self.info, texts):

@@ -9,7 +9,7 @@ import torch
 
 from model.config import TransformerConfig
 from model.devices import DtypeName, activation_dtype, resolve_device, resolve_dtype
-from model.engine.config import EngineConfig
+from model.engine.config import EngineConfig, MemoryFraction
 from model.engine.kv_cache import KVCache
 from model.engine.params import GenerationParams
 from model.errors import InvalidParamsError, ModelError
@@ -27,6 +27,8 @@ from service.settings import Settings
 from service.sources import ModelSource
 
 FALLBACK_MAX_NEW_TOKENS = 256  # where neither checkpoint nor catalogue says
+CPU_CACHE_BYTES = 2 << 30  # where nobody says; pages that are not needed are not taken
+GPU_ENCODE_TOKENS = 16_384  # in one step: about what a decoding step takes, where a CPU has 2,048
 SPARE_TARGET_TOKENS = 2  # decoder start, and a language token where there is one
 
 _SAMPLING = ("temperature", "top_k", "top_p", "seed")
@@ -125,7 +127,8 @@ def profile_of(
     """
     engine = _engine_config(entry, settings, facts)
     cache_dtype = cache_dtype_of(facts.device, computes_in=facts.computes_in)
-    engine.num_rows(bytes_per_token=KVCache.bytes_per_token(facts.config, cache_dtype))
+    if not isinstance(engine.kv_cache_bytes, MemoryFraction):  # else it is measured later
+        engine.num_rows(bytes_per_token=KVCache.bytes_per_token(facts.config, cache_dtype))
     defaults = defaults_of(entry, facts.generation, engine)
     info = ModelInfo(
         name=entry.name,
@@ -216,13 +219,18 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _engine_config(entry: ModelEntry, settings: Settings, facts: Facts) -> EngineConfig:
     limits = {} if entry.max_running_rows is None else {"max_rows": entry.max_running_rows}
+    is_gpu = facts.device.type == "cuda"
+    if is_gpu:
+        limits["max_encode_tokens"] = GPU_ENCODE_TOKENS
     positions = facts.config.max_positions
     new = positions if entry.max_new_tokens is None else entry.max_new_tokens + SPARE_TARGET_TOKENS
     return EngineConfig(
         max_source_tokens=min(positions, entry.max_input_tokens or positions),
         max_target_tokens=min(positions, new),
         max_waiting=entry.max_waiting or settings.max_waiting,
-        kv_cache_bytes=entry.kv_cache_bytes or settings.kv_cache_bytes,
+        kv_cache_bytes=entry.kv_cache_bytes
+        or settings.kv_cache_bytes
+        or (MemoryFraction(settings.memory_fraction) if is_gpu else CPU_CACHE_BYTES),
         **limits,
     )
 

@@ -108,10 +108,18 @@ class Settings(BaseSettings):
         default="auto",
         description="Type of the weights; `auto` is bfloat16 where the device is good at it.",
     )
-    kv_cache_bytes: int = Field(
-        default=2_048 * MIB,
+    kv_cache_bytes: int | None = Field(
+        default=None,
         ge=MIB,
-        description="Most memory of each model's cached keys and values; touched as it is needed.",
+        description="Most memory of each model's cached keys and values. If unset, 2 GiB on a CPU, "
+        "touched as it is needed, and on a GPU what `memory_fraction` leaves.",
+    )
+    memory_fraction: float = Field(
+        default=0.9,
+        gt=0.0,
+        le=1.0,
+        description="Part of a GPU's memory that a model's weights, steps and cache may fill, "
+        "together with all that is there before it is loaded.",
     )
 
     @field_validator("admin_key")

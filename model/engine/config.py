@@ -26,6 +26,20 @@ class TokenRules:
     renormalizes: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryFraction:
+    """The part of a GPU's memory, 0 to 1, that weights, steps and cache may take together.
+
+    What the cache gets of it is measured when an engine is made.
+    """
+
+    fraction: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.fraction <= 1.0:
+            raise ConfigError(f"memory_fraction: {self.fraction} is not above 0 and at most 1")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
     """How much an engine may hold and do at once.
@@ -37,7 +51,8 @@ class EngineConfig:
         max_waiting: Requests that may queue before `QueueFullError`.
         max_encode_tokens: Source tokens encoded in one step, so that a burst of arrivals does not
             stall those who are decoding; one longer request still goes alone.
-        kv_cache_bytes: Budget of all keys and values; the number of rows follows from it.
+        kv_cache_bytes: Budget of all keys and values; the number of rows follows from it. On a GPU
+            it can be measured.
     """
 
     max_source_tokens: int
@@ -45,12 +60,21 @@ class EngineConfig:
     max_rows: int = 128
     max_waiting: int = 1024
     max_encode_tokens: int = 2048
-    kv_cache_bytes: int = 1 << 30
+    kv_cache_bytes: int | MemoryFraction = 1 << 30
 
     def __post_init__(self) -> None:
         for limit in fields(self):
-            if getattr(self, limit.name) < 1:
-                raise ConfigError(f"{limit.name}: {getattr(self, limit.name)} is below 1")
+            value = getattr(self, limit.name)
+            if isinstance(value, int) and value < 1:
+                raise ConfigError(f"{limit.name}: {value} is below 1")
+
+    def bytes_per_row(self, *, bytes_per_token: int) -> int:
+        """Of the cache, for one hypothesis and one source as long as any.
+
+        Args:
+            bytes_per_token: Keys and values of one token in all decoder layers.
+        """
+        return bytes_per_token * (self.max_source_tokens + self.max_target_tokens)
 
     def num_rows(self, *, bytes_per_token: int) -> int:
         """Rows that fit the budget, each with a memory of its own.
@@ -59,9 +83,14 @@ class EngineConfig:
             bytes_per_token: Keys and values of one token in all decoder layers.
 
         Raises:
-            ConfigError: Not even one row fits.
+            ConfigError: Not even one row fits, or nobody has measured what there is.
         """
-        bytes_per_row = bytes_per_token * (self.max_source_tokens + self.max_target_tokens)
+        bytes_per_row = self.bytes_per_row(bytes_per_token=bytes_per_token)
+        if isinstance(self.kv_cache_bytes, MemoryFraction):
+            raise ConfigError(
+                f"memory_fraction: {self.kv_cache_bytes.fraction} is a part of a GPU's memory; "
+                "without a GPU, give kv_cache_bytes"
+            )
         fitting = self.kv_cache_bytes // bytes_per_row
         if fitting < 1:
             raise ConfigError(

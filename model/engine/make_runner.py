@@ -1,13 +1,17 @@
 """Which runner an engine gets."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
-from model.engine.config import EngineConfig, TokenRules
+from model.engine.cache_budget import DeviceMemory, cache_bytes, largest_step_bytes
+from model.engine.config import EngineConfig, MemoryFraction, TokenRules
 from model.engine.graph import CudaGraphs
 from model.engine.graphed_runner import GraphedRunner
+from model.engine.kv_cache import KVCache
 from model.engine.model_runner import ModelRunner
+from model.engine.rehearsal import rehearse
 from model.engine.runner import Runner
 from model.transformer.seq2seq import Seq2SeqTransformer
 
@@ -27,9 +31,55 @@ def make_runner(
         rules: What its checkpoint says of tokens.
         config: How much the engine may hold.
         cache_dtype: Of keys and values.
+
+    Raises:
+        ConfigError: The cache's budget is below one row.
     """
     device = network.embedding.weight.device
-    if device.type == "cuda":
-        graphs = CudaGraphs(device)
-        return GraphedRunner(network, rules, config, cache_dtype=cache_dtype, make_graph=graphs)
-    return ModelRunner(network, rules, config, cache_dtype=cache_dtype)
+    if device.type != "cuda":
+        return ModelRunner(network, rules, config, cache_dtype=cache_dtype)
+    if isinstance(config.kv_cache_bytes, MemoryFraction):
+        config = _measured(network, rules, config, cache_dtype, config.kv_cache_bytes)
+    return _graphed(network, rules, config, cache_dtype)
+
+
+def _graphed(
+    network: Seq2SeqTransformer,
+    rules: TokenRules,
+    config: EngineConfig,
+    cache_dtype: torch.dtype,
+) -> GraphedRunner:
+    graphs = CudaGraphs(network.embedding.weight.device)
+    return GraphedRunner(network, rules, config, cache_dtype=cache_dtype, make_graph=graphs)
+
+
+def _measured(
+    network: Seq2SeqTransformer,
+    rules: TokenRules,
+    config: EngineConfig,
+    cache_dtype: torch.dtype,
+    share: MemoryFraction,
+) -> EngineConfig:
+    """The config with the bytes that the device has for the cache, and the rows of a cache."""
+    device = network.embedding.weight.device
+    bytes_per_token = KVCache.bytes_per_token(network.config, cache_dtype)
+    bytes_per_row = config.bytes_per_row(bytes_per_token=bytes_per_token)
+
+    def take_step(num_rows: int) -> int:
+        torch.cuda.empty_cache()
+        trial = replace(config, max_rows=num_rows, kv_cache_bytes=num_rows * bytes_per_row)
+        runner = _graphed(network, rules, trial, cache_dtype)
+        before_bytes = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        rehearse(runner, rules, trial)
+        return torch.cuda.max_memory_allocated(device) - before_bytes
+
+    torch.cuda.empty_cache()
+    free_bytes, total_bytes = torch.cuda.mem_get_info(device)
+    memory = DeviceMemory(total_bytes=total_bytes, used_bytes=total_bytes - free_bytes)
+    step_bytes = largest_step_bytes(take_step, max_rows=config.max_rows)
+    torch.cuda.empty_cache()
+    budget_bytes = cache_bytes(
+        memory, fraction=share.fraction, step_bytes=step_bytes, bytes_per_row=bytes_per_row
+    )
+    return replace(config, kv_cache_bytes=budget_bytes)

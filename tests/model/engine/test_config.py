@@ -2,6 +2,7 @@
 
 import pytest
 
+from model.engine.config import MemoryFraction
 from model.errors import ConfigError
 from tests.factories import make_engine_config
 
@@ -28,3 +29,15 @@ def test_a_budget_below_one_row_is_an_error_that_says_both() -> None:
 def test_a_limit_of_nothing_is_refused(field: str) -> None:
     with pytest.raises(ConfigError, match=f"{field}: 0 is below 1"):
         make_engine_config(**{field: 0})
+
+
+@pytest.mark.parametrize("fraction", [0.0, -0.1, 1.01, float("nan")])
+def test_a_fraction_of_nothing_or_of_more_than_all_is_refused(fraction: float) -> None:
+    with pytest.raises(ConfigError, match=f"memory_fraction: {fraction} is not above 0"):
+        MemoryFraction(fraction)
+
+
+def test_a_fraction_of_a_gpu_s_memory_says_nothing_where_there_is_none() -> None:
+    config = make_engine_config(kv_cache_bytes=MemoryFraction(0.5))
+    with pytest.raises(ConfigError, match=r"memory_fraction: 0.5 .* give kv_cache_bytes"):
+        config.num_rows(bytes_per_token=1)

@@ -297,7 +297,7 @@ def test_numbers_that_are_none_fail_their_own_request_alone() -> None:
         each.add_request("poison", Prompt((13,) * 5, (START,)), wanted)
     found, expected = drain(engine), drain(plain)
     assert found["poison"][-1].finish_reason is FinishReason.ERROR
-    for number in ("1", "5"):
-        assert [o.new_token_ids for o in found[number]] == [
-            o.new_token_ids for o in expected[number]
+    for request_id in ("1", "5"):
+        assert [o.new_token_ids for o in found[request_id]] == [
+            o.new_token_ids for o in expected[request_id]
         ]
