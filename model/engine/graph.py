@@ -3,8 +3,11 @@
 A decoding step is a few hundred small kernels; on a GPU, starting them from Python takes longer
 than they run. A CUDA graph starts all of them at once. It works on the very memory that it was
 recorded with: inputs are written there before, outputs are found there afterwards.
+
+`CudaGraph` has not been run yet: it was written on a machine without a GPU.
 """
 
+import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -35,6 +38,10 @@ class Graph(Protocol):
 MakeGraph = Callable[[], Graph]
 
 
+# PyTorch records one graph at a time in a process, and two models may be loaded at once.
+_RECORDING = threading.Lock()
+
+
 class CudaGraphs:
     """Makes graphs of one device that share the memory of what they compute in between.
 
@@ -45,26 +52,32 @@ class CudaGraphs:
         self._device = device
         with torch.cuda.device(device):
             self._pool = torch.cuda.graph_pool_handle()
+            self._stream = torch.cuda.Stream()
 
     def __call__(self) -> "CudaGraph":
-        return CudaGraph(self._device, self._pool)
+        return CudaGraph(self._device, self._stream, self._pool)
 
 
 class CudaGraph:
     """A `Graph` on a GPU."""
 
-    def __init__(self, device: torch.device, pool: Any) -> None:
-        """pool is a handle of torch's, to memory that graphs share."""
+    def __init__(self, device: torch.device, stream: torch.cuda.Stream, pool: Any) -> None:
+        """stream is where it is recorded; pool a handle of torch's, to memory that graphs share."""
         self._device = device
+        self._stream = stream
         self._pool = pool
         self._graph = torch.cuda.CUDAGraph()
 
     def capture(self, compute: Compute) -> tuple[Tensor, ...]:
-        with torch.cuda.device(self._device):
+        with torch.cuda.device(self._device), _RECORDING:
             compute()  # kernels are loaded and chosen at their first use, which is not recorded
             torch.cuda.synchronize(self._device)
-            # Other threads may use the GPU meanwhile: another model answers there.
-            with torch.cuda.graph(self._graph, pool=self._pool, capture_error_mode="thread_local"):
+            with torch.cuda.graph(
+                self._graph,
+                pool=self._pool,
+                stream=self._stream,
+                capture_error_mode="thread_local",  # another model may answer on this GPU meanwhile
+            ):
                 return compute()
 
     def replay(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from model.engine.params import FinishReason
 from model.engine.repetition import SHORT_RUN, count_repeats
@@ -313,3 +314,12 @@ def test_a_checkpoint_whose_own_parameters_are_out_of_range_is_not_served(
         LocalBackend([tiny_entry(folders, defaults={"num_beams": 1})], SETTINGS).close()
     finally:
         write_json(folders[TRANSLATOR] / "config.json", config)
+
+
+def test_progress_is_logged_by_quarters(backend: LocalBackend) -> None:
+    host = host_of(backend, TRANSLATOR)
+    with capture_logs() as logs:
+        for num_done in range(1, 11):
+            host._log_progress(num_done, 10)
+    assert [log["done"] for log in logs] == [3, 5, 8, 10]
+    assert {log["event"] for log in logs} == {"steps recorded"}
