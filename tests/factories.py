@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from model.config import Activation, Learned, Norm, Stack, TransformerConfig
-from model.engine.config import EngineConfig, TokenRules
+from model.engine.config import EngineConfig, MemoryFraction, TokenRules
 from model.engine.engine import Engine
 from model.engine.make_runner import MakeRunner, make_runner
 from model.engine.params import GenerationParams, Priority
@@ -73,7 +73,7 @@ def make_engine(
     rules: TokenRules | None = None,
     clock: Callable[[], float] = time.monotonic,
     make: MakeRunner = make_runner,
-    **limits: int,
+    **limits: int | MemoryFraction,
 ) -> Engine:
     """An engine over a tiny network; `limits` are fields of `EngineConfig`."""
     return Engine(

@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 
 from model.engine.config import TokenRules
-from model.engine.logits import HIDDEN, apply_token_rules, delay_end, has_token_rules, hide
+from model.engine.logits import (
+    HIDDEN,
+    apply_token_rules,
+    delay_end,
+    forced_token,
+    has_token_rules,
+    hide,
+)
 from model.engine.ranking import top_tokens
 from model.engine.request import Request
 from model.engine.runner import Scores
@@ -22,6 +29,7 @@ class Chooser:
     """Turns a step's scores into candidates, with as few passes over them as possible."""
 
     def __init__(self, rules: TokenRules) -> None:
+        self._rules = rules
         self._suppressed = list(rules.suppressed_ids)
         self._renormalizes = rules.renormalizes
 
@@ -33,9 +41,20 @@ class Chooser:
 
         Args:
             scores: of every row.
-            requests: those whose next token depends on them.
+            requests: those that get a token in this step: a forced one, or the network's choice.
             samplers: by request id, of those that sample.
         """
+        forced = [forced_token(request.search, self._rules) for request in requests]
+        free = [r for r, token_id in zip(requests, forced, strict=True) if token_id is None]
+        chosen = iter(self._choose_freely(scores, free, samplers) if free else [])
+        return [
+            next(chosen) if token_id is None else [[Candidate(token_id, 0.0)] for _ in request.rows]
+            for request, token_id in zip(requests, forced, strict=True)
+        ]
+
+    def _choose_freely(
+        self, scores: Scores, requests: Sequence[Request], samplers: Mapping[str, Sampler]
+    ) -> list[Candidates]:
         if all(is_plain(request) for request in requests):
             values, token_ids = scores.best()
             return [

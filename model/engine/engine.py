@@ -17,9 +17,8 @@ import torch
 from model.engine.batch import Batch
 from model.engine.branching import inherit_rows
 from model.engine.checks import check_request, check_setup
-from model.engine.chooser import Chooser
+from model.engine.chooser import Candidates, Chooser
 from model.engine.config import EngineConfig, TokenRules
-from model.engine.logits import forced_token
 from model.engine.lookahead import Step, goes_on_from_best
 from model.engine.make_runner import MakeRunner, make_runner
 from model.engine.make_search import make_search
@@ -27,10 +26,9 @@ from model.engine.out_of_memory import is_out_of_memory
 from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.repetition import allow_repeats_of
 from model.engine.request import Request, RequestOutput, Timing
-from model.engine.runner import OnProgress, Scores
+from model.engine.runner import OnProgress
 from model.engine.sampler import Sampler
 from model.engine.scheduler import Scheduler
-from model.engine.search import Candidate
 from model.engine.stats import EngineStats
 from model.errors import InvalidParamsError
 from model.tokenizer.prompt import Prompt
@@ -185,7 +183,8 @@ class Engine:
             if request.num_computed == len(request.search.sequences[0])
         ]
         if step.scores is not None:
-            self._advance(self._decide(deciding, step.scores), outputs)
+            chosen = self._chooser.choose(step.scores, deciding, self._samplers)
+            self._advance(list(zip(deciding, chosen, strict=True)), outputs)
 
     def _start_step(self) -> Step:
         batch = self._scheduler.schedule()
@@ -205,27 +204,9 @@ class Engine:
         scores = self._runner.run_ahead(step.batch)
         return None if scores is None else Step(Batch(decode=step.batch.decode), scores)
 
-    def _decide(
-        self, requests: list[Request], scores: Scores
-    ) -> list[tuple[Request, list[list[Candidate]]]]:
-        """Each request with its hypotheses' candidates: forced ones, or the network's choice."""
-        forced: dict[str, int] = {}
-        for request in requests:
-            token_id = forced_token(request.search, self._rules)
-            if token_id is not None:
-                forced[request.request_id] = token_id
-        free = [request for request in requests if request.request_id not in forced]
-        chosen = iter(self._chooser.choose(scores, free, self._samplers) if free else [])
-        return [
-            (request, [[Candidate(forced[request.request_id], 0.0)] for _ in request.rows])
-            if request.request_id in forced
-            else (request, next(chosen))
-            for request in requests
-        ]
-
     def _advance(
         self,
-        decided: list[tuple[Request, list[list[Candidate]]]],
+        decided: list[tuple[Request, Candidates]],
         outputs: list[RequestOutput],
     ) -> None:
         """Every search takes its candidates; then the caches follow, for all of them at once."""
@@ -244,9 +225,7 @@ class Engine:
         if copies:
             self._runner.copy_rows(copies, num_keys=num_keys)
 
-    def _output(
-        self, request: Request, candidates: list[list[Candidate]], *, is_over: bool
-    ) -> RequestOutput:
+    def _output(self, request: Request, candidates: Candidates, *, is_over: bool) -> RequestOutput:
         if request.first_token_s is None:
             request.first_token_s = self._clock()
         new_token_ids: tuple[int, ...] = ()
