@@ -26,7 +26,7 @@ from model.engine.out_of_memory import is_out_of_memory
 from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.repetition import allow_repeats_of
 from model.engine.request import Request, RequestOutput, Timing
-from model.engine.runner import OnProgress
+from model.engine.runner import OnProgress, RowCopy
 from model.engine.sampler import Sampler
 from model.engine.scheduler import Scheduler
 from model.engine.stats import EngineStats
@@ -210,20 +210,18 @@ class Engine:
         outputs: list[RequestOutput],
     ) -> None:
         """Every search takes its candidates; then the caches follow, for all of them at once."""
-        copies: list[tuple[int, int]] = []
-        num_keys = 0
+        copies: list[RowCopy] = []
         for request, candidates in decided:
             parents = request.search.advance(candidates)
             outputs.append(self._output(request, candidates, is_over=not parents))
             if parents and parents != list(range(len(request.rows))):
                 rows, new = inherit_rows(request.rows, parents)
                 self._scheduler.resize_rows(request, keep=rows)
-                copies += new
-                num_keys = max(num_keys, request.num_computed)
+                copies += [RowCopy(*copy, request.num_computed) for copy in new]
         if not all(all(candidates) for _, candidates in decided):
             self._runner.scrub()
         if copies:
-            self._runner.copy_rows(copies, num_keys=num_keys)
+            self._runner.copy_rows(copies)
 
     def _output(self, request: Request, candidates: Candidates, *, is_over: bool) -> RequestOutput:
         if request.first_token_s is None:

@@ -12,6 +12,7 @@ of it. Its only danger would be a number that is none, and there the source's fi
 never hidden, sees to that.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ from model.engine.runner import Best, OnProgress, Top
 from model.engine.transfer import Transfer, to_device
 from model.transformer.attention import Fan, Memory, padding_bias
 from model.transformer.seq2seq import Seq2SeqTransformer
+
+_log = logging.getLogger(__name__)
 
 
 class GraphedRunner(ModelRunner):
@@ -64,14 +67,23 @@ class GraphedRunner(ModelRunner):
 
     @torch.inference_mode()
     def warm_up(self, *, widths: Sequence[int], on_progress: OnProgress) -> None:
-        """Records all shapes, those for the widths named included; nobody may run meanwhile."""
+        """Records all shapes, those for the widths named included; nobody may run meanwhile.
+
+        One that cannot be recorded is no reason not to serve: it and the smaller ones are computed
+        plainly.
+        """
         self._buckets = self._make_buckets(widths)
         todo = [bucket for bucket in self._buckets if bucket not in self._recorded]
         self._tokens.zero_()
         self._sources.zero_()[0].fill_(1)  # lengths
         self._sources_of = None
         for number, bucket in enumerate(todo, start=1):
-            self._recorded[bucket] = self._record(bucket)
+            try:
+                self._recorded[bucket] = self._record(bucket)
+            except RuntimeError as error:
+                done = {"done": number - 1, "of": len(todo)}
+                _log.warning("steps not recorded", extra=done, exc_info=error)
+                break
             on_progress(number, len(todo))
 
     @torch.inference_mode()

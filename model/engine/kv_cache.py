@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from model.config import TransformerConfig
-from model.engine.runner import Copies
+from model.engine.runner import Moves
 from model.engine.transfer import to_device
 from model.transformer.attention import KeysValues
 
@@ -59,7 +59,7 @@ class Tables:
         self.capacity, self.layers = capacity, layers
         self.starts = first.view(num_rows, num_heads)
 
-    def copy(self, copies: Copies, *, num_tokens: int) -> None:
+    def copy(self, copies: Moves, *, num_tokens: int) -> None:
         """Copies the first `num_tokens` tokens of rows to others."""
         if not copies:
             return

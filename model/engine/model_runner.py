@@ -14,7 +14,7 @@ from model.engine.config import EngineConfig, TokenRules
 from model.engine.kv_cache import KVCache
 from model.engine.output_head import OutputHead, TorchScores
 from model.engine.request import Request
-from model.engine.runner import Copies, OnProgress, Scores
+from model.engine.runner import OnProgress, RowCopy, Scores
 from model.engine.transfer import to_device
 from model.transformer.attention import HIDDEN, Fan, Memory, padding_bias
 from model.transformer.seq2seq import Seq2SeqTransformer
@@ -82,9 +82,10 @@ class ModelRunner:
         """As `Runner.warm_up`; there is nothing to prepare."""
 
     @torch.inference_mode()
-    def copy_rows(self, copies: Copies, *, num_keys: int) -> None:
+    def copy_rows(self, copies: Sequence[RowCopy]) -> None:
         """As `Runner.copy_rows`."""
-        self._cache.own.copy(copies, num_tokens=num_keys)
+        longest = max(copy.num_tokens for copy in copies)
+        self._cache.own.copy([(c.source, c.target) for c in copies], num_tokens=longest)
 
     @torch.inference_mode()
     def scrub(self) -> None:

@@ -11,16 +11,24 @@ its own never has to show what lies between. `ModelRunner` says in PyTorch what 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
 from model.engine.batch import Batch
 
-Copies = Sequence[tuple[int, int]]  # (from row, to row); no row is both
+Moves = Sequence[tuple[int, int]]  # (from row, to row); no row is both
 Best = tuple[list[float], list[int]]  # values and token ids, one of each for every row
 OnProgress = Callable[[int, int], None]  # told how many of how many are done
 Top = tuple[list[list[float]], list[list[int]]]  # several for every row, best first
+
+
+class RowCopy(NamedTuple):
+    """A hypothesis that branched off takes over the first tokens of another's cache."""
+
+    source: int
+    target: int
+    num_tokens: int
 
 
 class Scores(Protocol):
@@ -62,8 +70,8 @@ class Runner(Protocol):
         """
         ...
 
-    def copy_rows(self, copies: Copies, *, num_keys: int) -> None:
-        """Gives hypotheses that branched off a cache of their own, its first `num_keys` tokens."""
+    def copy_rows(self, copies: Sequence[RowCopy]) -> None:
+        """Gives hypotheses that branched off a cache of their own; no row is source and target."""
         ...
 
     def scrub(self) -> None:

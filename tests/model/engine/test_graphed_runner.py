@@ -38,8 +38,9 @@ def _small_shapes() -> Iterator[None]:
 class FakeGraphs:
     """Graphs that share their memory: a replay of one leaves garbage in the results of others."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, num_possible: int = 1_000) -> None:
         self.graphs: list[FakeGraph] = []
+        self.num_possible = num_possible
         self.num_replays = 0
 
     def __call__(self) -> "FakeGraph":
@@ -53,6 +54,8 @@ class FakeGraph:
         self.results: tuple[Tensor, ...] = ()
 
     def capture(self, compute: Compute) -> tuple[Tensor, ...]:
+        if len(self._family.graphs) > self._family.num_possible:
+            raise RuntimeError("operation not permitted when stream is capturing")
         self._compute = compute
         self.results = tuple(torch.full_like(result, GARBAGE) for result in compute())
         return self.results
@@ -160,6 +163,25 @@ def test_what_was_not_recorded_is_computed_plainly() -> None:
     engine.add_request("a", make_prompt(), GenerationParams(max_new_tokens=5, num_beams=3))
     assert drain(engine)["a"][-1].hypotheses
     assert graphs.num_replays == 0
+
+
+def test_what_cannot_be_recorded_is_told_and_computed_plainly(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    network = make_network(dtype=torch.float64)
+    graphs = FakeGraphs(num_possible=9)
+    engine = graphed(graphs, network=network, rules=NEVER)
+    (record,) = caplog.records
+    assert record.getMessage() == "steps not recorded"
+    plain = make_engine(network=network, rules=NEVER)
+    for each in (engine, plain):
+        for number in range(8):
+            wanted = GenerationParams(max_new_tokens=40)
+            each.add_request(str(number), make_prompt(length=40, seed=number), wanted)
+    found, expected = drain(engine), drain(plain)
+    assert graphs.num_replays > 0
+    for request_id, outputs in expected.items():
+        assert found[request_id][-1].hypotheses[0].token_ids == outputs[-1].hypotheses[0].token_ids
 
 
 def test_warming_up_tells_how_far_it_is_and_records_nothing_twice() -> None:

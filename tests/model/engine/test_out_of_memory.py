@@ -17,7 +17,7 @@ from model.engine.make_runner import make_runner
 from model.engine.out_of_memory import is_out_of_memory
 from model.engine.params import FinishReason, GenerationParams
 from model.engine.request import RequestOutput
-from model.engine.runner import Best, Copies, OnProgress, Runner, Scores, Top
+from model.engine.runner import Best, OnProgress, RowCopy, Runner, Scores, Top
 from model.transformer.seq2seq import Seq2SeqTransformer
 from tests.factories import EOS, START, drain, make_engine, make_network, make_prompt, make_rules
 from tests.jobs import Job, alone, jobs, networks, rules, run_together
@@ -80,8 +80,8 @@ class FailingRunner:
         scores = self._memory.use(lambda: self._runner.run(batch))
         return None if scores is None else FailingScores(scores, self._memory)
 
-    def copy_rows(self, copies: Copies, *, num_keys: int) -> None:
-        self._memory.use(lambda: self._runner.copy_rows(copies, num_keys=num_keys))
+    def copy_rows(self, copies: Sequence[RowCopy]) -> None:
+        self._memory.use(lambda: self._runner.copy_rows(copies))
 
     def release(self) -> None:
         self._memory.num_releases += 1

@@ -201,3 +201,61 @@ def test_a_memory_that_no_request_holds_is_noticed() -> None:
     request.slot = None
     with pytest.raises(RuntimeError, match=r"hold memories \[\], 1 are taken"):
         scheduler.check_invariants()
+
+
+# Starting over
+
+
+def test_those_who_start_over_come_first_and_in_their_order() -> None:
+    scheduler = Scheduler(make_engine_config(), num_rows=3)
+    for name in "abcd":
+        scheduler.add(make_request(name))
+    scheduler.schedule()
+    assert [request.request_id for request in scheduler.start_over()] == ["a", "b", "c"]
+    scheduler.check_invariants()
+    assert [request.request_id for request in scheduler.schedule().encode] == ["a", "b"]
+    assert scheduler.max_rows == 2
+
+
+def test_one_alone_may_have_more_rows_than_several_together() -> None:
+    scheduler = Scheduler(make_engine_config(), num_rows=4)
+    scheduler.add(make_request("wide", seed=0, num_return=4))
+    scheduler.add(make_request("narrow"))
+    scheduler.schedule()
+    scheduler.start_over()
+    assert scheduler.max_rows == 3
+    (wide,) = scheduler.schedule().encode
+    assert wide.request_id == "wide"
+    scheduler.finish(wide)
+    assert [request.request_id for request in scheduler.schedule().encode] == ["narrow"]
+
+
+def test_rows_come_back_as_requests_finish(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Scheduler, "_FINISHED_PER_ROW", 2)
+    scheduler = Scheduler(make_engine_config(), num_rows=4)
+    for number in range(12):
+        scheduler.add(make_request(str(number)))
+    scheduler.schedule()
+    scheduler.start_over()
+    found = []
+    while running := scheduler.schedule().decode:
+        scheduler.finish(running[0])
+        found.append(scheduler.max_rows)
+    assert found == [3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4]
+
+
+def test_a_failure_with_nobody_running_takes_no_rows_away() -> None:
+    scheduler = Scheduler(make_engine_config(), num_rows=4)
+    assert scheduler.start_over() == []
+    assert scheduler.max_rows == 4
+
+
+def test_only_somebody_whose_rows_are_free_could_be_admitted() -> None:
+    scheduler = Scheduler(make_engine_config(), num_rows=2)
+    found = [scheduler.can_admit]
+    scheduler.add(make_request("a"))
+    found.append(scheduler.can_admit)
+    scheduler.schedule()
+    scheduler.add(make_request("b", seed=0, num_return=2))
+    found.append(scheduler.can_admit)
+    assert found == [False, True, False]
