@@ -36,6 +36,84 @@ SENTENCES: Sequence[str] = (
     "Many people who moved to the village in the last few years work from home two days a week.",
     "The library lends not only books but also tools, musical instruments and board games.",
     "After a long discussion the council decided to plant two hundred trees along the main road.",
+    "Yes, of course.",
+    "See you tomorrow!",
+    "What time is it?",
+    "I don't know him.",
+    "The soup is too hot.",
+    "She smiled at the baby.",
+    "Have you ever been to Spain?",
+    "My phone is broken again.",
+    "They arrived late because of the traffic.",
+    "He wants to learn how to swim this summer.",
+    "Could you speak a little more slowly, please?",
+    "The shop on the corner sells fresh flowers.",
+    "I will call you as soon as I am at home.",
+    "There is a letter for you on the kitchen table.",
+    "It is not easy to find a flat in this part of town.",
+    "The boy who broke the window ran away.",
+    "We had dinner in a small restaurant near the harbour.",
+    "You should take an umbrella, it looks like rain.",
+    "Her grandmother tells the best stories in the family.",
+    "The bus stops in front of the hospital every twenty minutes.",
+    "I bought this bicycle from a friend who moved abroad.",
+    "Why did nobody tell me that the lesson was cancelled?",
+    "The film was long, but we were not bored for a minute.",
+    "Please write your name and your address on this form.",
+    "He has been working on his first novel for almost three years.",
+    "The cat sleeps on the sofa although it is not allowed to.",
+    "If I had known about the party, I would have brought a cake.",
+    "The new software saves all changes while you are typing.",
+    "Click the button in the upper corner to open the settings.",
+    "This function returns the number of lines in a file.",
+    "The password must have at least eight letters and one number.",
+    "Your browser does not support this feature; please install the latest version.",
+    "An error occurred while the file was being read, so nothing was saved.",
+    "The argument is a list of names, and the result is a new list in alphabetical order.",
+    "If the connection is lost, the program waits for ten seconds and then tries again.",
+    "You can choose which pages may send you messages and which may use your camera.",
+    "When two threads write to the same file at the same time, the result is not defined.",
+    "Most of the guests had already left when the musicians finally began to play.",
+    (
+        "The mayor said that the old market hall would not be torn down, but turned into a place "
+        "for concerts and small shops."
+    ),
+    (
+        "Scientists have found that birds in large cities sing earlier in the morning, because "
+        "later the noise of the cars is too loud."
+    ),
+    (
+        "My sister wanted to become a pilot when she was a child, then a teacher, and now she "
+        "repairs clocks in a little workshop behind her house."
+    ),
+    (
+        "If the value is missing, the default is used, unless the caller has asked for an error, "
+        "in which case the message names the field and the file."
+    ),
+    (
+        "After the storm we walked along the beach for hours and found pieces of wood, a broken "
+        "lamp, two bottles and the name plate of a ship."
+    ),
+    (
+        "The hotel that we had booked was closed, so we spent the first night in the car and the "
+        "second one with a farmer who had a room to let."
+    ),
+    (
+        "Because the river rises every spring, the houses in the lower village stand on posts, and "
+        "people go from one to the other by boat until the water has gone."
+    ),
+    (
+        "This guide shows how to install the program, how to change its settings, and what to do "
+        "when it does not start, for example because another program uses the same port."
+    ),
+    (
+        "The orchestra played the whole symphony without a break, and when the last note was over, "
+        "nobody in the hall dared to move until the conductor slowly lowered his hands."
+    ),
+    (
+        "Before you upgrade, make a copy of the folder with your data, close all other windows, "
+        "and check that there is enough free space on the disk, since the files are unpacked twice."
+    ),
 )
 
 ABSTRACTS: tuple[str, ...] = (

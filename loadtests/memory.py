@@ -20,9 +20,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from loadtests.checkpoint import Shape
 from loadtests.corpus import SENTENCES
-from loadtests.sharded import write_shards
+from loadtests.sharded import Shape, write_shards
 from model.devices import DtypeName
 from model.engine.config import EngineConfig
 from model.engine.engine import Engine

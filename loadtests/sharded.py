@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from loadtests.checkpoint import Shape
 from loadtests.corpus import SENTENCES
 from model.families.registry import family_of
 from model.tokenizer import layouts
@@ -20,6 +20,17 @@ from model.weights.files import INDEX_FILE
 _SHARD_BYTES = 1 << 29
 _SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 _BOS_ID, _PAD_ID, _EOS_ID, _UNK_ID = range(len(_SPECIAL))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """The sizes of an encoder-decoder transformer."""
+
+    d_model: int
+    num_layers: int
+    num_heads: int
+    d_ff: int
+    vocab_size: int
 
 
 def write_shards(shape: Shape, folder: Path, *, dtype: torch.dtype) -> int:

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from loadtests import memory, sharded
-from loadtests.checkpoint import Shape
-from loadtests.sharded import write_shards
+from loadtests.sharded import Shape, write_shards
 from model.transformer.int8 import Int8Linear
 from model.transformer.packed import PackedLinear
 from model.weights.checkpoint import Checkpoint

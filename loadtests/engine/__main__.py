@@ -1,0 +1,45 @@
+"""The benchmark's command: `python -m loadtests.engine`."""
+
+import json
+from collections.abc import Sequence
+from functools import partial
+
+from rich.console import Console
+
+from loadtests.engine.isolation import Place, apart
+from loadtests.engine.machine import measure_machine
+from loadtests.engine.options import parse, plan
+from loadtests.engine.report import Report
+from loadtests.engine.run import Runner
+from loadtests.engine.tables import render
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures what the arguments ask for, prints it, and returns the exit code."""
+    options = parse(arguments)
+    console, progress = Console(), Console(stderr=True)
+    place = Place(device=options.device, num_threads=options.threads)
+    measure = partial(measure_machine, options.device)
+    before = apart(measure, place=place)
+    with progress.status("starting") as status:
+
+        def say(line: str) -> None:
+            status.update(line)
+            progress.print(line, style="dim", highlight=False)
+
+        runner = Runner(place=place, cache=options.cache, say=say)
+        found = [runner.run(scenario) for scenario in plan(options)]
+    machine = before.or_better(apart(measure, place=place))
+    report = Report(machine=machine, place=place, found=found)
+    render(report, console)
+    if options.json is not None:
+        options.json.write_text(json.dumps(report.to_json(), indent=2) + "\n")
+    if options.plot is not None:
+        from loadtests.engine.plot import draw  # noqa: PLC0415 - loading it takes a second
+
+        draw(report, options.plot)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
