@@ -103,6 +103,7 @@ def find_capacity(
     *,
     make_load: Callable[[float], Load],
     num_probes: int,
+    budget_s: float = math.inf,
     settle_s: float = SETTLE_S,
 ) -> Capacity:
     """Measures everybody without load, then searches, everybody in turn.
@@ -112,8 +113,10 @@ def find_capacity(
         alone: Batches of one.
         make_load: The load of a rate.
         num_probes: Rates that each contender tries.
+        budget_s: Nobody tries another rate after it.
         settle_s: Between two loads.
     """
+    end_s = time.perf_counter() + budget_s
     unloaded: dict[str, list[float]] = {}
     for contender in contenders:
         contender.generate(alone[0])
@@ -128,6 +131,8 @@ def find_capacity(
         name: RateSearch(start=len(seconds) / sum(seconds)) for name, seconds in unloaded.items()
     }
     for _ in range(num_probes):
+        if time.perf_counter() > end_s:
+            break
         for contender in contenders:
             search = searches[contender.name]
             rate = search.next_rate()

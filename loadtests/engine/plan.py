@@ -1,5 +1,6 @@
 """What one run measures: which networks, batches, searches and contenders."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -59,6 +60,7 @@ class Scenario:
         drop_at: As `Turns.drop_at`.
         load_s: Seconds of each served load.
         num_probes: Rates that each contender tries.
+        budget_s: Of each cell and each served load; what is then missing is left out.
     """
 
     model: str
@@ -72,6 +74,7 @@ class Scenario:
     served_libraries: tuple[str, ...] = ("Dragoman", "CTranslate2", "transformers")
     load_s: float = 10.0
     num_probes: int = 9
+    budget_s: float = math.inf
 
     @property
     def max_rows(self) -> int:
@@ -129,6 +132,7 @@ def quick_plan() -> list[Scenario]:
             ),
             num_rounds=3,
             drop_at=_QUICK_DROP,
+            budget_s=30.0,
         ),
         Scenario(
             model=BUNDLED,
@@ -140,6 +144,7 @@ def quick_plan() -> list[Scenario]:
             served_libraries=("Dragoman", "CTranslate2"),
             load_s=4.0,
             num_probes=6,
+            budget_s=75.0,
         ),
         Scenario(
             model="bart-large",
@@ -147,6 +152,7 @@ def quick_plan() -> list[Scenario]:
             contenders=_FAST,
             num_rounds=2,
             drop_at=_QUICK_DROP,
+            budget_s=20.0,
             source_tokens=(400, 400),
             new_tokens=32,
         ),
@@ -156,6 +162,7 @@ def quick_plan() -> list[Scenario]:
             contenders=_FAST,
             num_rounds=2,
             drop_at=_QUICK_DROP,
+            budget_s=20.0,
         ),
     ]
 

@@ -58,7 +58,11 @@ class Runner:
         longest = max(map(len, [*sources, *(s for w in workloads for s in w.sources)]))
         timings: list[Timing] = []
         with self._contenders(scenario, checkpoint, max_source_tokens=longest) as contenders:
-            turns = Turns(num_rounds=scenario.num_rounds, drop_at=scenario.drop_at)
+            turns = Turns(
+                num_rounds=scenario.num_rounds,
+                drop_at=scenario.drop_at,
+                budget_s=scenario.budget_s,
+            )
             for workload in workloads:
                 self.say(f"{scenario.model}: batch {workload.batch}, {workload.num_beams} beams")
                 timings += turns.measure(contenders, workload)
@@ -175,6 +179,7 @@ class Runner:
                 num_beams=num_beams,
             ),
             num_probes=scenario.num_probes,
+            budget_s=scenario.budget_s,
         )
 
 

@@ -1,8 +1,9 @@
 """Times batches in turns, so that a change of the machine's mood meets all contenders alike."""
 
+import math
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from loadtests.engine.isolation import Timed
@@ -59,12 +60,16 @@ class Turns:
         num_rounds: Times that each contender is measured.
         drop_at: After the first round, types slower than their library's fastest by this factor
             are not measured again; None drops nobody.
+        budget_s: Of one workload; no round begins after it. A busy machine costs rounds, not hours.
         settle_s: Between two contenders.
+        clock: In seconds.
     """
 
     num_rounds: int
     drop_at: float | None = None
+    budget_s: float = math.inf
     settle_s: float = SETTLE_S
+    clock: Callable[[], float] = time.perf_counter
 
     def measure(self, contenders: Sequence[Timed], workload: Workload) -> list[Timing]:
         """Each contender once to warm up, then in rounds in which all take turns.
@@ -72,6 +77,7 @@ class Turns:
         Raises:
             RuntimeError: A contender decoded more or fewer tokens than the others.
         """
+        end_s = self.clock() + self.budget_s
         for contender in contenders:
             contender.generate(workload.warm_up())
         first = [self._turn(contender, workload) for contender in contenders]
@@ -79,6 +85,8 @@ class Turns:
         staying = self._staying(first)
         seconds = {timing.contender: list(timing.seconds) for timing in first}
         for _ in range(self.num_rounds - 1):
+            if self.clock() > end_s:
+                break
             for contender in contenders:
                 if contender.name in staying:
                     seconds[contender.name] += self._turn(contender, workload).seconds

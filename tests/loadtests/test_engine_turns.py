@@ -49,6 +49,13 @@ def test_a_type_far_slower_than_its_librarys_best_is_measured_once() -> None:
     assert [len(timing.seconds) for timing in timings] == [3, 1, 3]
 
 
+def test_no_round_begins_after_the_budget() -> None:
+    moments = iter([0.0, 5.0, 11.0])
+    turns = Turns(num_rounds=9, budget_s=10.0, settle_s=0, clock=lambda: next(moments))
+    (timing,) = turns.measure([Echo("a x")], WORKLOAD)
+    assert len(timing.seconds) == 2
+
+
 def test_fewer_tokens_than_asked_for_are_no_result() -> None:
     with pytest.raises(RuntimeError, match=r"short x gave outputs of \[5\] tokens; 6 were"):
         Turns(num_rounds=1, settle_s=0).measure([Echo("short x", missing=1)], WORKLOAD)
