@@ -1,6 +1,8 @@
 """The benchmark's command: `python -m loadtests.engine`."""
 
+import importlib.util
 import json
+import time
 from collections.abc import Sequence
 from functools import partial
 
@@ -16,6 +18,7 @@ from loadtests.engine.tables import render
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures what the arguments ask for, prints it, and returns the exit code."""
+    start = time.perf_counter()
     options = parse(arguments)
     console, progress = Console(), Console(stderr=True)
     place = Place(device=options.device, num_threads=options.threads)
@@ -25,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         def say(line: str) -> None:
             status.update(line)
-            progress.print(line, style="dim", highlight=False)
+            elapsed_s = time.perf_counter() - start
+            progress.print(f"{elapsed_s:5.0f} s  {line}", style="dim", highlight=False)
 
         runner = Runner(place=place, cache=options.cache, say=say)
         found = [runner.run(scenario) for scenario in plan(options)]
@@ -34,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     render(report, console)
     if options.json is not None:
         options.json.write_text(json.dumps(report.to_json(), indent=2) + "\n")
-    if options.plot is not None:
+    if options.plot is not None and importlib.util.find_spec("matplotlib") is None:
+        progress.print("the plot is left out: matplotlib is not installed")
+    elif options.plot is not None:
         from loadtests.engine.plot import draw  # noqa: PLC0415 - loading it takes a second
 
         draw(report, options.plot)

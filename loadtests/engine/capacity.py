@@ -119,6 +119,7 @@ def find_capacity(
     end_s = time.perf_counter() + budget_s
     unloaded: dict[str, list[float]] = {}
     for contender in contenders:
+        time.sleep(settle_s)
         contender.generate(alone[0])
         unloaded[contender.name] = [contender.generate(one).seconds for one in alone]
     judge = next((c.name for c in contenders if c.name.startswith("CTranslate2")), None)

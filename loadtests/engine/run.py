@@ -115,6 +115,7 @@ class Runner:
             make = partial(make, dtype=dtype, device=self.place.device)
             started[name] = Isolated(make, place=self.place)
         try:
+            self.say(f"{scenario.model}: loading")
             yield list(self._ready(started))
         finally:
             for contender in started.values():
