@@ -19,6 +19,7 @@ from loadtests.engine.workload import Load, Workload
 PATIENCE = 3.0
 _GROWTH = 1.6  # between rates, until one is too high
 _TRIES = 2  # a rate is too high when all of them fail: a neighbour on the machine fails one
+_CLOSED = 1.08  # a gap between rates that is not worth halving
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -59,7 +60,8 @@ def _percentiles(values: Sequence[float]) -> dict[str, float]:
 class RateSearch:
     """Looks for the highest rate that holds: grows until one does not, then halves the gap.
 
-    In ratios: between 100, which held, and 160, which did not, comes 126.
+    In ratios: between 100, which held, and 160, which did not, comes 126. Once the gap is small
+    it grows again, in case that a busy moment of the machine made the higher one fail.
     """
 
     start: float
@@ -69,13 +71,15 @@ class RateSearch:
     def next_rate(self) -> float:
         if self.held is None:
             return self.start if self.failed is None else self.failed / _GROWTH
-        if self.failed is None:
+        if self.failed is None or self.failed < _CLOSED * self.held:
             return self.held * _GROWTH
         return math.sqrt(self.held * self.failed)
 
     def observe(self, rate: float, *, holds: bool) -> None:
         if holds:
             self.held = rate
+            if self.failed is not None and self.failed <= rate:
+                self.failed = None
         else:
             self.failed = rate
 

@@ -90,13 +90,13 @@ def poisson_load(
 ) -> Load:
     """Arrivals that know nothing of each other, `rate` a second; the same on every call.
 
-    The load takes `seconds`, or longer where too few requests would come.
+    The load takes `seconds`, or up to three times as long where too few requests would come.
 
     The chances do not depend on the rate: at twice the rate the same requests come in the same
     order, in half the time.
     """
     random = Random(0)
-    count = max(_LEAST_REQUESTS, round(rate * seconds))
+    count = max(round(rate * seconds), min(_LEAST_REQUESTS, round(3 * rate * seconds)), 1)
     now, arrivals, chosen = 0.0, [], []
     for _ in range(count):
         now += random.expovariate(1.0) / rate

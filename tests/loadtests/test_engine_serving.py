@@ -108,18 +108,26 @@ def test_a_probe_counts_from_the_first_arrival_to_the_last_end() -> None:
 def test_the_search_grows_then_halves_the_gap_and_comes_down_if_it_began_too_high() -> None:
     search = RateSearch(start=10.0)
     rates = []
-    for _ in range(12):
+    for _ in range(8):
         rates.append(search.next_rate())
         search.observe(rates[-1], holds=rates[-1] <= 30.0)
     assert rates[:3] == pytest.approx([10.0, 16.0, 25.6])
-    assert search.held == pytest.approx(30.0, rel=0.01)
+    assert search.held == pytest.approx(30.0, rel=0.08)
     assert search.held is not None
     assert search.held <= 30.0
     high = RateSearch(start=100.0)
     for _ in range(12):
         rate = high.next_rate()
         high.observe(rate, holds=rate <= 30.0)
-    assert high.held == pytest.approx(30.0, rel=0.02)
+    assert high.held == pytest.approx(30.0, rel=0.08)
+
+
+def test_a_rate_that_failed_by_a_neighbours_doing_is_tried_again() -> None:
+    search = RateSearch(start=10.0)
+    for turn in range(12):
+        rate = search.next_rate()
+        search.observe(rate, holds=rate <= 30.0 and turn != 1)
+    assert search.held == pytest.approx(30.0, rel=0.08)
 
 
 class Counter:
