@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
+import torch
 from rich.console import Console
 
 from loadtests.engine.isolation import Place, apart
@@ -21,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start = time.perf_counter()
     options = parse(arguments)
     console, progress = Console(), Console(stderr=True)
+    if options.device == "cuda" and not torch.cuda.is_available():
+        progress.print("this machine has no GPU that PyTorch can use")
+        return 2
     place = Place(device=options.device, num_threads=options.threads)
     measure = partial(measure_machine, options.device)
     before = apart(measure, place=place)

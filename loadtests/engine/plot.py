@@ -36,6 +36,7 @@ _STYLE: dict[Any, Any] = {
 }
 _PANEL_INCHES = (3.5, 3.0)
 _MAX_COLUMNS = 4
+_NARROW = 2  # panels beside each other; the legend needs more for one line
 _DPI = 110
 _NUM_COLORS = 64
 
@@ -64,7 +65,7 @@ def draw(report: Report, path: Path) -> None:
             _draw_served(axes, capacity, title=_title(model, beams))
         for axes in rest[len(served) :]:
             axes.set_axis_off()
-        _draw_legend(figure, report)
+        _draw_legend(figure, report, num_columns=4 if num_columns > _NARROW else 2)
         figure.savefig(path, dpi=_DPI, format="png")
     with Image.open(path) as image:  # a few colours: a quarter of the bytes
         image.convert("RGB").quantize(_NUM_COLORS, dither=Image.Dither.NONE).save(
@@ -178,14 +179,14 @@ def _draw_served(axes: Axes, capacity: Capacity, *, title: str) -> None:
     axes.set_ylabel("p95 latency, ms")
 
 
-def _draw_legend(figure: Figure, report: Report) -> None:
+def _draw_legend(figure: Figure, report: Report, *, num_columns: int) -> None:
     handles = [
         Line2D([], [], color=color, marker=_MARKERS[library], markersize=5, label=library)
         for library, color in _COLORS.items()
     ]
     label = "this machine's limit, and our share of it"
     handles.append(Line2D([], [], color=_LIMIT, linestyle=_DASHED, linewidth=1.3, label=label))
-    figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), frameon=False)
+    figure.legend(handles=handles, loc="outside upper left", ncols=num_columns, frameon=False)
     figure.supxlabel(
         f"{report.machine.name}, {report.place.num_threads} threads; of each library its best type",
         fontsize=8.5,

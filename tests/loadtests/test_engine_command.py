@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from loadtests.engine import __main__ as command
 from loadtests.engine import plan, run, workload
@@ -124,6 +125,12 @@ def test_options_change_the_plan() -> None:
     assert (scenario.model, scenario.cells, scenario.num_rounds) == ("t5-base", ((3, 2),), 7)
     assert scenario.served_beams == (4,)
     assert all(not s.served_beams for s in make_plan(parse(["--load", "offline"])))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="would measure")
+def test_without_a_gpu_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--device", "cuda"]) == 2
+    assert "no GPU" in capsys.readouterr().err
 
 
 def test_a_gpu_has_a_plan_of_its_own() -> None:

@@ -67,6 +67,13 @@ def test_every_contender_decodes_the_same_number_of_tokens(kind: Kind, cache: Pa
             assert [len(output) for output in outputs] == [NUM_NEW_TOKENS] * 3, contender.name
 
 
+def test_a_gated_network_with_an_output_of_its_own_never_ends_early(cache: Path) -> None:
+    network = replace(tiny("t5"), gated_ffn=True, tied_output=False)
+    for contender in make_contenders(network, cache):
+        outputs = contender.generate(make_workload(network))
+        assert [len(output) for output in outputs] == [NUM_NEW_TOKENS] * 3, contender.name
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_our_float32_gives_the_peers_float32_tokens(kind: Kind, cache: Path) -> None:
     network = tiny(kind)
