@@ -6,26 +6,24 @@ of the others live on. Finished hypotheses are ranked by log-probability / lengt
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from operator import itemgetter
+from typing import Literal, NamedTuple
 
 from model.engine.search import Candidate, Frame, Hypothesis
 
 _IMPOSSIBLE = float("-inf")
 
 
-@dataclass(frozen=True, slots=True)
-class _Beam:
+_by_log_prob = itemgetter(0)  # of a `_Continuation`
+
+
+class _Beam(NamedTuple):
     sequence: tuple[int, ...]
     log_prob: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Continuation:
-    parent: int
-    token_id: int
-    log_prob: float
-    ends: bool
+# Its log-probability, the beam that it continues, its token; no class, as a step makes hundreds.
+_Continuation = tuple[float, int, int]
 
 
 class BeamSearch:
@@ -50,18 +48,23 @@ class BeamSearch:
         self._num_return = num_return
         self._length_penalty = length_penalty
         self._early_stopping = early_stopping
-        self._beams = [_Beam(frame.prefix_ids, 0.0)]
-        self._beams += [_Beam(frame.prefix_ids, _IMPOSSIBLE)] * (num_beams - 1)
+        copies = [_Beam(frame.prefix_ids, _IMPOSSIBLE)] * (num_beams - 1)
+        self._set_beams([_Beam(frame.prefix_ids, 0.0), *copies])
+        self._num_candidates = (1 + len(frame.eos_ids)) * num_beams
         self._finished: list[Hypothesis] = []  # best first, at most num_beams
 
     @property
     def num_candidates(self) -> int:
         """Enough that `num_beams` live on even if every beam's best tokens end it."""
-        return (1 + len(self.frame.eos_ids)) * self._num_beams
+        return self._num_candidates
 
     @property
     def sequences(self) -> Sequence[Sequence[int]]:
-        return [beam.sequence for beam in self._beams]
+        return self._sequences
+
+    @property
+    def log_probs(self) -> Sequence[float]:
+        return [beam.log_prob for beam in self._beams]
 
     @property
     def live_indices(self) -> Sequence[int]:
@@ -69,47 +72,54 @@ class BeamSearch:
 
     def advance(self, candidates: Sequence[Sequence[Candidate]]) -> list[int]:
         num_generated = self.frame.num_generated(self._beams[0].sequence) + 1
-        best = self._best(candidates, is_last=num_generated == self.frame.max_new_tokens)
-        for continuation in best[: self._num_beams]:
-            if continuation.ends:
+        is_last = num_generated == self.frame.max_new_tokens
+        eos_ids = self.frame.eos_ids
+        survivors = []
+        for rank, continuation in enumerate(self._best(candidates)):
+            if not is_last and continuation[2] not in eos_ids:
+                survivors.append(continuation)
+            elif rank < self._num_beams:
                 self._add_finished(continuation)
-        survivors = [continuation for continuation in best if not continuation.ends]
-        if not survivors or self._is_done(survivors[0].log_prob, num_generated):
-            self._beams = []
+        if not survivors or self._is_done(survivors[0][0], num_generated):
+            self._set_beams([])
             return []
+        _, parent, token_id = survivors[0]
         num_missing = max(0, self._num_beams - len(survivors))
-        copies = [replace(survivors[0], log_prob=_IMPOSSIBLE)] * num_missing
+        copies = [(_IMPOSSIBLE, parent, token_id)] * num_missing
         survivors = [*survivors[: self._num_beams], *copies]
-        self._beams = [
-            _Beam((*self._beams[c.parent].sequence, c.token_id), c.log_prob) for c in survivors
-        ]
-        return [continuation.parent for continuation in survivors]
+        beams = self._beams
+        self._set_beams(
+            [
+                _Beam((*beams[parent].sequence, token_id), log_prob)
+                for log_prob, parent, token_id in survivors
+            ]
+        )
+        return [parent for _, parent, _ in survivors]
 
     def finished(self) -> tuple[Hypothesis, ...]:
         return tuple(self._finished[: self._num_return])
 
-    def _best(
-        self, candidates: Sequence[Sequence[Candidate]], *, is_last: bool
-    ) -> list[_Continuation]:
+    def _best(self, candidates: Sequence[Sequence[Candidate]]) -> list[_Continuation]:
         """The best continuations over all beams; an impossible one (-inf, NaN) is none."""
         continuations = [
-            _Continuation(
-                parent=index,
-                token_id=candidate.token_id,
-                log_prob=beam.log_prob + candidate.log_prob,
-                ends=is_last or candidate.token_id in self.frame.eos_ids,
-            )
-            for index, beam in enumerate(self._beams)
-            for candidate in candidates[index]
-            if beam.log_prob + candidate.log_prob > _IMPOSSIBLE
+            (log_prob, parent, token_id)
+            for parent, beam in enumerate(self._beams)
+            if beam.log_prob > _IMPOSSIBLE
+            for token_id, new in candidates[parent]
+            if (log_prob := beam.log_prob + new) > _IMPOSSIBLE
         ]
-        continuations.sort(key=lambda continuation: -continuation.log_prob)
+        continuations.sort(key=_by_log_prob, reverse=True)  # stable: of equals the first goes first
         return continuations[: self.num_candidates]
 
+    def _set_beams(self, beams: list[_Beam]) -> None:
+        self._beams = beams
+        self._sequences = [beam.sequence for beam in beams]
+
     def _add_finished(self, continuation: _Continuation) -> None:
-        sequence = (*self._beams[continuation.parent].sequence, continuation.token_id)
+        log_prob, parent, token_id = continuation
+        sequence = (*self._beams[parent].sequence, token_id)
         hypothesis = self.frame.finish(
-            sequence, log_prob=continuation.log_prob, length_penalty=self._length_penalty
+            sequence, log_prob=log_prob, length_penalty=self._length_penalty
         )
         self._finished.append(hypothesis)
         self._finished.sort(key=lambda finished: -finished.rank)

@@ -33,7 +33,6 @@ class Chooser:
         self._suppressed = list(rules.suppressed_ids)
         self._renormalizes = rules.renormalizes
 
-    @torch.inference_mode()
     def choose(
         self, scores: Scores, requests: Sequence[Request], samplers: Mapping[str, Sampler]
     ) -> list[Candidates]:
@@ -55,20 +54,23 @@ class Chooser:
     def _choose_freely(
         self, scores: Scores, requests: Sequence[Request], samplers: Mapping[str, Sampler]
     ) -> list[Candidates]:
-        if all(is_plain(request) for request in requests):
-            values, token_ids = scores.best()
-            return [
-                [_at_most_one(token_ids[row], values[row]) for row in request.rows]
-                for request in requests
-            ]
-        if all(_is_plain_beams(request) for request in requests):
-            return _best_of_beams(scores, requests)
-        return self._choose_by_logits(scores.logits(), requests, samplers)
+        easy = [request for request in requests if not _needs_logits(request)]
+        if len(easy) == len(requests):
+            return _best_of(scores, requests)
+        # Two looks at the scores, so that nobody's way of being chosen depends on the company.
+        hard = [request for request in requests if _needs_logits(request)]
+        found = dict(zip(easy, _best_of(scores, easy), strict=True)) if easy else {}
+        found |= zip(hard, self._choose_by_logits(scores.logits(), hard, samplers), strict=True)
+        return [found[request] for request in requests]
 
+    @torch.inference_mode()
     def _choose_by_logits(
         self, logits: Tensor, requests: Sequence[Request], samplers: Mapping[str, Sampler]
     ) -> list[Candidates]:
-        """For any mix of requests; logits: (rows, vocab), changed in place."""
+        """Those of requests that draw, or whose rules edit scores.
+
+        logits: (rows, vocab), changed in place.
+        """
         normalizers = logits.logsumexp(dim=-1, keepdim=True)
         hide(logits, self._suppressed)
         beams = [request for request in requests if request.params.num_beams > 1]
@@ -166,22 +168,59 @@ def _apply_rules(scores: Tensor, requests: Sequence[Request]) -> None:
         position += len(request.rows)
 
 
-def _best_of_beams(scores: Scores, requests: Sequence[Request]) -> list[Candidates]:
-    """What beam searches without rules get."""
-    values, token_ids = scores.top(max(request.search.num_candidates for request in requests))
-    return [
-        [
-            _possible(token_ids[row], values[row])[: request.search.num_candidates]
-            for row in request.rows
-        ]
-        for request in requests
-    ]
+def _best_of(scores: Scores, requests: Sequence[Request]) -> list[Candidates]:
+    """What greedy decoding and beam search without rules get: each row's best few."""
+    if not any(r.params.num_beams > 1 or r.params.return_scores for r in requests):
+        best = list(map(_at_most_one, *reversed(scores.best())))
+        return [[best[row] for row in request.rows] for request in requests]
+    most = max(request.search.num_candidates for request in requests)
+    log_probs, tokens = scores.top(most)
+    found = []
+    for request in requests:
+        if request.params.num_beams > 1:
+            found.append(_promising(request, log_probs, tokens))
+            continue
+        is_scored = request.params.return_scores  # else nobody asked how likely its token is
+        firsts = ((tokens[row][0], log_probs[row][0]) for row in request.rows)
+        found.append([_at_most_one(*first, first[1] if is_scored else 0.0) for first in firsts])
+    return found
+
+
+def _promising(
+    request: Request, log_probs: list[list[float]], tokens: list[list[int]]
+) -> Candidates:
+    """Of each beam's best tokens those that can be among the best of all beams of a request.
+
+    Of 4 beams with 8 tokens each, 8 go on, and candidates are made of few others. A beam's first
+    is always there, if it may follow at all.
+
+    Args:
+        request: a beam search.
+        log_probs: (rows, ranks), of the whole batch, best first.
+        tokens: (rows, ranks).
+    """
+    count = request.search.num_candidates
+    beams = list(zip(request.rows, request.search.log_probs, strict=True))
+    totals = [before + new for row, before in beams for new in log_probs[row][:count]]
+    totals = sorted((total for total in totals if total > HIDDEN), reverse=True)  # no NaN, either
+    least = totals[count - 1] if len(totals) >= count else HIDDEN
+    candidates = []
+    for row, before in beams:
+        possible: list[Candidate] = []
+        for token_id, log_prob in zip(tokens[row], log_probs[row], strict=True):
+            if not log_prob > HIDDEN or (possible and not before + log_prob >= least):
+                break
+            possible.append(Candidate(token_id, log_prob))
+        candidates.append(possible[:count])
+    return candidates
 
 
 def _possible(token_ids: Sequence[int], log_probs: Sequence[float]) -> list[Candidate]:
     """Those that may follow, best first: neither excluded (-inf) nor not a number."""
-    best = zip(token_ids, log_probs, strict=True)
-    return [Candidate(token_id, log_prob) for token_id, log_prob in best if log_prob > HIDDEN]
+    candidates = list(map(Candidate, token_ids, log_probs))
+    if log_probs[-1] > HIDDEN:  # the least of them, and false if it is not a number
+        return candidates
+    return [candidate for candidate in candidates if candidate.log_prob > HIDDEN]
 
 
 def _at_most_one(token_id: int, logit: float, log_prob: float = 0.0) -> list[Candidate]:
@@ -192,15 +231,10 @@ def _at_most_one(token_id: int, logit: float, log_prob: float = 0.0) -> list[Can
 def is_plain(request: Request) -> bool:
     """True for greedy decoding with no rule to apply and no score: an argmax is all it takes."""
     params = request.params
-    return (
-        params.num_beams == 1
-        and not params.do_sample
-        and not params.return_scores
-        and not has_token_rules(request.search.sequences, params)
-    )
+    return params.num_beams == 1 and not params.return_scores and not _needs_logits(request)
 
 
-def _is_plain_beams(request: Request) -> bool:
-    """True for beam search with no rule to apply: all it takes are each row's best few."""
+def _needs_logits(request: Request) -> bool:
+    """True where more than each row's best few tokens has to be looked at."""
     params = request.params
-    return params.num_beams > 1 and not has_token_rules(request.search.sequences, params)
+    return params.do_sample or has_token_rules(request.search.sequences, params)

@@ -228,8 +228,7 @@ class Engine:
             request.first_token_s = self._clock()
         new_token_ids: tuple[int, ...] = ()
         if request.params.num_rows == 1:
-            chosen = (candidate.token_id for candidate in candidates[0])
-            new_token_ids = tuple(token for token in chosen if token not in self._rules.eos_ids)
+            new_token_ids = tuple([c[0] for c in candidates[0] if c[0] not in self._rules.eos_ids])
         if is_over:
             return self._finish(request, new_token_ids)
         return RequestOutput(request_id=request.request_id, new_token_ids=new_token_ids)

@@ -92,7 +92,9 @@ def _loops(sequence: Sequence[int], params: GenerationParams) -> bool:
 def forced_token(search: Search, rules: TokenRules) -> int | None:
     """The token that must come next whatever the scores say, if any; the same for all beams."""
     frame, sequence = search.frame, search.sequences[0]
-    num_generated = frame.num_generated(sequence)
-    if rules.forced_eos_id is not None and num_generated == frame.max_new_tokens - 1:
+    is_last = rules.forced_eos_id is not None and (
+        frame.num_generated(sequence) == frame.max_new_tokens - 1
+    )
+    if is_last:
         return rules.forced_eos_id
     return frame.forced_bos_id if len(sequence) == 1 else None

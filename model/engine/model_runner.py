@@ -41,7 +41,7 @@ class ModelRunner:
         self.num_rows = config.num_rows(bytes_per_token=bytes_per_token)
         self._network = network
         self._head = OutputHead(network, rules)
-        self._device, self._dtype = network.embedding.weight.device, network.dtype
+        self._device, self._dtype = network.device, network.dtype
         self._cache = KVCache(
             network.config,
             num_rows=self.num_rows,

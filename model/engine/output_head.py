@@ -18,7 +18,7 @@ class OutputHead:
     def __init__(self, network: Seq2SeqTransformer, rules: TokenRules) -> None:
         self._network = network
         self._suppressed = torch.tensor(
-            rules.suppressed_ids, dtype=torch.int64, device=network.embedding.weight.device
+            rules.suppressed_ids, dtype=torch.int64, device=network.device
         )
         self._renormalizes = rules.renormalizes
         self._shortlist = None
@@ -53,10 +53,12 @@ class OutputHead:
         Returns:
             Log-probabilities and token ids, both (rows, num_tokens).
         """
-        scores = self.suppress(logits - logits.logsumexp(dim=-1, keepdim=True))
+        normalizers = logits.logsumexp(dim=-1, keepdim=True)
+        allowed = self.suppress(logits.clone())
         if self._renormalizes:
-            scores -= scores.logsumexp(dim=-1, keepdim=True)
-        return top_tokens(scores, min(num_tokens, scores.shape[-1]))
+            normalizers = allowed.logsumexp(dim=-1, keepdim=True)
+        values, token_ids = top_tokens(allowed, min(num_tokens, allowed.shape[-1]))
+        return values - normalizers, token_ids
 
     def suppress(self, scores: Tensor) -> Tensor:
         """scores: (rows, vocab), changed in place and returned."""

@@ -86,7 +86,7 @@ class GenerationParams:
 
     @property
     def do_sample(self) -> bool:
-        return any(v is not None for v in (self.temperature, self.top_k, self.top_p, self.seed))
+        return not self.temperature is self.top_k is self.top_p is self.seed is None
 
     @property
     def num_rows(self) -> int:

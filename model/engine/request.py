@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.search import Hypothesis, Search
@@ -87,8 +88,7 @@ class Timing:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestOutput:
+class RequestOutput(NamedTuple):
     """What one step brought one request.
 
     `new_token_ids` are final (greedy and single samples; beams can still change their mind, so they

@@ -6,14 +6,16 @@ live on. It never sees logits, so it can be tested with numbers written by hand.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from model.engine.params import FinishReason
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One possible next token of a hypothesis, and its log-probability."""
+class Candidate(NamedTuple):
+    """One possible next token of a hypothesis, and its log-probability.
+
+    A tuple, since a step makes up to a thousand.
+    """
 
     token_id: int
     log_prob: float
@@ -95,6 +97,11 @@ class Search(Protocol):
         ...
 
     @property
+    def log_probs(self) -> Sequence[float]:
+        """Of the live hypotheses, so far."""
+        ...
+
+    @property
     def num_candidates(self) -> int:
         """How many continuations of each live hypothesis `advance` wants."""
         ...
@@ -130,11 +137,16 @@ class IndependentSearch:
     def __init__(self, frame: Frame, *, num_hypotheses: int = 1) -> None:
         self.frame = frame
         self._live = [_Sample(index, list(frame.prefix_ids)) for index in range(num_hypotheses)]
+        self._sequences = [sample.sequence for sample in self._live]
         self._finished: list[tuple[int, Hypothesis]] = []
 
     @property
     def sequences(self) -> Sequence[Sequence[int]]:
-        return [sample.sequence for sample in self._live]
+        return self._sequences
+
+    @property
+    def log_probs(self) -> Sequence[float]:
+        return [sample.log_prob for sample in self._live]
 
     @property
     def live_indices(self) -> list[int]:
@@ -142,32 +154,29 @@ class IndependentSearch:
         return [sample.index for sample in self._live]
 
     def advance(self, candidates: Sequence[Sequence[Candidate]]) -> list[int]:
-        survivors = []
+        frame, survivors = self.frame, []
+        longest = len(frame.prefix_ids) + frame.max_new_tokens
         for position, (sample, choices) in enumerate(zip(self._live, candidates, strict=True)):
             if not choices:
                 continue
             sample.sequence.append(choices[0].token_id)
             sample.log_prob += choices[0].log_prob
-            if self._ends(sample.sequence):
-                hypothesis = self.frame.finish(
+            if choices[0].token_id in frame.eos_ids or len(sample.sequence) == longest:
+                hypothesis = frame.finish(
                     sample.sequence, log_prob=sample.log_prob, length_penalty=1.0
                 )
                 self._finished.append((sample.index, hypothesis))
             else:
                 survivors.append(position)
-        self._live = [self._live[position] for position in survivors]
+        if len(survivors) < len(self._live):
+            self._live = [self._live[position] for position in survivors]
+            self._sequences = [sample.sequence for sample in self._live]
         return survivors
 
     def finished(self) -> tuple[Hypothesis, ...]:
         """Best first; samples whose scores were not computed keep the order of their seeds."""
         in_order = sorted(self._finished, key=lambda item: item[0])
         return tuple(sorted((h for _, h in in_order), key=lambda h: -h.rank))
-
-    def _ends(self, sequence: Sequence[int]) -> bool:
-        frame = self.frame
-        return (
-            sequence[-1] in frame.eos_ids or frame.num_generated(sequence) == frame.max_new_tokens
-        )
 
 
 @dataclass(slots=True)

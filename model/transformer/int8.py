@@ -165,6 +165,7 @@ class Int8Embedding(nn.Module):
         super().__init__()
         self.register_buffer("weight", quantized.weight)
         self.register_buffer("scales", quantized.scales.to(dtype))
+        self.dtype = dtype
 
     def forward(self, ids: Tensor) -> Tensor:
         """ids: int64 of any shape; returns that shape + (width,)."""

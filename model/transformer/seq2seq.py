@@ -1,7 +1,7 @@
 """The encoder-decoder transformer: source ids in, logits over target ids out."""
 
 from collections.abc import Iterable, Sequence
-from typing import cast
+from typing import Protocol, cast
 
 import torch
 import torch.nn.functional as F
@@ -9,10 +9,25 @@ from torch import Tensor, nn
 
 from model.config import TransformerConfig
 from model.transformer.attention import KeysValues, KVStore, Memory, causal_bias, padding_bias
-from model.transformer.int8 import Int8Embedding
 from model.transformer.stacks import Decoder, DecoderLayer, Encoder
 
-Embedding = nn.Embedding | Int8Embedding
+
+class PackedEmbedding(Protocol):
+    """What takes the place of an `nn.Embedding` for inference, its table laid out otherwise."""
+
+    dtype: torch.dtype  # of the vectors looked up
+
+    @property
+    def weight(self) -> Tensor:
+        """The table, in its own numbers."""
+        ...
+
+    def __call__(self, ids: Tensor) -> Tensor:
+        """ids: int64 of any shape; returns that shape + (width,)."""
+        ...
+
+
+Embedding = nn.Embedding | PackedEmbedding
 
 
 class Seq2SeqTransformer(nn.Module):
@@ -51,7 +66,12 @@ class Seq2SeqTransformer(nn.Module):
     def dtype(self) -> torch.dtype:
         """Of the hidden states; weights may be narrower."""
         table = self.embedding
-        return table.scales.dtype if isinstance(table, Int8Embedding) else table.weight.dtype
+        return table.weight.dtype if isinstance(table, nn.Embedding) else table.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(self.parameters()).device
 
     @property
     def output_weight(self) -> Tensor:

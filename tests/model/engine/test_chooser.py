@@ -97,20 +97,33 @@ def test_a_score_that_nobody_asked_for_is_0_whoever_else_is_in_the_batch() -> No
     assert first == [[(4, 0.0)]]
 
 
-def test_every_beam_gets_its_best_continuations_best_first() -> None:
+def test_a_beam_gets_its_best_continuations_best_first() -> None:
     (found,) = choose(make_logits(RISING, FALLING), beams("a"))
     expected = torch.tensor(RISING).log_softmax(0)
-    for row, best in zip(found, ([4, 3, 2, 1], [0, 1, 2, 3]), strict=True):
-        assert [token_id for token_id, _ in row] == best
+    assert [token_id for token_id, _ in found[0]] == [4, 3, 2, 1]
     assert [log_prob for _, log_prob in found[0]] == pytest.approx(
         [float(expected[token_id]) for token_id in (4, 3, 2, 1)]
     )
 
 
+def test_a_beam_gets_no_more_than_can_be_among_the_best_of_all_of_them() -> None:
+    search = beams("a")
+    search.search.advance([[Candidate(4, -1.0), Candidate(3, -2.5)], []])
+    (found,) = choose(make_logits(RISING, FALLING), search)
+    # Four are wanted, of logits and what came before: 4 - 1, 5 - 2.5, 3 - 1, 4 - 2.5.
+    assert [token_id for token_id, _ in found[0]] == [4, 3]
+    assert [token_id for token_id, _ in found[1]] == [0, 1]
+
+
+def test_a_beam_that_only_repeats_another_still_shows_that_something_may_follow() -> None:
+    (found,) = choose(make_logits(RISING, FALLING), beams("a"))
+    assert [token_id for token_id, _ in found[1]] == [0]
+
+
 def test_searches_of_different_widths_each_get_what_they_want() -> None:
     wide, narrow = choose(make_logits(*[RISING] * 5), beams("a", num_beams=3), beams("b"))
     assert [len(row) for row in wide] == [5, 5, 5]  # six are wanted, one is suppressed
-    assert [len(row) for row in narrow] == [4, 4]
+    assert [len(row) for row in narrow] == [4, 1]
 
 
 def test_the_rules_of_a_request_touch_only_its_own_rows() -> None:
@@ -166,7 +179,9 @@ def test_where_no_token_is_possible_there_is_none(bad: float, params: dict[str, 
 
 @pytest.mark.parametrize("bad", [-math.inf, math.nan])
 def test_a_beam_without_a_possible_token_gets_none_and_the_other_its_own(bad: float) -> None:
-    (found,) = choose(make_logits([bad] * 6, RISING), beams("a"))
+    search = beams("a")
+    search.search.advance([[Candidate(4, -1.0), Candidate(3, -2.5)], []])
+    (found,) = choose(make_logits([bad] * 6, RISING), search)
     assert [len(row) for row in found] == [0, 4]
 
 
