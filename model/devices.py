@@ -1,10 +1,14 @@
 """Where a network computes, and in which numbers."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
+from model.config import TransformerConfig
 from model.errors import ConfigError
+from model.kernels.library import library
+from model.kernels.packing import KernelPacking
 from model.transformer.int8 import Int8Linear
 from model.transformer.packed import PackedLinear
 from model.transformer.packing import Bfloat16Packing, Int8Packing, Packing
@@ -13,6 +17,7 @@ DtypeName = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 
 _FLOATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _NAMES = (*_FLOATS, "int8")
+_KERNEL_DTYPES = {"bfloat16": torch.bfloat16, "int8": torch.int8}
 
 
 def resolve_device(name: str) -> torch.device:
@@ -64,14 +69,74 @@ def resolve_dtype(
         if torch.cuda.is_bf16_supported():
             return "bfloat16"
         return "float32" if overflows_float16 else "float16"
-    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()  # noqa: SLF001
+    fast = (
+        library() is not None
+        or torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001
+        or torch.cpu._is_amx_tile_supported()  # noqa: SLF001
+    )
     return "bfloat16" if fast else "float32"
 
 
-def activation_dtype(
-    name: DtypeName, device: torch.device, *, overflows_float16: bool = False
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """The numbers that a network is made of.
+
+    Attributes:
+        weights: Never auto.
+        activations: Of everything between the weights.
+        cache: Of the keys and values that decoding keeps.
+    """
+
+    weights: DtypeName
+    activations: torch.dtype
+    cache: torch.dtype
+
+
+def choose_precision(name: DtypeName, device: torch.device, config: TransformerConfig) -> Precision:
+    """What a network of that dtype computes in on that device.
+
+    Our own kernels keep everything between bfloat16 or int8 weights in float32, and the cache in
+    bfloat16. PyTorch's attend on a CPU in float32: with one query per row, their bfloat16 kernels
+    took up to five times as long.
+
+    Raises:
+        ConfigError: As `resolve_dtype`.
+    """
+    overflows = config.overflows_float16
+    name = resolve_dtype(name, device, overflows_float16=overflows)
+    if _runs_by_kernels(name, device, config):
+        return Precision(name, torch.float32, torch.bfloat16)
+    activations = _activation_dtype(name, device, overflows_float16=overflows)
+    return Precision(name, activations, torch.float32 if device.type == "cpu" else activations)
+
+
+def choose_packing(
+    precision: Precision, device: torch.device, config: TransformerConfig
+) -> Packing | None:
+    """How a network of that precision is laid out; None is as it was trained."""
+    name = precision.weights
+    if _runs_by_kernels(name, device, config):
+        return KernelPacking(_KERNEL_DTYPES[name])
+    if name == "int8" and _multiplies_bytes(device):
+        return Int8Packing.for_bytes()
+    if name == "int8":
+        return Int8Packing.for_weights_only(precision.activations)
+    if name == "bfloat16" and device.type == "cpu" and PackedLinear.is_available():
+        return Bfloat16Packing()
+    return None
+
+
+def kernels_of(precision: Precision, device: torch.device, config: TransformerConfig) -> str:
+    """Whose kernels compute such a network: `own (AMX)`, `own (AVX-512)` or `pytorch`."""
+    loaded = library()
+    if loaded is None or not _runs_by_kernels(precision.weights, device, config):
+        return "pytorch"
+    return f"own ({loaded.instructions})"
+
+
+def _activation_dtype(
+    name: DtypeName, device: torch.device, *, overflows_float16: bool
 ) -> torch.dtype:
-    """What a network of that dtype, which is not auto, computes in between its weights."""
     if name in _FLOATS:
         return _FLOATS[name]
     if _multiplies_bytes(device):
@@ -79,17 +144,9 @@ def activation_dtype(
     return _FLOATS[resolve_dtype("auto", device, overflows_float16=overflows_float16)]
 
 
-def choose_packing(
-    name: DtypeName, device: torch.device, *, activations: torch.dtype
-) -> Packing | None:
-    """How a network of that dtype, which is not auto, is laid out; None is as it was trained."""
-    if name == "int8" and _multiplies_bytes(device):
-        return Int8Packing.for_bytes()
-    if name == "int8":
-        return Int8Packing.for_weights_only(activations)
-    if name == "bfloat16" and device.type == "cpu" and PackedLinear.is_available():
-        return Bfloat16Packing()
-    return None
+def _runs_by_kernels(name: DtypeName, device: torch.device, config: TransformerConfig) -> bool:
+    """float32 stays with PyTorch: it is what everything else is compared with."""
+    return device.type == "cpu" and name in _KERNEL_DTYPES and KernelPacking.fits(config)
 
 
 def _multiplies_bytes(device: torch.device) -> bool:

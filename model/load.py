@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from model.config import TransformerConfig
 from model.devices import (
     DtypeName,
-    activation_dtype,
+    Precision,
     choose_packing,
+    choose_precision,
     resolve_device,
-    resolve_dtype,
 )
 from model.engine.config import TokenRules
 from model.errors import CheckpointError
@@ -35,7 +35,6 @@ from model.tokenizer.tokenizer import Tokenizer
 from model.transformer.seq2seq import Seq2SeqTransformer
 from model.weights.checkpoint import Checkpoint
 from model.weights.loading import load_network
-from model.weights.weight_map import WeightMap
 
 BUNDLED = Path(__file__).parent / "bundled"
 
@@ -56,7 +55,7 @@ class LoadedModel:
     prompter: Prompter
     rules: TokenRules
     generation: dict[str, Any]
-    dtype: DtypeName  # of the weights, never auto
+    precision: Precision
     device: torch.device
 
     def prompt(self, text: str, task: Task, *, prefix: str | None = None) -> Prompt:
@@ -97,22 +96,22 @@ class LoadedModel:
             )
             if isinstance(value, torch.Tensor)
         }
-        packed = (getattr(module, "packed_bytes", 0) for module in self.network.modules())
-        return sum(tensors.values()) + sum(packed)
+        packed: dict[int, int] = {}
+        for module in self.network.modules():
+            if hasattr(module, "packed_bytes"):
+                key = id(module.packed)  # which an embedding and the output projection may share
+                packed[key] = max(packed.get(key, 0), int(cast("Any", module).packed_bytes))
+        return sum(tensors.values()) + sum(packed.values())
+
+    @property
+    def dtype(self) -> DtypeName:
+        """Of the weights, never auto."""
+        return self.precision.weights
 
     @property
     def cache_dtype(self) -> torch.dtype:
         """The precision of cached keys and values."""
-        return cache_dtype_of(self.device, computes_in=self.network.dtype)
-
-
-def cache_dtype_of(device: torch.device, *, computes_in: torch.dtype) -> torch.dtype:
-    """The precision of keys and values that are cached on a device.
-
-    A CPU attends in float32: with one query per row, its bfloat16 kernels took up to five times as
-    long as its float32 ones, and the tables are small beside the weights.
-    """
-    return torch.float32 if device.type == "cpu" else computes_in
+        return self.precision.cache
 
 
 def load_model(
@@ -147,13 +146,19 @@ def load_model(
     if max_positions is not None:
         config = config.with_max_positions(max_positions)
     torch_device = resolve_device(device)
-    dtype = resolve_dtype(dtype, torch_device, overflows_float16=config.overflows_float16)
+    precision = choose_precision(dtype, torch_device, config)
     tokenizer = family.load_tokenizer(folder)
     languages = LanguageTags(tokenizer.added_tokens, pattern=family.language_tag)
     _check_vocabulary(tokenizer, config, languages)
     full_config = {**tokenizer_settings(folder), **complete_config(hf_config, generation)}
-    weights = family.weights(config)
-    network = _build_network(folder, config, weights, dtype=dtype, device=torch_device)
+    network = load_network(
+        config,
+        Checkpoint(folder),
+        family.weights(config),
+        dtype=precision.activations,
+        device=torch_device,
+        packing=choose_packing(precision, torch_device, config),
+    )
     return LoadedModel(
         family=family,
         hf_config=full_config,
@@ -168,27 +173,8 @@ def load_model(
         ),
         rules=token_rules(generation, vocab_size=config.target_vocab_size),
         generation=generation_defaults(generation),
-        dtype=dtype,
+        precision=precision,
         device=torch_device,
-    )
-
-
-def _build_network(
-    folder: Path,
-    config: TransformerConfig,
-    weights: WeightMap,
-    *,
-    dtype: DtypeName,
-    device: torch.device,
-) -> Seq2SeqTransformer:
-    activations = activation_dtype(dtype, device, overflows_float16=config.overflows_float16)
-    return load_network(
-        config,
-        Checkpoint(folder),
-        weights,
-        dtype=activations,
-        device=device,
-        packing=choose_packing(dtype, device, activations=activations),
     )
 
 

@@ -38,6 +38,7 @@ class ModelInfo:
         defaults: Generation parameters of a request that names none.
         weights_bytes: Memory that they take; None where they are not loaded.
         quantize: How weights are stored that compute in `dtype`.
+        kernels: Whose compute: `pytorch`, or our own with the instructions that they use.
     """
 
     name: str
@@ -61,6 +62,7 @@ class ModelInfo:
     dtype: str
     quantize: Literal["int8"] | None = None
     device: str
+    kernels: str = "pytorch"
 
     @property
     def handle(self) -> str:

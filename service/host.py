@@ -1,6 +1,7 @@
 """One model in memory: text in, text out, over an engine in a thread of its own."""
 
 import asyncio
+import gc
 import hashlib
 import itertools
 import time
@@ -258,10 +259,15 @@ def start_host(entry: ModelEntry, settings: Settings) -> ModelHost:
             name = "" if isinstance(error, ModelError) else f"{type(error).__name__}: "
             sentence = f"{entry.at()} is loaded, but cannot answer: {name}{error}"
             raise CatalogueError(sentence) from error
+    # What is here by now stays: the collector need not go through it again while requests wait.
+    gc.collect()
+    gc.freeze()
     logger.info(
         "model loaded",
         model=entry.name,
         family=host.info.family,
+        dtype=host.info.quantize or host.info.dtype,
+        kernels=host.info.kernels,
         load_s=round(loaded_s - begin_s, 2),
         warm_up_s=round(time.monotonic() - loaded_s, 2),
         bytes=host.info.weights_bytes,

@@ -214,7 +214,9 @@ class LocalBackend:
 
 def _give_memory_back() -> None:
     """Free what is left of a model: cycles, and pages that the C library keeps for itself."""
+    gc.unfreeze()  # `start_host` keeps what lives long out of the collector's sight
     gc.collect()
+    gc.freeze()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
     if sys.platform == "linux":

@@ -164,6 +164,7 @@ def model_output(model: ModelInfo) -> ModelOutput:
         dtype=model.dtype,
         quantize=model.quantize,
         device=model.device,
+        kernels=model.kernels,
         max_input_tokens=model.max_input_tokens,
         max_new_tokens=model.max_new_tokens,
         max_waiting=model.max_waiting,

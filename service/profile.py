@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from model.config import TransformerConfig
-from model.devices import DtypeName, activation_dtype, resolve_device, resolve_dtype
+from model.devices import DtypeName, Precision, choose_precision, kernels_of, resolve_device
 from model.engine.config import EngineConfig, MemoryFraction
 from model.engine.kv_cache import KVCache
 from model.engine.params import GenerationParams
@@ -17,7 +17,7 @@ from model.families.family import Family, network_config
 from model.families.registry import family_of
 from model.generation_config import generation_defaults, read_generation_config
 from model.json_file import read_json_object
-from model.load import LoadedModel, cache_dtype_of
+from model.load import LoadedModel
 from model.tokenizer.languages import LanguageTags
 from model.transformer.seq2seq import Seq2SeqTransformer
 from service.backend import ModelInfo
@@ -44,9 +44,9 @@ class Facts:
         num_parameters: How many numbers it has.
         languages: Those that its vocabulary has tags for.
         generation: Its own defaults for `GenerationParams`.
-        dtype: Of the weights, never auto.
-        computes_in: Of everything between them.
+        precision: Of its weights, or what it would be loaded in.
         device: Where they are, or would be.
+        kernels: Whose multiply by them there, as `kernels_of` calls them.
         weights_bytes: Memory that they take; None where they are not loaded.
     """
 
@@ -55,9 +55,9 @@ class Facts:
     num_parameters: int
     languages: tuple[str, ...]
     generation: Mapping[str, Any]
-    dtype: DtypeName
-    computes_in: torch.dtype
+    precision: Precision
     device: torch.device
+    kernels: str
     weights_bytes: int | None = None
 
     @classmethod
@@ -69,9 +69,9 @@ class Facts:
             num_parameters=loaded.network.num_parameters,
             languages=tuple(loaded.languages),
             generation=loaded.generation,
-            dtype=loaded.dtype,
-            computes_in=loaded.network.dtype,
+            precision=loaded.precision,
             device=loaded.device,
+            kernels=kernels_of(loaded.precision, loaded.device, loaded.config),
             weights_bytes=loaded.weights_bytes,
         )
 
@@ -89,9 +89,7 @@ class Facts:
         if positions is not None:
             config = config.with_max_positions(positions)
         device = resolve_device(device_of(entry, settings))
-        dtype = resolve_dtype(
-            dtype_of(entry, settings), device, overflows_float16=config.overflows_float16
-        )
+        precision = choose_precision(dtype_of(entry, settings), device, config)
         with torch.device("meta"):  # of which each parameter is only its shape
             num_parameters = Seq2SeqTransformer(config).num_parameters
         generation = read_generation_config(source.folder, hf_config)
@@ -101,9 +99,9 @@ class Facts:
             num_parameters=num_parameters,
             languages=_languages(source, family) if entry.languages == "all" else (),
             generation=generation_defaults(generation),
-            dtype=dtype,
-            computes_in=activation_dtype(dtype, device, overflows_float16=config.overflows_float16),
+            precision=precision,
             device=device,
+            kernels=kernels_of(precision, device, config),
         )
 
 
@@ -126,10 +124,13 @@ def profile_of(
         ConfigError: Its cache has no room for a single row.
     """
     engine = _engine_config(entry, settings, facts)
-    cache_dtype = cache_dtype_of(facts.device, computes_in=facts.computes_in)
+    precision = facts.precision
     if not isinstance(engine.kv_cache_bytes, MemoryFraction):  # else it is measured later
-        engine.num_rows(bytes_per_token=KVCache.bytes_per_token(facts.config, cache_dtype))
+        engine.num_rows(bytes_per_token=KVCache.bytes_per_token(facts.config, precision.cache))
     defaults = defaults_of(entry, facts.generation, engine)
+    dtype: str = precision.weights
+    if dtype == "int8":
+        dtype = str(precision.activations).removeprefix("torch.")
     info = ModelInfo(
         name=entry.name,
         tasks=entry.tasks,
@@ -146,9 +147,10 @@ def profile_of(
         family=facts.family,
         num_parameters=facts.num_parameters,
         weights_bytes=facts.weights_bytes,
-        dtype=str(facts.computes_in).removeprefix("torch."),
-        quantize="int8" if facts.dtype == "int8" else None,
+        dtype=dtype,
+        quantize="int8" if precision.weights == "int8" else None,
         device=str(facts.device),
+        kernels=facts.kernels,
     )
     return Profile(info=info, engine=engine)
 

@@ -203,6 +203,9 @@ class ModelOutput(_Response):
         description="How weights are stored that compute in `dtype`."
     )
     device: str
+    kernels: str = Field(
+        description="What computes there: `own (AMX)`, `own (AVX-512)` or `pytorch`."
+    )
     max_input_tokens: int = Field(description="Of one segment, special tokens included.")
     max_new_tokens: int = Field(description="The most that `max_new_tokens` may ask for.")
     max_waiting: int | None = Field(description="Segments that may queue for it.")

@@ -9,10 +9,12 @@ from model.engine.cache_budget import DeviceMemory, cache_bytes, largest_step_by
 from model.engine.config import EngineConfig, MemoryFraction, TokenRules
 from model.engine.graph import CudaGraphs
 from model.engine.graphed_runner import GraphedRunner
+from model.engine.kernel_runner import KernelRunner
 from model.engine.kv_cache import KVCache
 from model.engine.model_runner import ModelRunner
 from model.engine.rehearsal import rehearse
 from model.engine.runner import Runner
+from model.kernels.network import is_packed
 from model.transformer.seq2seq import Seq2SeqTransformer
 
 MakeRunner = Callable[[Seq2SeqTransformer, TokenRules, EngineConfig, torch.dtype], Runner]
@@ -35,7 +37,9 @@ def make_runner(
     Raises:
         ConfigError: The cache's budget is below one row.
     """
-    device = network.embedding.weight.device
+    if is_packed(network):
+        return KernelRunner(network, rules, config, cache_dtype=cache_dtype)
+    device = network.device
     if device.type != "cuda":
         return ModelRunner(network, rules, config, cache_dtype=cache_dtype)
     if isinstance(config.kv_cache_bytes, MemoryFraction):
@@ -49,7 +53,7 @@ def _graphed(
     config: EngineConfig,
     cache_dtype: torch.dtype,
 ) -> GraphedRunner:
-    graphs = CudaGraphs(network.embedding.weight.device)
+    graphs = CudaGraphs(network.device)
     return GraphedRunner(network, rules, config, cache_dtype=cache_dtype, make_graph=graphs)
 
 
@@ -61,7 +65,7 @@ def _measured(
     share: MemoryFraction,
 ) -> EngineConfig:
     """The config with the bytes that the device has for the cache, and the rows of a cache."""
-    device = network.embedding.weight.device
+    device = network.device
     bytes_per_token = KVCache.bytes_per_token(network.config, cache_dtype)
     bytes_per_row = config.bytes_per_row(bytes_per_token=bytes_per_token)
 

@@ -5,7 +5,7 @@ So a network is never in memory twice: its plain weights go, layer by layer, as 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +30,7 @@ MakeInt8 = Callable[[Quantized, Tensor | None], nn.Module]
 # step of 40. The greedy search multiplies by the int8 copy anyway. Not worth a fifth of the memory.
 _LARGEST_COPY_BYTES = 1 << 27
 
-_LEAST_VOCABULARY = 16_384  # from which proposing tokens in int8 is quicker than the whole product
+LEAST_VOCABULARY = 16_384  # from which proposing tokens in int8 is quicker than the whole product
 
 
 class Packing(Protocol):
@@ -63,12 +63,12 @@ class Bfloat16Packing:
     """
 
     def takes(self, network: Seq2SeqTransformer, module: nn.Module) -> bool:
-        return isinstance(module, nn.Linear) and module is not _output_table(network)
+        return isinstance(module, nn.Linear) and module is not output_table(network)
 
     def replace(self, network: Seq2SeqTransformer, name: str) -> None:
-        parent, attribute = _place(network, name)
+        parent, attribute = place(network, name)
         module = getattr(parent, attribute)
-        if module is _output_table(network):
+        if module is output_table(network):
             self._add_output(network)
         elif isinstance(module, nn.Linear):
             activation = None
@@ -82,7 +82,7 @@ class Bfloat16Packing:
         weight, bias = network.output_weight, network.output_bias
         if weight.nbytes <= _LARGEST_COPY_BYTES:
             network.packed_output = PackedLinear(weight, bias)
-        if len(weight) >= _LEAST_VOCABULARY and Int8Linear.is_available():
+        if len(weight) >= LEAST_VOCABULARY and Int8Linear.is_available():
             network.rough_output = WideInt8Linear(quantize(weight), bias)
 
 
@@ -115,12 +115,12 @@ class Int8Packing:
         return isinstance(module, nn.Linear | nn.Embedding)
 
     def replace(self, network: Seq2SeqTransformer, name: str) -> None:
-        parent, attribute = _place(network, name)
+        parent, attribute = place(network, name)
         module = getattr(parent, attribute)
         if not self.takes(network, module):
             return
         quantized = quantize(module.weight)
-        if module is _output_table(network):
+        if module is output_table(network):
             network.packed_output = self.make_output(quantized, network.output_bias)
         if module is network.output:
             network.output = None  # `packed_output` is all that is left of it
@@ -130,11 +130,14 @@ class Int8Packing:
             setattr(parent, attribute, self.make_linear(quantized, module.bias))
 
 
-def _output_table(network: Seq2SeqTransformer) -> nn.Module | None:
+def output_table(network: Seq2SeqTransformer) -> nn.Module | None:
     """The module whose weight is the output projection."""
-    return network.target_embedding if network.config.tied_output else network.output
+    if network.config.tied_output:
+        return cast("nn.Module", network.target_embedding)
+    return network.output
 
 
-def _place(network: Seq2SeqTransformer, name: str) -> tuple[nn.Module, str]:
+def place(network: Seq2SeqTransformer, name: str) -> tuple[nn.Module, str]:
+    """The module that holds the one of that name, and what it calls it."""
     parent, _, attribute = name.rpartition(".")
     return network.get_submodule(parent), attribute

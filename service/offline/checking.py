@@ -150,6 +150,7 @@ def try_model(entry: ModelEntry, settings: Settings, trial: Trial) -> dict[str, 
         "dtype": host.info.dtype,
         "quantize": host.info.quantize,
         "device": host.info.device,
+        "kernels": host.info.kernels,
         "load_s": round(load_s, 3),
         **answer,
         "weights_bytes": host.info.weights_bytes,
@@ -214,7 +215,8 @@ def rows_of(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         by = f"as {authority} has it" if authority else "nothing to compare it with"
         yield "hashes", f"{one['hash']}  {one['file']} ({by})"
     yield "family", f"{report['family']}, {report['parameters']:,} parameters: all found, all fit"
-    yield "loaded", f"in {report['load_s']} s, {_precision(report)} on {report['device']}"
+    where = f"{report['device']}, kernels: {report['kernels']}"
+    yield "loaded", f"in {report['load_s']} s, {_precision(report)} on {where}"
     yield "task", _task_name(report["task"])
     for title in ("text", "answer"):
         yield from ((title, line) for line in wrapped(report[title]))

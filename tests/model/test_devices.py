@@ -1,21 +1,32 @@
 """Which device, which numbers and which layers: by name, or by what the machine is good at."""
 
+from typing import Any
+
 import pytest
 import torch
 
+from model import devices
+from model.config import Norm, Rotary, Stack
 from model.devices import (
     DtypeName,
-    activation_dtype,
+    Precision,
     choose_packing,
+    choose_precision,
+    kernels_of,
     resolve_device,
     resolve_dtype,
 )
 from model.errors import ConfigError
+from model.kernels import packing as kernel_packing
+from model.kernels.packing import KernelPacking
 from model.transformer.int8 import Int8Linear, WeightOnlyInt8Linear, quantize
 from model.transformer.packed import PackedLinear
 from model.transformer.packing import Bfloat16Packing, Int8Packing
+from tests.factories import make_config
+from tests.machines import needs_kernels
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
+CONFIG = make_config()
 
 
 def set_cpu(
@@ -25,6 +36,9 @@ def set_cpu(
     has_amx: bool = False,
     has_vnni: bool = False,
 ) -> None:
+    """A processor of that kind, on which our own kernels do not run."""
+    for module in (devices, kernel_packing):
+        monkeypatch.setattr(module, "library", lambda: None)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_avx512_bf16)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_amx)
     monkeypatch.setattr(Int8Linear, "is_available", lambda: has_vnni)
@@ -59,8 +73,9 @@ def test_on_a_gpu_auto_is_float16_only_where_it_must_be_and_can_be(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: has_bfloat16)
     assert resolve_dtype("auto", GPU, overflows_float16=overflows) == dtype
-    activations = activation_dtype("int8", GPU, overflows_float16=overflows)
-    assert activations is getattr(torch, dtype)
+    config = make_config(overflows_float16=overflows)
+    precision = choose_precision("int8", GPU, config)
+    assert precision.activations is precision.cache is getattr(torch, dtype)
 
 
 @pytest.mark.parametrize("device", [CPU, GPU], ids=str)
@@ -76,22 +91,33 @@ def test_an_unknown_dtype_is_answered_with_those_that_are_known() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-def test_activations_are_of_the_type_of_floating_weights(dtype: DtypeName) -> None:
-    assert activation_dtype(dtype, CPU) is getattr(torch, dtype)
+def test_activations_are_of_the_type_of_floating_weights(
+    monkeypatch: pytest.MonkeyPatch, dtype: DtypeName
+) -> None:
+    set_cpu(monkeypatch)
+    assert choose_precision(dtype, CPU, CONFIG).activations is getattr(torch, dtype)
+
+
+def test_pytorch_attends_on_a_cpu_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_cpu(monkeypatch, has_avx512_bf16=True)
+    assert choose_precision("auto", CPU, CONFIG) == Precision(
+        "bfloat16", torch.bfloat16, torch.float32
+    )
 
 
 def test_where_bytes_are_multiplied_activations_are_float32_in_between(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     set_cpu(monkeypatch, has_avx512_bf16=True, has_vnni=True)
-    assert activation_dtype("int8", CPU) is torch.float32
+    assert choose_precision("int8", CPU, CONFIG).activations is torch.float32
 
 
 def test_int8_is_for_every_device(monkeypatch: pytest.MonkeyPatch) -> None:
     set_cpu(monkeypatch)
     for device in (CPU, GPU):
         assert resolve_dtype("int8", device) == "int8"
-        packing = choose_packing("int8", device, activations=torch.bfloat16)
+        precision = Precision("int8", torch.bfloat16, torch.bfloat16)
+        packing = choose_packing(precision, device, CONFIG)
         assert isinstance(packing, Int8Packing)
         layer = packing.make_linear(quantize(torch.ones(2, 3)), None)
         assert isinstance(layer, WeightOnlyInt8Linear)
@@ -100,21 +126,64 @@ def test_int8_is_for_every_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_cpu_that_multiplies_bytes_does(monkeypatch: pytest.MonkeyPatch) -> None:
     set_cpu(monkeypatch, has_vnni=True)
-    packing = choose_packing("int8", CPU, activations=torch.float32)
+    packing = choose_packing(choose_precision("int8", CPU, CONFIG), CPU, CONFIG)
     assert isinstance(packing, Int8Packing)
     assert packing.make_linear is Int8Linear
 
 
 @pytest.mark.skipif(not PackedLinear.is_available(), reason="packs no bfloat16 here")
-def test_bfloat16_is_packed_on_a_cpu_alone() -> None:
-    half = torch.bfloat16
-    assert isinstance(choose_packing("bfloat16", CPU, activations=half), Bfloat16Packing)
-    assert choose_packing("bfloat16", GPU, activations=half) is None
+def test_bfloat16_is_packed_on_a_cpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_cpu(monkeypatch)
+    precision = Precision("bfloat16", torch.bfloat16, torch.float32)
+    assert isinstance(choose_packing(precision, CPU, CONFIG), Bfloat16Packing)
+    assert choose_packing(precision, GPU, CONFIG) is None
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_other_floats_stay_as_they_are(dtype: DtypeName) -> None:
-    assert choose_packing(dtype, CPU, activations=getattr(torch, dtype)) is None
+    assert choose_packing(choose_precision(dtype, CPU, CONFIG), CPU, CONFIG) is None
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
+def test_our_own_kernels_take_narrow_weights_and_keep_the_rest_wide(dtype: DtypeName) -> None:
+    precision = choose_precision(dtype, CPU, CONFIG)
+    assert precision == Precision(dtype, torch.float32, torch.bfloat16)
+    assert choose_packing(precision, CPU, CONFIG) == KernelPacking(getattr(torch, dtype))
+
+
+@needs_kernels
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"positions": Rotary()},
+        {"attention_softcap": 5.0},
+        {"output_softcap": 5.0},
+        {"norm": Norm(placement="around")},
+        {"decoder": Stack(num_layers=2, num_heads=2, d_ff=12, reaches=(2, None))},
+        {"decoder": Stack(num_layers=2, num_heads=2, num_kv_heads=1, d_ff=12)},
+    ],
+    ids=str,
+)
+def test_a_network_that_our_kernels_do_not_know_stays_with_pytorch(changes: Any) -> None:
+    config = make_config(**changes)
+    packing = choose_packing(choose_precision("int8", CPU, config), CPU, config)
+    assert not isinstance(packing, KernelPacking)
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
+def test_whose_kernels_compute_can_be_told(dtype: DtypeName) -> None:
+    precision = choose_precision(dtype, CPU, CONFIG)
+    assert kernels_of(precision, CPU, CONFIG) in ("own (AMX)", "own (AVX-512)")
+    assert kernels_of(precision, GPU, CONFIG) == "pytorch"
+    assert kernels_of(precision, CPU, make_config(positions=Rotary())) == "pytorch"
+    assert kernels_of(choose_precision("float32", CPU, CONFIG), CPU, CONFIG) == "pytorch"
+
+
+def test_without_our_own_it_is_pytorch_that_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_cpu(monkeypatch)
+    assert kernels_of(choose_precision("int8", CPU, CONFIG), CPU, CONFIG) == "pytorch"
 
 
 @pytest.mark.parametrize("name", ["gpu", "", "cuda:x", "meta", "mps"])

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 import torch
 
+from model import devices
 from model.devices import DtypeName
 from model.engine.config import TokenRules
 from model.errors import CheckpointError, UnsupportedModelError
+from model.kernels import packing as kernel_packing
+from model.kernels.linear import KernelEmbedding, KernelOutput
 from model.load import BUNDLED, LoadedModel, load_model
 from model.tokenizer.prompt import Translation
 from model.transformer.int8 import Int8Linear, WeightOnlyInt8Linear, WideInt8Linear
@@ -22,6 +25,7 @@ from tests.checkpoint_factories import (
     write_checkpoint,
     write_json,
 )
+from tests.machines import needs_kernels
 from tests.tokenizer_factories import (
     make_sentences,
     train_spm,
@@ -249,6 +253,14 @@ def test_special_tokens_may_lie_beyond_the_vocabulary(tmp_path: Path) -> None:
     assert load(tmp_path).tokenizer.vocab_size == 300
 
 
+@pytest.fixture
+def pytorch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which our own kernels do not run."""
+    for module in (devices, kernel_packing):
+        monkeypatch.setattr(module, "library", lambda: None)
+
+
+@pytest.mark.usefixtures("pytorch_alone")
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_weights_have_the_dtype_asked_for(write_model: Write, dtype: Any) -> None:
     model = load_model(write_model(), dtype=dtype, device="cpu")
@@ -256,16 +268,44 @@ def test_weights_have_the_dtype_asked_for(write_model: Write, dtype: Any) -> Non
     assert model.network.embedding.weight.dtype is getattr(torch, dtype)
 
 
-def test_a_cpu_caches_in_float32(write_model: Write) -> None:
+@pytest.mark.usefixtures("pytorch_alone")
+def test_pytorch_on_a_cpu_caches_in_float32(write_model: Write) -> None:
     assert load_model(write_model(), dtype="bfloat16", device="cpu").cache_dtype is torch.float32
 
 
+@needs_kernels
+@pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
+def test_our_own_kernels_get_narrow_weights_and_a_cache_in_bfloat16(
+    write_model: Write, dtype: DtypeName
+) -> None:
+    model = load_model(write_model(), dtype=dtype, device="cpu")
+    assert model.dtype == dtype
+    assert model.cache_dtype is torch.bfloat16
+    assert isinstance(model.network.embedding, KernelEmbedding)
+    assert model.network.embedding.packed.weight.dtype is getattr(torch, dtype)
+    assert isinstance(model.network.packed_output, KernelOutput)
+    assert model.network.packed_output.packed.weight.dtype is getattr(torch, dtype)
+
+
+@needs_kernels
+@pytest.mark.parametrize(("dtype", "bytes_per_weight"), [("bfloat16", 2), ("int8", 1)])
+def test_a_tied_table_is_there_once_to_our_own_kernels(
+    dtype: DtypeName, bytes_per_weight: int
+) -> None:
+    """It is multiplied by as it lies, and looked up as it lies."""
+    model = load_model(BUNDLED / "translate", dtype=dtype, device="cpu")
+    least = model.network.num_parameters * bytes_per_weight
+    assert least <= model.weights_bytes <= 1.15 * least
+
+
+@pytest.mark.usefixtures("pytorch_alone")
 @pytest.mark.skipif(not PackedLinear.is_available(), reason="packs no bfloat16 here")
 def test_bfloat16_is_packed_on_a_cpu(write_model: Write) -> None:
     network = load_model(write_model(), dtype="bfloat16", device="cpu").network
     assert isinstance(network.packed_output, PackedLinear)
 
 
+@pytest.mark.usefixtures("pytorch_alone")
 @pytest.mark.parametrize("has_vnni", [pytest.param(True, marks=needs_int8), False])
 def test_int8_weights_go_with_float32_activations(
     write_model: Write, monkeypatch: pytest.MonkeyPatch, *, has_vnni: bool

@@ -33,6 +33,7 @@ def test_a_model_is_listed_with_all_that_is_known_of_it() -> None:
         max_waiting=9,
         defaults={"num_beams": 4},
         quantize="int8",
+        kernels="own (AMX)",
     )
     (model,) = client_of(FakeBackend(served=(served,))).get("/v1/models").json()["models"]
     assert model["tasks"] == ["translation", "summarization"]
@@ -41,6 +42,7 @@ def test_a_model_is_listed_with_all_that_is_known_of_it() -> None:
     assert (model["family"], model["num_parameters"]) == ("fake", 7)
     assert (model["origin"], model["revision"]) == ("owner/name", "abc")
     assert (model["dtype"], model["quantize"], model["device"]) == ("float32", "int8", "cpu")
+    assert model["kernels"] == "own (AMX)"
     assert (model["max_input_tokens"], model["max_new_tokens"]) == (64, 64)
     assert (model["max_waiting"], model["default_num_beams"]) == (9, 1)
     assert model["defaults"] == {"num_beams": 4}

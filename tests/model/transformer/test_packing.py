@@ -177,7 +177,7 @@ def with_limits(
     monkeypatch: pytest.MonkeyPatch, *, largest_copy: int, least_vocabulary: int
 ) -> Seq2SeqTransformer:
     monkeypatch.setattr(packing, "_LARGEST_COPY_BYTES", largest_copy)
-    monkeypatch.setattr(packing, "_LEAST_VOCABULARY", least_vocabulary)
+    monkeypatch.setattr(packing, "LEAST_VOCABULARY", least_vocabulary)
     return packed_pair(Bfloat16Packing(), HALF, {"tied_output": True})[1]
 
 

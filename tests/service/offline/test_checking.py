@@ -24,7 +24,8 @@ def check(name: str, *options: str) -> Any:
 
 def test_check_tries_what_the_catalogue_says_a_model_is_for() -> None:
     text = succeed("models", "check", "bundled/translate", "--seconds", "0")
-    assert "answer  Wann fährt der nächste Zug?" in text
+    # Of the two, one is a thousandth more likely: rounding decides.
+    assert re.search(r"answer  Wann (fährt|geht) der nächste Zug\?", text)
     assert "speed" not in text
     report = check("bundled/translate", "--from", "fr", "--to", "en", "--dtype", "float32")
     assert report["text"].startswith("Quand part")
@@ -35,7 +36,9 @@ def test_check_tries_what_the_catalogue_says_a_model_is_for() -> None:
 def test_check_for_people_says_what_was_tried_and_how() -> None:
     options = ("--from", "en", "--to", "de", "--dtype", "int8", "--seconds", "0")
     lines = succeed("models", "check", "bundled/translate", *options).splitlines()
-    assert re.fullmatch(r"loaded  in [\d.]+ s, as int8, computing in \w+ on cpu", lines[4])
+    kernels = r"pytorch|own \((AMX|AVX-512)\)"
+    how = rf"in [\d.]+ s, as int8, computing in \w+ on cpu, kernels: ({kernels})"
+    assert re.fullmatch(f"loaded  {how}", lines[4])
     assert lines[5] == "task    translation, en to de"
     assert lines[2].endswith("  model.safetensors (nothing to compare it with)")
     lines = succeed("models", "check", "bundled/summarize", "--seconds", "0").splitlines()

@@ -1,0 +1,70 @@
+"""The keys and values that the kernels read, (layers, 2, rows, heads, capacity * d_head)."""
+
+import ctypes
+from collections.abc import Sequence
+
+import torch
+
+from model.config import TransformerConfig
+from model.engine.runner import Moves, RowCopy
+from model.kernels import structures
+from model.kernels.library import Library
+from model.kernels.linear import padded
+
+
+class KernelCache:
+    """One table for all layers, a place for each row, as long as the longest sequence may be.
+
+    It is all asked for at once, but the operating system gives a page only when it is first written
+    to, so memory follows the tokens that are stored, not the limit. A row's place can be anywhere:
+    to renumber rows moves nothing.
+    """
+
+    def __init__(
+        self,
+        config: TransformerConfig,
+        library: Library,
+        *,
+        num_rows: int,
+        max_tokens: int,
+        dtype: torch.dtype,
+    ) -> None:
+        heads = config.heads(config.decoder)
+        capacity = padded(max_tokens)
+        shape = (
+            *(config.decoder.num_layers, 2, num_rows, heads.num),
+            capacity * padded(heads.size),
+        )
+        self._table = torch.empty(shape, dtype=dtype)
+        self._library = library
+        self.places = list(range(num_rows))  # where each row lies
+        self.struct = structures.Cache(
+            data=self._table.data_ptr(),
+            is_bfloat=dtype == torch.bfloat16,
+            num_layers=config.decoder.num_layers,
+            num_rows=num_rows,
+            num_heads=heads.num,
+            capacity=capacity,
+            d_head=heads.size,
+        )
+
+    def move(self, moves: Moves) -> None:
+        """Renumbers rows: who was `old` is `new`, and the other way round."""
+        for old, new in moves:
+            self.places[old], self.places[new] = self.places[new], self.places[old]
+
+    def copy(self, copies: Sequence[RowCopy]) -> None:
+        """Copies the first tokens of rows to others; no row is both."""
+        sources, targets, lengths = zip(*copies, strict=True)
+        self._library.copy(
+            ctypes.byref(self.struct),
+            len(copies),
+            int32s([self.places[row] for row in sources]),
+            int32s([self.places[row] for row in targets]),
+            int32s(lengths),
+        )
+
+
+def int32s(values: Sequence[int]) -> "ctypes.Array[ctypes.c_int32]":
+    """An array for the kernels."""
+    return (ctypes.c_int32 * len(values))(*values)

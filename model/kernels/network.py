@@ -1,0 +1,163 @@
+"""A packed network as the kernels see it: structs of pointers to its tensors."""
+
+from collections.abc import Sequence
+from typing import TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+
+from model.config import Activation
+from model.kernels import structures
+from model.kernels.linear import KernelEmbedding, KernelLinear, KernelOutput, pointer
+from model.transformer.layers import RMSNorm
+from model.transformer.seq2seq import Embedding, Seq2SeqTransformer
+from model.transformer.stacks import DecoderLayer, EncoderDecoderStack, EncoderLayer
+
+Kept = TypeVar("Kept")
+
+_ACTIVATIONS = {
+    Activation.RELU: 0,
+    Activation.GELU: 1,
+    Activation.GELU_TANH: 2,
+    Activation.SILU: 3,
+}
+
+
+class KernelNetwork:
+    """The structs of one network, and every tensor that they point into.
+
+    Args:
+        network: laid out by `KernelPacking`.
+        max_tokens: the longest sequence, source or target.
+    """
+
+    def __init__(self, network: Seq2SeqTransformer, *, max_tokens: int) -> None:
+        self._network = network
+        self._reach = max_tokens
+        self._kept: list[object] = []
+        self.encoder = self._stack(network.encoder, network.embedding)
+        self.decoder = self._stack(network.decoder, network.target_embedding)
+        self.head = self._head()
+
+    def _stack(self, stack: EncoderDecoderStack, embedding: Embedding) -> structures.Stack:
+        config = self._network.config
+        sizes = config.encoder if stack is self._network.encoder else config.decoder
+        heads = config.heads(sizes)
+        modules = cast("nn.ModuleList", stack.layers)
+        biases = self._relative_biases(stack, num_layers=len(modules))
+        made = [self._layer(layer, bias) for layer, bias in zip(modules, biases, strict=True)]
+        layers = self._keep((structures.Layer * len(made))(*made))
+        positions = None
+        if stack.positions is not None:
+            table = stack.positions.weight[stack.positions.offset :]
+            positions = self._floats(table)
+        return self._keep(
+            structures.Stack(
+                layers=layers,
+                embedding=self._table(embedding),
+                positions=positions,
+                embedding_norm=self._norm(stack.embedding_norm),
+                final_norm=self._norm(stack.final_norm),
+                num_layers=len(made),
+                d_model=config.width(sizes),
+                num_heads=heads.num,
+                d_head=heads.size,
+                d_ff=sizes.d_ff,
+                reach=self._reach,
+                activation=_ACTIVATIONS[config.activation],
+                is_gated=config.gated_ffn,
+                is_pre_norm=config.norm.placement == "pre",
+                attention_scale=heads.scale,
+                embedding_scale=stack.embedding_scale,
+                output_scale=getattr(stack, "output_scale", 1.0),
+            )
+        )
+
+    def _layer(self, layer: nn.Module, bias: int | None) -> structures.Layer:
+        assert isinstance(layer, EncoderLayer | DecoderLayer)  # noqa: S101 - a stack's layers
+        parts: dict[str, structures.Linear | structures.Norm] = {
+            "qkv": self._linear(layer.self_attention.qkv),
+            "self_out": self._linear(layer.self_attention.out),
+            "up": self._linear(layer.ffn.up),
+            "down": self._linear(layer.ffn.down),
+            "self_norm": self._norm(layer.self_attention_norm),
+            "ffn_norm": self._norm(layer.ffn_norm),
+        }
+        if isinstance(layer, DecoderLayer):
+            cross = layer.cross_attention
+            parts |= {
+                "cross_q": self._linear(cross.q),
+                "cross_kv": self._linear(cross.kv),
+                "cross_out": self._linear(cross.out),
+                "cross_norm": self._norm(layer.cross_attention_norm),
+            }
+        return structures.Layer(bias=bias, **parts)
+
+    def _relative_biases(
+        self, stack: EncoderDecoderStack, *, num_layers: int
+    ) -> Sequence[int | None]:
+        """For each layer what is added to scores, (heads, 2 * reach - 1) by distance, or None."""
+        tables = list(stack.relative_biases)
+        if not tables:
+            return [None] * num_layers
+        distance = torch.arange(1 - self._reach, self._reach)[None, None]
+        biases = [self._floats(table(distance)[0, :, 0]) for table in tables]
+        return biases if len(biases) > 1 else biases * num_layers
+
+    def _head(self) -> structures.Head:
+        network = self._network
+        output = network.packed_output
+        assert isinstance(output, KernelOutput)  # noqa: S101 - as `KernelPacking` makes it
+        head = structures.Head(exact=self._linear(output), table=self._packed_table(output))
+        if output.rough is not None:
+            head.rough = output.rough
+        return self._keep(head)
+
+    def _linear(self, module: nn.Module) -> structures.Linear:
+        assert isinstance(module, KernelLinear)  # noqa: S101 - as `KernelPacking` makes it
+        self._kept.append(module)
+        return module.struct
+
+    def _norm(self, module: nn.Module) -> structures.Norm:
+        match module:
+            case RMSNorm():
+                gain = self._floats(module.weight.float() + module.gain_offset)
+                return structures.Norm(gain=gain, eps=module.eps, is_rms=1)
+            case nn.LayerNorm():
+                gain, bias = self._floats(module.weight), self._floats(module.bias)
+                return structures.Norm(gain=gain, bias=bias, eps=module.eps)
+            case _:
+                return structures.Norm()
+
+    def _table(self, embedding: Embedding) -> structures.Table:
+        if isinstance(embedding, KernelEmbedding):
+            return self._packed_table(embedding)
+        assert isinstance(embedding, nn.Embedding)  # noqa: S101 - float32 stays as it was
+        width = embedding.weight.shape[1]
+        return structures.Table(rows=self._floats(embedding.weight), width=width)
+
+    def _packed_table(self, module: KernelEmbedding | nn.Module) -> structures.Table:
+        assert isinstance(module, KernelEmbedding | KernelLinear)  # noqa: S101
+        weight = module.packed
+        self._kept.append(weight)
+        return structures.Table(
+            rows=weight.weight.data_ptr(),
+            scales=pointer(weight.scales),
+            kind=weight.kind,
+            width=weight.width,
+            row_bytes=weight.row_bytes,
+        )
+
+    def _floats(self, tensor: Tensor) -> int:
+        floats = tensor.detach().float().contiguous()
+        self._kept.append(floats)
+        return floats.data_ptr()
+
+    def _keep(self, structure: Kept) -> Kept:
+        self._kept.append(structure)
+        return structure
+
+
+def is_packed(network: Seq2SeqTransformer) -> bool:
+    """Whether `KernelPacking` laid this network out."""
+    return isinstance(network.packed_output, KernelLinear)

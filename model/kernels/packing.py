@@ -1,0 +1,65 @@
+"""Lays a network out for our own kernels, layer by layer as it is loaded."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from model.config import Rotary, TransformerConfig
+from model.kernels.library import library
+from model.kernels.linear import KernelEmbedding, KernelLinear, KernelOutput, Packed, packed
+from model.transformer.packing import LEAST_VOCABULARY, output_table, place
+from model.transformer.seq2seq import Seq2SeqTransformer
+
+
+@dataclass(frozen=True, slots=True)
+class KernelPacking:
+    """Weights of one type, float32, bfloat16 or int8, in the kernels' layout; all else in float32.
+
+    A vocabulary's table is looked up in the layout by which it is multiplied, so it is there once.
+    For greedy decoding in bfloat16 an int8 copy of a large one proposes tokens.
+    """
+
+    dtype: torch.dtype
+
+    @staticmethod
+    def fits(config: TransformerConfig) -> bool:
+        """Whether the kernels are here, and know all that this network computes."""
+        heads = config.heads(config.encoder), config.heads(config.decoder)
+        stacks = config.encoder, config.decoder
+        return (
+            library() is not None
+            and config.norm.placement in ("pre", "post")
+            and not isinstance(config.positions, Rotary)
+            and config.output_softcap is None
+            and all(head.softcap is None and head.num == head.num_kv for head in heads)
+            and all(reach is None for stack in stacks for reach in stack.reaches)
+        )
+
+    def takes(self, network: Seq2SeqTransformer, module: nn.Module) -> bool:  # noqa: ARG002
+        """As `Packing.takes`."""
+        if isinstance(module, nn.Embedding):
+            return self.dtype != torch.float32
+        return isinstance(module, nn.Linear)
+
+    def replace(self, network: Seq2SeqTransformer, name: str) -> None:
+        """As `Packing.replace`."""
+        parent, attribute = place(network, name)
+        module = getattr(parent, attribute)
+        if not isinstance(module, nn.Linear | nn.Embedding):
+            return
+        weight = packed(module.weight, self.dtype)
+        if module is output_table(network):
+            rough = self._rough(module.weight)
+            network.packed_output = KernelOutput(weight, network.output_bias, rough=rough)
+        if module is network.output:
+            network.output = None  # `packed_output` is all that is left of it
+        elif isinstance(module, nn.Linear):
+            setattr(parent, attribute, KernelLinear(weight, module.bias))
+        elif self.takes(network, module):
+            setattr(parent, attribute, KernelEmbedding(weight))
+
+    def _rough(self, table: Tensor) -> Packed | None:
+        if self.dtype == torch.bfloat16 and len(table) >= LEAST_VOCABULARY:
+            return packed(table, torch.int8)
+        return None

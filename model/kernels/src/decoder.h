@@ -1,0 +1,133 @@
+// One token further, for every row of the batch.
+#pragma once
+
+#include "attention.h"
+#include "pass.h"
+
+namespace dragoman {
+
+// Each row's new token looks at those of its own row before it.
+template <class Number>
+inline void attend_own(const Stack& stack, int layer, const Cache& own, const Step& step, const Pass& pass,
+                       Team& team, float* scratch) {
+  const int d = stack.d_head, inner = stack.num_heads * d, stride = padded(3 * inner);
+  const float* bias = stack.layers[layer].bias;
+  team.share(step.num_rows * stack.num_heads, 1, [&](int begin, int end) {
+    for (int task = begin; task < end; ++task) {
+      const int row = task / stack.num_heads, head = task % stack.num_heads;
+      const int position = step.positions[row], place = step.places[row];
+      const HeadMemory<Number> memory{own.head<Number>(layer, 0, place, head),
+                                      own.head<Number>(layer, 1, place, head), d};
+      const float* qkv = pass.wide() + static_cast<size_t>(row) * stride + head * d;
+      memory.write(position, qkv + inner, qkv + 2 * inner);
+      const float* row_bias =
+          bias ? bias + static_cast<size_t>(head) * (2 * stack.reach - 1) + stack.reach - 1 - position
+               : nullptr;
+      const Query query{qkv, row_bias, pass.attended() + static_cast<size_t>(row) * pass.inner() + head * d};
+      attend(memory, &query, 1, position + 1, stack.attention_scale, scratch);
+    }
+  });
+}
+
+// Rows of one source (beams) ask side by side, so its keys and values are read once for all of
+// them.
+template <class Number>
+inline void attend_sources(const Stack& stack, int layer, const Cache& source, const Step& step,
+                           const Workspace& work, const Pass& pass, Team& team, float* scratch) {
+  const int d = stack.d_head, stride = padded(stack.num_heads * d);
+  team.share(static_cast<int>(work.groups.size()) * stack.num_heads, 1, [&](int begin, int end) {
+    for (int task = begin; task < end; ++task) {
+      const Group group = work.groups[task / stack.num_heads];
+      const int head = task % stack.num_heads, slot = step.slots[work.order[group.first]];
+      const HeadMemory<Number> memory{source.head<Number>(layer, 0, slot, head),
+                                      source.head<Number>(layer, 1, slot, head), d};
+      Query queries[kMostQueries];
+      for (int i = 0; i < group.count; ++i) {
+        const size_t row = work.order[group.first + i];
+        queries[i] = {pass.wide() + row * stride + head * d, nullptr,
+                      pass.attended() + row * pass.inner() + head * d};
+      }
+      attend(memory, queries, group.count, step.source_lengths[work.order[group.first]],
+             stack.attention_scale, scratch);
+    }
+  });
+}
+
+// Puts rows of one source side by side, `kMostQueries` at most in a group.
+inline void group_rows(const Step& step, Workspace& work) {
+  work.order.resize(step.num_rows);
+  for (int row = 0; row < step.num_rows; ++row) work.order[row] = row;
+  std::stable_sort(work.order.begin(), work.order.end(),
+                   [&](int a, int b) { return step.slots[a] < step.slots[b]; });
+  work.groups.clear();
+  for (int i = 0; i < step.num_rows; ++i) {
+    const bool joins = i > 0 && step.slots[work.order[i]] == step.slots[work.order[i - 1]] &&
+                       work.groups.back().count < kMostQueries;
+    if (joins)
+      ++work.groups.back().count;
+    else
+      work.groups.push_back({i, 1});
+  }
+}
+
+template <class Number>
+inline void decode(const Stack& stack, const Cache& own, const Cache& source, const Step& step,
+                   Workspace& work, float* hidden) {
+  Pass::reserve(stack, work, step.num_rows, std::min(step.num_rows, Pass::kSlice));
+  group_rows(step, work);
+  const size_t scratch_size =
+      static_cast<size_t>(kMostQueries) * (std::max(own.capacity, source.capacity) + kLanes);
+  float* scratches = work.scratch.reserve<float>(scratch_size * omp_get_max_threads());
+  const int inner = stack.num_heads * stack.d_head;
+  work.counters.clear();
+#pragma omp parallel
+  {
+    if (features().amx) configure_tiles();
+    Team team(work.counters);
+    float* scratch = scratches + scratch_size * team.thread();
+    Pass pass(stack, work, step.num_rows, team);
+    pass.embed(step.token_ids, step.positions);
+    const Norm* due = nullptr;
+    const auto after = [&](const Norm& norm) { return stack.is_pre_norm ? nullptr : &norm; };
+    for (int i = 0; i < stack.num_layers; ++i) {
+      const Layer& layer = stack.layers[i];
+      Rows rows = pass.enter(layer.self_norm, due, layer.qkv);
+      pass.project(layer.qkv, rows, pass.wide(), padded(3 * inner));
+      attend_own<Number>(stack, i, own, step, pass, team, scratch);
+      pass.add_projected(layer.self_out, pass.narrow_answers(layer.self_out));
+      rows = pass.enter(layer.cross_norm, after(layer.self_norm), layer.cross_q);
+      pass.project(layer.cross_q, rows, pass.wide(), padded(inner));
+      attend_sources<Number>(stack, i, source, step, work, pass, team, scratch);
+      pass.add_projected(layer.cross_out, pass.narrow_answers(layer.cross_out));
+      rows = pass.enter(layer.ffn_norm, after(layer.cross_norm), layer.up);
+      pass.feed_forward(layer, rows);
+      due = after(layer.ffn_norm);
+    }
+    pass.leave(due, [&](int row, const float* x) {
+      float* y = hidden + static_cast<size_t>(row) * stack.d_model;
+      for (int d = 0; d < stack.d_model; ++d) y[d] = x[d] * stack.output_scale;
+    });
+    if (features().amx) _tile_release();
+  }
+}
+
+// Copies the first tokens of rows to others; no row is both.
+template <class Number>
+inline void copy_rows(const Cache& cache, int num_copies, const int32_t* from, const int32_t* to,
+                      const int32_t* num_tokens) {
+#pragma omp parallel for collapse(2) schedule(static)
+  for (int layer = 0; layer < cache.num_layers; ++layer) {
+    for (int copy = 0; copy < num_copies; ++copy) {
+      const size_t keys = static_cast<size_t>(padded(num_tokens[copy])) * cache.d_head * sizeof(Number);
+      const size_t values = static_cast<size_t>(num_tokens[copy]) * padded(cache.d_head) * sizeof(Number);
+      for (int head = 0; head < cache.num_heads; ++head) {
+        std::memcpy(cache.head<Number>(layer, 0, to[copy], head),
+                    cache.head<Number>(layer, 0, from[copy], head), keys);
+        std::memcpy(cache.head<Number>(layer, 1, to[copy], head),
+                    cache.head<Number>(layer, 1, from[copy], head), values);
+      }
+    }
+  }
+}
+
+}  // namespace dragoman

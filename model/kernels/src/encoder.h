@@ -1,0 +1,130 @@
+// Reads sources of any lengths, one after another without padding, and stores what the decoder reads of them.
+#pragma once
+
+#include <type_traits>
+
+#include "pass.h"
+#include "tiled_attention.h"
+
+namespace dragoman {
+
+constexpr int kTiledLength = 24;  // tokens of a source from which tiles are quicker
+
+// Every position of a source looks at every other of the same source. With narrow weights long
+// sources go by tiles, and how long one is, is its own affair: nothing depends on who else is
+// encoded.
+template <bool kMayRound>
+inline void attend_within(const Stack& stack, const Layer& layer, const Sources& sources, const Pass& pass,
+                          Team& team, float* scratch, float* memory_scratch, int longest) {
+  const int d = stack.d_head, inner = stack.num_heads * d, stride = padded(3 * inner);
+  const auto attend_one = [&](int source, int head) {
+    const int first = sources.starts[source], length = sources.starts[source + 1] - first;
+    const float* qkv = pass.wide() + static_cast<size_t>(first) * stride + head * d;
+    const float* bias = layer.bias
+                            ? layer.bias + static_cast<size_t>(head) * (2 * stack.reach - 1) + stack.reach - 1
+                            : nullptr;
+    float* answers = pass.attended() + static_cast<size_t>(first) * pass.inner() + head * d;
+    if (kMayRound && features().amx && length >= kTiledLength) {
+      TiledHead tiled(memory_scratch, longest, d);
+      tiled.set_source(qkv + inner, qkv + 2 * inner, stride, length);
+      for (int i = 0; i < length; i += kQueryRows)
+        tiled.attend(qkv, stride, i, bias ? bias - i : nullptr, stack.attention_scale, answers, pass.inner());
+      return;
+    }
+    const HeadMemory<float> memory{memory_scratch, memory_scratch + static_cast<size_t>(longest) * d, d};
+    for (int i = 0; i < length; ++i) {
+      const float* token = qkv + static_cast<size_t>(i) * stride;
+      memory.write(i, token + inner, token + 2 * inner);
+    }
+    for (int i = 0; i < length; i += kMostQueries) {
+      const int count = std::min(kMostQueries, length - i);
+      Query queries[kMostQueries];
+      for (int q = 0; q < count; ++q) {
+        queries[q] = {qkv + static_cast<size_t>(i + q) * stride, bias ? bias - (i + q) : nullptr,
+                      answers + static_cast<size_t>(i + q) * pass.inner()};
+      }
+      attend(memory, queries, count, length, stack.attention_scale, scratch);
+    }
+  };
+  team.share(sources.count * stack.num_heads, 1, [&](int begin, int end) {
+    for (int task = begin; task < end; ++task) attend_one(task / stack.num_heads, task % stack.num_heads);
+  });
+}
+
+// Stores what a decoder layer's cross-attention reads of the sources: kv holds keys, then values,
+// of each token.
+template <class Number>
+inline void store_sources(const Stack& decoder, int layer, const Cache& cache, const Sources& sources,
+                          const float* kv, Team& team) {
+  const int d = decoder.d_head, inner = decoder.num_heads * d, stride = padded(2 * inner);
+  team.share(sources.count * decoder.num_heads, 1, [&](int begin, int end) {
+    for (int task = begin; task < end; ++task) {
+      const int source = task / decoder.num_heads, head = task % decoder.num_heads,
+                slot = sources.slots[source];
+      const HeadMemory<Number> memory{cache.head<Number>(layer, 0, slot, head),
+                                      cache.head<Number>(layer, 1, slot, head), d};
+      for (int i = sources.starts[source]; i < sources.starts[source + 1]; ++i) {
+        const float* token = kv + static_cast<size_t>(i) * stride + head * d;
+        memory.write(i - sources.starts[source], token, token + inner);
+      }
+    }
+  });
+}
+
+template <class Number>
+inline void encode(const Stack& stack, const Stack& decoder, const Cache& cache, const Sources& sources,
+                   Workspace& work) {
+  const int num_rows = sources.num_tokens;
+  int longest = 0;
+  for (int i = 0; i < sources.count; ++i)
+    longest = std::max(longest, sources.starts[i + 1] - sources.starts[i]);
+  longest = padded(longest);
+  Pass::reserve(stack, work, num_rows, std::min(num_rows, Pass::kSlice));
+  const int kv_width = padded(2 * decoder.num_heads * decoder.d_head);
+  work.wide.reserve<float>(static_cast<size_t>(padded(num_rows)) * kv_width);
+  const int num_threads = omp_get_max_threads();
+  const size_t scratch_size = static_cast<size_t>(kMostQueries) * (longest + kLanes);
+  const size_t untiled_size = static_cast<size_t>(longest) * (stack.d_head + padded(stack.d_head));
+  const size_t memory_size =
+      std::max(untiled_size, TiledHead::num_floats(longest, stack.d_head)) / kLanes * kLanes + 2 * kLanes;
+  float* scratches = work.scratch.reserve<float>(scratch_size * num_threads);
+  float* memories = work.memory_scratch.reserve<float>(memory_size * num_threads);
+  work.order.resize(num_rows);  // the position of each token
+  for (int i = 0; i < sources.count; ++i)
+    for (int at = sources.starts[i]; at < sources.starts[i + 1]; ++at)
+      work.order[at] = at - sources.starts[i];
+  const int inner = stack.num_heads * stack.d_head;
+  work.counters.clear();
+#pragma omp parallel
+  {
+    if (features().amx) configure_tiles();
+    Team team(work.counters);
+    Pass pass(stack, work, num_rows, team);
+    pass.embed(sources.token_ids, work.order.data());
+    const Norm* due = nullptr;
+    const auto after = [&](const Norm& norm) { return stack.is_pre_norm ? nullptr : &norm; };
+    for (int i = 0; i < stack.num_layers; ++i) {
+      const Layer& layer = stack.layers[i];
+      Rows rows = pass.enter(layer.self_norm, due, layer.qkv);
+      pass.project(layer.qkv, rows, pass.wide(), padded(3 * inner));
+      attend_within<std::is_same<Number, bfloat>::value>(stack, layer, sources, pass, team,
+                                                         scratches + scratch_size * team.thread(),
+                                                         memories + memory_size * team.thread(), longest);
+      pass.add_projected(layer.self_out, pass.narrow_answers(layer.self_out));
+      rows = pass.enter(layer.ffn_norm, after(layer.self_norm), layer.up);
+      pass.feed_forward(layer, rows);
+      due = after(layer.ffn_norm);
+    }
+    const Linear& first = decoder.layers[0].cross_kv;
+    const Rows rows{work.narrow.reserve<uint8_t>(1), first.row_bytes(), work.narrow_scales.reserve<float>(1),
+                    num_rows};
+    pass.leave(due, [&](int row, const float* x) { narrow_row(x, stack.d_model, first.kind, rows, row); });
+    for (int i = 0; i < decoder.num_layers; ++i) {
+      pass.project(decoder.layers[i].cross_kv, rows, pass.wide(), kv_width);
+      store_sources<Number>(decoder, i, cache, sources, pass.wide(), team);
+    }
+    if (features().amx) _tile_release();
+  }
+}
+
+}  // namespace dragoman

@@ -1,0 +1,185 @@
+// From hidden states to the best tokens, without ever writing all logits to memory unless they are
+// wanted.
+//
+// Threads take slices of the vocabulary: a slice's logits stay in the cache while the best few and
+// the normalizer are found. Who took which does not matter: sums are kept by slice and added in
+// their order.
+#pragma once
+
+#include "pass.h"
+
+namespace dragoman {
+
+constexpr int kSliceBlocks = 64;  // of the vocabulary: 1,024 tokens
+constexpr int kProposed = 8;      // of the rough product
+
+// The best tokens so far, best first; of equals the one with the lower id is better.
+struct Best {
+  float* values;
+  int32_t* token_ids;
+  int count;
+
+  void clear() const {
+    for (int i = 0; i < count; ++i) values[i] = -INFINITY, token_ids[i] = INT32_MAX;
+  }
+  void offer(float value, int32_t token_id) const {
+    const auto beats = [&](int at) {
+      return value > values[at] || (value == values[at] && token_id < token_ids[at]);
+    };
+    if (!(value > -INFINITY) || !beats(count - 1)) return;
+    int at = count - 1;
+    for (; at > 0 && beats(at - 1); --at) values[at] = values[at - 1], token_ids[at] = token_ids[at - 1];
+    values[at] = value;
+    token_ids[at] = token_id;
+  }
+};
+
+// log(sum(e^x)) of numbers that come slice by slice.
+struct LogSum {
+  float most = -INFINITY, sum = 0.0f;
+
+  void add(const LogSum& other) {
+    if (other.most > most)
+      sum = sum * std::exp(most - other.most) + other.sum, most = other.most;
+    else if (other.sum != 0.0f)
+      sum += other.sum * std::exp(other.most - most);
+  }
+  float value() const { return most + std::log(sum); }
+};
+
+inline void scan(const float* logits, int count, int first_token, const Best& best) {
+  for (int i = 0; i < count; i += kLanes) {
+    const Float16 values = load(logits + i);
+    __mmask16 better = _mm512_cmp_ps_mask(values, _mm512_set1_ps(best.values[best.count - 1]), _CMP_GT_OQ);
+    better &= first_lanes(count - i);
+    for (; better; better &= better - 1) {
+      const int lane = __builtin_ctz(better);
+      best.offer(logits[i + lane], first_token + i + lane);
+    }
+  }
+}
+
+inline LogSum log_sum(const float* logits, int count) {
+  Float16 largest = _mm512_set1_ps(-INFINITY);
+  for (int i = 0; i < count; i += kLanes)
+    largest = _mm512_mask_max_ps(largest, first_lanes(count - i), largest, load(logits + i));
+  LogSum total;
+  total.most = _mm512_reduce_max_ps(largest);
+  if (!(total.most > -INFINITY)) return {};
+  Float16 sum = _mm512_setzero_ps();
+  for (int i = 0; i < count; i += kLanes) {
+    const Float16 shifted = _mm512_sub_ps(load(logits + i), _mm512_set1_ps(total.most));
+    sum = _mm512_mask_add_ps(sum, first_lanes(count - i), sum, exponential(shifted));
+  }
+  total.sum = _mm512_reduce_add_ps(sum);
+  return total;
+}
+
+template <class Each>
+inline void for_suppressed(const Projection& projection, int first_token, int count, const Each& each) {
+  for (int i = 0; i < projection.num_suppressed; ++i) {
+    const int column = projection.suppressed[i] - first_token;
+    if (column >= 0 && column < count) each(column);
+  }
+}
+
+// What the exact weights make of a token, from activations rounded as they are for the whole product.
+inline float table_logit(const Head& head, const float* hidden, int32_t token_id, float* row) {
+  const int width = head.table.width;
+  look_up(head.table, token_id, 1.0f, row);
+  Float16 sum = _mm512_setzero_ps();
+  for (int i = 0; i < width; i += kLanes) {
+    const __mmask16 lanes = first_lanes(width - i);
+    sum = _mm512_fmadd_ps(load(row + i, lanes), rounded(load(hidden + i, lanes)), sum);
+  }
+  return _mm512_reduce_add_ps(sum) + (head.exact.bias ? head.exact.bias[token_id] : 0.0f);
+}
+
+inline void project(const Head& head, const Projection& projection, Workspace& work) {
+  // For the best token alone, a rough product proposes a few and the exact weights decide.
+  const bool proposes =
+      head.rough.out > 0 && projection.num_best == 1 && !projection.logits && !projection.wants_normalizer;
+  const Linear& linear = proposes ? head.rough : head.exact;
+  const int num_rows = projection.num_rows, num_best = proposes ? kProposed : projection.num_best;
+  const int num_threads = omp_get_max_threads(), vocabulary = linear.out, stride = padded(vocabulary),
+            width = projection.d_model;
+  const int num_slices = (linear.num_blocks() + kSliceBlocks - 1) / kSliceBlocks;
+  const size_t slice_size = static_cast<size_t>(kSliceBlocks) * kLanes,
+               partial = static_cast<size_t>(num_rows) * num_best;
+  const Rows rows{work.narrow.reserve<uint8_t>(static_cast<size_t>(padded(num_rows)) * linear.row_bytes()),
+                  linear.row_bytes(), work.narrow_scales.reserve<float>(padded(num_rows)), num_rows};
+  const size_t own_size =
+      std::max(slice_size * num_rows, static_cast<size_t>(padded(width)));  // of each thread
+  float* slices = work.wide.reserve<float>(own_size * num_threads);
+  float* all_values = work.best_values.reserve<float>(partial * num_threads);
+  int32_t* all_tokens = work.best_tokens.reserve<int32_t>(partial * num_threads);
+  LogSum* sums = work.sums.reserve<LogSum>(static_cast<size_t>(num_rows) * num_slices);
+  const auto best_of = [=](int thread, int row) {
+    const size_t at = partial * thread + static_cast<size_t>(row) * num_best;
+    return Best{all_values + at, all_tokens + at, num_best};
+  };
+  for (int thread = 0; thread < num_threads; ++thread)
+    for (int row = 0; row < num_rows; ++row) best_of(thread, row).clear();
+  work.counters.clear();
+#pragma omp parallel
+  {
+    if (features().amx) configure_tiles();
+    Team team(work.counters);
+    float* own = slices + own_size * team.thread();
+    team.share(num_rows, 1, [&](int begin, int end) {
+      for (int row = begin; row < end; ++row)
+        narrow_row(projection.hidden + static_cast<size_t>(row) * width, width, linear.kind, rows, row);
+    });
+    const auto take_slice = [&](int slice) {
+      const int first = slice * kSliceBlocks, last = std::min(linear.num_blocks(), first + kSliceBlocks);
+      const int first_token = first * kLanes, count = std::min(vocabulary, last * kLanes) - first_token;
+      multiply(linear, rows, first, last, [=](int row, int block, Float16 result) {
+        store(own + slice_size * row + static_cast<size_t>(block - first) * kLanes, result);
+      });
+      for (int row = 0; row < num_rows; ++row) {
+        float* logits = own + slice_size * row;
+        LogSum& sum = sums[static_cast<size_t>(row) * num_slices + slice];
+        if (projection.logits)
+          std::memcpy(projection.logits + static_cast<size_t>(row) * stride + first_token, logits,
+                      count * sizeof(float));
+        if (projection.wants_normalizer && !projection.is_normalized_without) sum = log_sum(logits, count);
+        for_suppressed(projection, first_token, count, [=](int column) { logits[column] = -INFINITY; });
+        if (projection.wants_normalizer && projection.is_normalized_without) sum = log_sum(logits, count);
+        scan(logits, count, first_token, best_of(team.thread(), row));
+      }
+    };
+    team.share(num_slices, 1, [&](int begin, int end) {
+      for (int slice = begin; slice < end; ++slice) take_slice(slice);
+    });
+    const auto finish = [&](int row) {
+      const Best best = best_of(0, row);
+      for (int other = 1; other < num_threads; ++other) {
+        const Best theirs = best_of(other, row);
+        for (int i = 0; i < num_best; ++i) best.offer(theirs.values[i], theirs.token_ids[i]);
+      }
+      if (projection.wants_normalizer) {
+        LogSum total;
+        for (int slice = 0; slice < num_slices; ++slice)
+          total.add(sums[static_cast<size_t>(row) * num_slices + slice]);
+        projection.normalizers[row] = total.value();
+      }
+      const size_t at = static_cast<size_t>(row) * projection.num_best;
+      const Best chosen{projection.values + at, projection.token_ids + at, projection.num_best};
+      chosen.clear();
+      const float* hidden = projection.hidden + static_cast<size_t>(row) * width;
+      for (int i = 0; i < num_best && best.values[i] > -INFINITY; ++i) {
+        const float value = proposes ? table_logit(head, hidden, best.token_ids[i], own) : best.values[i];
+        chosen.offer(value, best.token_ids[i]);
+      }
+      for (int i = 0; i < projection.num_best; ++i)
+        if (!(chosen.values[i] > -INFINITY))
+          chosen.token_ids[i] = 0;  // an id of the vocabulary, though nobody's
+    };
+    team.share(num_rows, 1, [&](int begin, int end) {
+      for (int row = begin; row < end; ++row) finish(row);
+    });
+    if (features().amx) _tile_release();
+  }
+}
+
+}  // namespace dragoman

@@ -1,0 +1,109 @@
+// What Python calls. Every function works on the calling thread and its OpenMP team, and returns
+// when done.
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "decoder.h"
+#include "encoder.h"
+#include "head.h"
+
+using namespace dragoman;
+
+namespace {
+
+constexpr int kRequestTilePermission = 0x1023,
+              kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+
+void check(bool is_met, const char* what) {
+  if (!is_met) {
+    std::fprintf(stderr, "dragoman kernels: %s\n", what);
+    std::abort();
+  }
+}
+
+}  // namespace
+
+extern "C" {
+
+// What this processor has of what is written for, no more than `most`: 0 nothing, 1 AVX-512 with VNNI, 2
+// bfloat16 besides, 3 AMX besides. From now on calls use that; may be called again.
+int dragoman_start(int most) {
+  __builtin_cpu_init();
+  const bool fits = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                    __builtin_cpu_supports("avx512vnni");
+  if (!fits || most < 1) return 0;
+  features().bf16 = most >= 2 && __builtin_cpu_supports("avx512bf16");
+  features().amx = most >= 3 && features().bf16 && __builtin_cpu_supports("amx-int8") &&
+                   __builtin_cpu_supports("amx-bf16") &&
+                   syscall(SYS_arch_prctl, kRequestTilePermission, kTileData) == 0;
+  return 1 + features().bf16 + features().amx;
+}
+
+// The bytes of each struct that Python mirrors, in the order of `STRUCTURES` there.
+void dragoman_sizes(int32_t* sizes) {
+  const size_t all[] = {sizeof(Linear), sizeof(Norm), sizeof(Table),   sizeof(Layer), sizeof(Stack),
+                        sizeof(Cache),  sizeof(Step), sizeof(Sources), sizeof(Head),  sizeof(Projection)};
+  for (size_t i = 0; i < sizeof all / sizeof *all; ++i) sizes[i] = static_cast<int32_t>(all[i]);
+}
+
+Workspace* dragoman_workspace() { return new Workspace; }
+
+void dragoman_free(Workspace* work) { delete work; }
+
+// y (rows, padded outputs) = x (rows, in) W^T + b
+void dragoman_linear(const Linear* linear, const float* x, int32_t num_rows, float* y, Workspace* work) {
+  const Rows rows{work->narrow.reserve<uint8_t>(static_cast<size_t>(padded(num_rows)) * linear->row_bytes()),
+                  linear->row_bytes(), work->narrow_scales.reserve<float>(padded(num_rows)), num_rows};
+  const int stride = padded(linear->out);
+  work->counters.clear();
+#pragma omp parallel
+  {
+    if (features().amx) configure_tiles();
+    Team team(work->counters);
+    team.share(num_rows, 1, [&](int begin, int end) {
+      for (int row = begin; row < end; ++row)
+        narrow_row(x + static_cast<size_t>(row) * linear->in, linear->in, linear->kind, rows, row);
+    });
+    team.share(linear->num_blocks(), 2, [&](int begin, int end) {
+      multiply(*linear, rows, begin, end, [=](int row, int block, Float16 result) {
+        store(y + static_cast<size_t>(row) * stride + block * kLanes, result);
+      });
+    });
+    if (features().amx) _tile_release();
+  }
+}
+
+void dragoman_encode(const Stack* encoder, const Stack* decoder, const Cache* cache, const Sources* sources,
+                     Workspace* work) {
+  if (cache->is_bfloat)
+    encode<bfloat>(*encoder, *decoder, *cache, *sources, *work);
+  else
+    encode<float>(*encoder, *decoder, *cache, *sources, *work);
+}
+
+void dragoman_decode(const Stack* decoder, const Cache* own, const Cache* source, const Step* step,
+                     float* hidden, Workspace* work) {
+  check(own->is_bfloat == source->is_bfloat, "caches of two types");
+  if (own->is_bfloat)
+    decode<bfloat>(*decoder, *own, *source, *step, *work, hidden);
+  else
+    decode<float>(*decoder, *own, *source, *step, *work, hidden);
+}
+
+void dragoman_project(const Head* head, const Projection* projection, Workspace* work) {
+  project(*head, *projection, *work);
+}
+
+void dragoman_copy(const Cache* cache, int32_t num_copies, const int32_t* from, const int32_t* to,
+                   const int32_t* num_tokens) {
+  if (cache->is_bfloat)
+    copy_rows<bfloat>(*cache, num_copies, from, to, num_tokens);
+  else
+    copy_rows<float>(*cache, num_copies, from, to, num_tokens);
+}
+
+}  // extern "C"

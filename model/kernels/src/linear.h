@@ -1,0 +1,337 @@
+// Products of few rows with many weights, in three types of weights and one layout.
+//
+// A weight matrix is cut into blocks of sixteen outputs. A block is a sequence of vectors of 64
+// bytes, and each vector has four bytes of each of the sixteen outputs: one float, two bfloat16 or
+// four int8. So the instruction that multiplies and adds (vfmadd, vdpbf16ps, vpdpbusd) takes a
+// vector of weights and four bytes of a row of activations, repeated sixteen times; and sixteen
+// vectors, one after another, are what AMX calls a tile. Decoding reads every weight once a step,
+// in the order in which it lies in memory.
+//
+// With int8 weights each row of activations becomes bytes, scaled by its own largest magnitude.
+// Sums of integers are exact whatever the order, so a row's result depends on nothing but the row.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "vectors.h"
+
+namespace dragoman {
+
+enum class Kind : int32_t { kFloat = 0, kBfloat = 1, kInt8 = 2 };
+
+// What an instruction set offers beyond the AVX-512 (F, BW, DQ, VL, VNNI) that everything here
+// needs.
+struct Features {
+  bool bf16 = false;
+  bool amx = false;
+};
+
+inline Features& features() {
+  static Features found;
+  return found;
+}
+
+// y = x W^T + b. Arrays of one number per output are padded to a multiple of 16, biases with 0.
+struct Linear {
+  int32_t in, out;
+  Kind kind;
+  const uint8_t* weights;
+  const float* scales;   // int8: what a weight of 1 is worth, per output
+  const int32_t* start;  // int8: minus 128 times the sum of an output's weights, see `kZero`
+  const float* bias;     // or null
+
+  int bytes_per_number() const { return kind == Kind::kInt8 ? 1 : kind == Kind::kBfloat ? 2 : 4; }
+  int row_bytes() const { return (in * bytes_per_number() + 63) / 64 * 64; }
+  int num_blocks() const { return padded(out) / kLanes; }
+  const uint8_t* block(int index) const {
+    return weights + static_cast<size_t>(index) * row_bytes() * kLanes;
+  }
+};
+
+// Rows of activations in the type of the weights they will meet.
+struct Rows {
+  uint8_t* data;  // a multiple of 16 rows, `stride` bytes apart
+  int stride;
+  float* scales;  // int8: of each row
+  int count;
+};
+
+// Activations of int8 weights are unsigned, and this stands for 0. What that adds to a sum is known
+// in advance, so sums start with minus that.
+constexpr int kZero = 128;
+
+// Writes one row of `width` floats; the end up to the stride becomes zeros.
+inline void narrow_row(const float* x, int width, Kind kind, const Rows& rows, int row) {
+  uint8_t* to = rows.data + static_cast<size_t>(row) * rows.stride;
+  const int whole = width / kLanes * kLanes;
+  const __mmask16 rest = first_lanes(width - whole);
+  if (kind == Kind::kFloat) {
+    std::memcpy(to, x, width * sizeof(float));
+    std::memset(to + width * sizeof(float), 0, rows.stride - width * sizeof(float));
+  } else if (kind == Kind::kBfloat) {
+    bfloat* numbers = reinterpret_cast<bfloat*>(to);
+    for (int i = 0; i < whole; i += kLanes) store(numbers + i, load(x + i));
+    for (int i = whole; i < width; ++i) store_one(numbers + i, x[i]);
+    std::memset(numbers + width, 0, rows.stride - width * sizeof(bfloat));
+  } else {
+    Float16 largest = _mm512_setzero_ps();
+    __mmask16 is_nan = 0;
+    for (int i = 0; i < width; i += kLanes) {
+      const Float16 numbers = i < whole ? load(x + i) : load(x + i, rest);
+      largest = _mm512_max_ps(largest, _mm512_abs_ps(numbers));
+      is_nan |= _mm512_cmp_ps_mask(numbers, numbers, _CMP_UNORD_Q);
+    }
+    const float magnitude = is_nan ? NAN : _mm512_reduce_max_ps(largest);
+    rows.scales[row] = magnitude / 127.0f;  // NaN makes the whole row NaN
+    const Float16 factor = _mm512_set1_ps(magnitude > 0.0f ? 127.0f / magnitude : 0.0f);
+    const __m512i zero = _mm512_set1_epi32(kZero);
+    for (int i = 0; i < width; i += kLanes) {
+      const Float16 numbers = i < whole ? load(x + i) : load(x + i, rest);
+      const __m512i integers = _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(numbers, factor)), zero);
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), _mm512_cvtepi32_epi8(integers));
+    }
+    for (int i = padded(width); i < rows.stride; i += kLanes) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), _mm_set1_epi8(static_cast<char>(kZero)));
+    }
+  }
+}
+
+// Four bytes of activations times a vector of weights, added to sixteen sums.
+struct FloatDot {
+  using Sums = __m512;
+  static Sums start(const void* from) { return _mm512_loadu_ps(from); }
+  static Sums add(Sums sums, int32_t x, __m512i weights) {
+    return _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_set1_epi32(x)), _mm512_castsi512_ps(weights), sums);
+  }
+};
+
+struct BfloatDot {
+  using Sums = __m512;
+  static Sums start(const void* from) { return _mm512_loadu_ps(from); }
+  static Sums add(Sums sums, int32_t x, __m512i weights) {
+    return _mm512_dpbf16_ps(sums, (__m512bh)_mm512_set1_epi32(x), (__m512bh)weights);
+  }
+};
+
+struct WidenedBfloatDot {  // where there is no vdpbf16ps
+  using Sums = __m512;
+  static Sums start(const void* from) { return _mm512_loadu_ps(from); }
+  static Sums add(Sums sums, int32_t x, __m512i weights) {
+    const __m512i pair = _mm512_set1_epi32(x), upper = _mm512_set1_epi32(0xFFFF0000);
+    const auto low = [](__m512i y) { return _mm512_castsi512_ps(_mm512_slli_epi32(y, 16)); };
+    const auto high = [upper](__m512i y) { return _mm512_castsi512_ps(_mm512_and_si512(y, upper)); };
+    return _mm512_fmadd_ps(high(pair), high(weights), _mm512_fmadd_ps(low(pair), low(weights), sums));
+  }
+};
+
+struct Int8Dot {
+  using Sums = __m512i;
+  static Sums start(const void* from) { return _mm512_loadu_si512(from); }
+  static Sums add(Sums sums, int32_t x, __m512i weights) {
+    return _mm512_dpbusd_epi32(sums, _mm512_set1_epi32(x), weights);
+  }
+};
+
+// What the sums of sixteen outputs start with, and how they become results.
+struct Outputs {
+  const void* start;
+  Float16 scales, bias;
+
+  Outputs(const Linear& linear, int block) {
+    alignas(64) static const float zeros[kLanes] = {};
+    const int first = block * kLanes;
+    const float* biases = linear.bias ? linear.bias + first : zeros;
+    start = linear.start ? static_cast<const void*>(linear.start + first) : biases;
+    scales = linear.scales ? load(linear.scales + first) : _mm512_setzero_ps();
+    bias = load(biases);
+  }
+  Float16 finish(__m512 sums, const float*) const { return sums; }
+  Float16 finish(__m512i sums, const float* row_scale) const {
+    return _mm512_fmadd_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), scales), _mm512_set1_ps(*row_scale), bias);
+  }
+};
+
+constexpr int kGroupBytes = 32 << 10;  // of weights that stay in the first cache
+constexpr int kPrefetchBytes = 2048;   // how far ahead of the sums weights are asked for
+
+template <class Dot, int kRows, int kBlocks, class Emit>
+inline void multiply_few(const Linear& linear, const Rows& rows, int row, int block, const Emit& emit) {
+  typename Dot::Sums sums[kRows][kBlocks];
+  for (int b = 0; b < kBlocks; ++b) {
+    const auto start = Dot::start(Outputs(linear, block + b).start);
+    for (int r = 0; r < kRows; ++r) sums[r][b] = start;
+  }
+  const int num_vectors = linear.row_bytes() / 4;
+  const uint8_t* weights = linear.block(block);
+  const size_t block_bytes = static_cast<size_t>(linear.row_bytes()) * kLanes;
+  const uint8_t* x = rows.data + static_cast<size_t>(row) * rows.stride;
+  for (int v = 0; v < num_vectors; ++v) {
+    __m512i vectors[kBlocks];
+    for (int b = 0; b < kBlocks; ++b) {
+      const uint8_t* at = weights + b * block_bytes + static_cast<size_t>(v) * 64;
+      vectors[b] = _mm512_loadu_si512(at);
+      _mm_prefetch(reinterpret_cast<const char*>(at + kPrefetchBytes), _MM_HINT_T0);
+    }
+    for (int r = 0; r < kRows; ++r) {
+      int32_t four;
+      std::memcpy(&four, x + static_cast<size_t>(r) * rows.stride + v * 4, 4);
+      for (int b = 0; b < kBlocks; ++b) sums[r][b] = Dot::add(sums[r][b], four, vectors[b]);
+    }
+  }
+  for (int b = 0; b < kBlocks; ++b) {
+    const Outputs outputs(linear, block + b);
+    for (int r = 0; r < kRows; ++r)
+      emit(row + r, block + b, outputs.finish(sums[r][b], rows.scales + row + r));
+  }
+}
+
+template <class Dot, int kBlocks, class Emit>
+inline void multiply_rows(const Linear& linear, const Rows& rows, int block, const Emit& emit) {
+  int row = 0;
+  for (; row + 8 <= rows.count; row += 8) multiply_few<Dot, 8, kBlocks>(linear, rows, row, block, emit);
+  switch (rows.count - row) {
+    case 7:
+      multiply_few<Dot, 7, kBlocks>(linear, rows, row, block, emit);
+      break;
+    case 6:
+      multiply_few<Dot, 6, kBlocks>(linear, rows, row, block, emit);
+      break;
+    case 5:
+      multiply_few<Dot, 5, kBlocks>(linear, rows, row, block, emit);
+      break;
+    case 4:
+      multiply_few<Dot, 4, kBlocks>(linear, rows, row, block, emit);
+      break;
+    case 3:
+      multiply_few<Dot, 3, kBlocks>(linear, rows, row, block, emit);
+      break;
+    case 2:
+      multiply_few<Dot, 2, kBlocks>(linear, rows, row, block, emit);
+      break;
+    case 1:
+      multiply_few<Dot, 1, kBlocks>(linear, rows, row, block, emit);
+      break;
+    default:
+      break;
+  }
+}
+
+template <class Dot, class Emit>
+inline void multiply_vectors(const Linear& linear, const Rows& rows, int begin, int end, const Emit& emit) {
+  int block = begin;
+  for (; block + 2 <= end; block += 2) multiply_rows<Dot, 2>(linear, rows, block, emit);
+  if (block < end) multiply_rows<Dot, 1>(linear, rows, block, emit);
+}
+
+// Tiles 0 to 3 are sums (two of rows by two of outputs), 4 and 5 activations, 6 and 7 weights.
+struct alignas(64) TileConfig {
+  uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+inline void configure_tiles() {
+  static const TileConfig config;
+  _tile_loadconfig(&config);
+}
+
+template <bool kIsInt8, int kRowTiles, int kBlocks, class Emit>
+inline void multiply_tiles(const Linear& linear, const Rows& rows, int row, int block, const Emit& emit) {
+  const Outputs left(linear, block), right(linear, block + kBlocks - 1);
+  _tile_loadd(0, left.start, 0);  // the same for every row
+  if (kBlocks > 1) _tile_loadd(1, right.start, 0);
+  if (kRowTiles > 1) _tile_loadd(2, left.start, 0);
+  if (kRowTiles > 1 && kBlocks > 1) _tile_loadd(3, right.start, 0);
+  const uint8_t* x = rows.data + static_cast<size_t>(row) * rows.stride;
+  const uint8_t* other_x = x + static_cast<size_t>(kLanes) * rows.stride;
+  const uint8_t* weights = linear.block(block);
+  const uint8_t* other_weights = weights + static_cast<size_t>(linear.row_bytes()) * kLanes;
+  for (int k = 0; k < linear.row_bytes(); k += 64) {
+    for (int line = 0; line < 16 && row == 0; ++line) {  // later rows find the weights in the cache
+      _mm_prefetch(reinterpret_cast<const char*>(weights + k * 16 + line * 64 + kPrefetchBytes), _MM_HINT_T0);
+      if (kBlocks > 1)
+        _mm_prefetch(reinterpret_cast<const char*>(other_weights + k * 16 + line * 64 + kPrefetchBytes),
+                     _MM_HINT_T0);
+    }
+    _tile_loadd(4, x + k, rows.stride);
+    _tile_loadd(6, weights + k * 16, 64);
+    if (kRowTiles > 1) _tile_loadd(5, other_x + k, rows.stride);
+    if (kBlocks > 1) _tile_loadd(7, other_weights + k * 16, 64);
+    if (kIsInt8) {
+      _tile_dpbusd(0, 4, 6);
+      if (kBlocks > 1) _tile_dpbusd(1, 4, 7);
+      if (kRowTiles > 1) _tile_dpbusd(2, 5, 6);
+      if (kRowTiles > 1 && kBlocks > 1) _tile_dpbusd(3, 5, 7);
+    } else {
+      _tile_dpbf16ps(0, 4, 6);
+      if (kBlocks > 1) _tile_dpbf16ps(1, 4, 7);
+      if (kRowTiles > 1) _tile_dpbf16ps(2, 5, 6);
+      if (kRowTiles > 1 && kBlocks > 1) _tile_dpbf16ps(3, 5, 7);
+    }
+  }
+  alignas(64) int32_t sums[kRowTiles][kBlocks][16][16];
+  _tile_stored(0, sums[0][0], 64);
+  if (kBlocks > 1) _tile_stored(1, sums[0][kBlocks - 1], 64);
+  if (kRowTiles > 1) _tile_stored(2, sums[kRowTiles - 1][0], 64);
+  if (kRowTiles > 1 && kBlocks > 1) _tile_stored(3, sums[kRowTiles - 1][kBlocks - 1], 64);
+  for (int t = 0; t < kRowTiles; ++t) {
+    const int first = row + t * kLanes, count = std::min(kLanes, rows.count - first);
+    for (int r = 0; r < count; ++r) {
+      for (int b = 0; b < kBlocks; ++b) {
+        const __m512i sum = _mm512_load_si512(sums[t][b][r]);
+        const Outputs& outputs = b ? right : left;
+        const float* scale = rows.scales + first + r;
+        emit(first + r, block + b,
+             kIsInt8 ? outputs.finish(sum, scale) : outputs.finish(_mm512_castsi512_ps(sum), scale));
+      }
+    }
+  }
+}
+
+// A group of blocks stays in the first cache while all rows pass, two tiles of them at a time.
+template <bool kIsInt8, class Emit>
+inline void multiply_by_tiles(const Linear& linear, const Rows& rows, int begin, int end, const Emit& emit) {
+  const int group = rows.count > 2 * kLanes && linear.row_bytes() * kLanes * 4 <= kGroupBytes ? 4 : 2;
+  for (int first = begin; first < end; first += group) {
+    const int last = std::min(end, first + group);
+    for (int row = 0; row < rows.count; row += 2 * kLanes) {
+      const bool is_half = rows.count - row <= kLanes;
+      int block = first;
+      for (; block + 2 <= last; block += 2) {
+        if (is_half)
+          multiply_tiles<kIsInt8, 1, 2>(linear, rows, row, block, emit);
+        else
+          multiply_tiles<kIsInt8, 2, 2>(linear, rows, row, block, emit);
+      }
+      if (block < last) {
+        if (is_half)
+          multiply_tiles<kIsInt8, 1, 1>(linear, rows, row, block, emit);
+        else
+          multiply_tiles<kIsInt8, 2, 1>(linear, rows, row, block, emit);
+      }
+    }
+  }
+}
+
+// Blocks of outputs from `begin` to `end` of all rows; emit(row, block, sixteen results) takes
+// them.
+template <class Emit>
+inline void multiply(const Linear& linear, const Rows& rows, int begin, int end, const Emit& emit) {
+  switch (linear.kind) {
+    case Kind::kFloat:
+      return multiply_vectors<FloatDot>(linear, rows, begin, end, emit);
+    case Kind::kBfloat:  // always by the same instruction: the order of sums is in the result
+      if (features().amx) return multiply_by_tiles<false>(linear, rows, begin, end, emit);
+      if (features().bf16) return multiply_vectors<BfloatDot>(linear, rows, begin, end, emit);
+      return multiply_vectors<WidenedBfloatDot>(linear, rows, begin, end, emit);
+    case Kind::kInt8:
+      if (features().amx && rows.count > 1)  // the same bits; one row is quicker by vectors
+
+        return multiply_by_tiles<true>(linear, rows, begin, end, emit);
+      return multiply_vectors<Int8Dot>(linear, rows, begin, end, emit);
+  }
+}
+
+}  // namespace dragoman

@@ -1,0 +1,225 @@
+// What layers of encoder and decoder have in common. Every method is one phase or several: it is shared out
+// among the threads, and over for one when it is for all.
+#pragma once
+
+#include "structures.h"
+#include "workspace.h"
+
+namespace dragoman {
+
+inline void normalize(const Norm& norm, const float* x, int width, float* y) {
+  Float16 sum = _mm512_setzero_ps(), squares = _mm512_setzero_ps();
+  float mean = 0.0f;
+  if (!norm.is_rms) {
+    for (int i = 0; i < width; i += kLanes) sum = _mm512_add_ps(sum, load(x + i, first_lanes(width - i)));
+    mean = _mm512_reduce_add_ps(sum) / width;
+  }
+  for (int i = 0; i < width; i += kLanes) {
+    const __mmask16 lanes = first_lanes(width - i);
+    const Float16 centred = _mm512_maskz_sub_ps(lanes, load(x + i, lanes), _mm512_set1_ps(mean));
+    squares = _mm512_fmadd_ps(centred, centred, squares);
+  }
+  const float deviation = 1.0f / std::sqrt(_mm512_reduce_add_ps(squares) / width + norm.eps);
+  for (int i = 0; i < width; i += kLanes) {
+    const __mmask16 lanes = first_lanes(width - i);
+    const Float16 centred = _mm512_sub_ps(load(x + i, lanes), _mm512_set1_ps(mean));
+    const Float16 bias = norm.bias ? load(norm.bias + i, lanes) : _mm512_setzero_ps();
+    const Float16 gain = _mm512_mul_ps(load(norm.gain + i, lanes), _mm512_set1_ps(deviation));
+    store(y + i, _mm512_fmadd_ps(centred, gain, bias), lanes);
+  }
+}
+
+// y = scale * the row of a token
+inline void look_up(const Table& table, int token_id, float scale, float* y) {
+  const int size = table.kind == Kind::kInt8 ? 1 : table.kind == Kind::kBfloat ? 2 : 4;
+  const uint8_t* at = table.rows + static_cast<size_t>(token_id) * table.width * size;
+  size_t step = 4;  // bytes from four bytes of the row to the next four
+  if (table.row_bytes) {
+    at = table.rows + static_cast<size_t>(token_id / kLanes) * table.row_bytes * kLanes +
+         token_id % kLanes * 4;
+    step = 64;
+  }
+  if (table.kind == Kind::kInt8) scale *= table.scales[token_id];
+  const int per_word = 4 / size;
+  for (int i = 0; i < table.width; i += per_word, at += step) {
+    const int count = std::min(per_word, table.width - i);
+    for (int j = 0; j < count; ++j) {
+      if (table.kind == Kind::kInt8) {
+        y[i + j] = static_cast<int8_t>(at[j]) * scale;
+      } else {
+        uint32_t bits = 0;
+        if (table.kind == Kind::kBfloat)
+          bits = static_cast<uint32_t>(at[2 * j] | at[2 * j + 1] << 8) << 16;
+        else
+          std::memcpy(&bits, at, sizeof bits);
+        float number;
+        std::memcpy(&number, &bits, sizeof number);
+        y[i + j] = number * scale;
+      }
+    }
+  }
+}
+
+// One pass of a stack over rows of hidden states: what layers of encoder and decoder have in
+// common.
+class Pass {
+ public:
+  Pass(const Stack& stack, Workspace& workspace, int num_rows, Team& team)
+      : stack_(stack),
+        team_(team),
+        num_rows_(num_rows),
+        width_(padded(stack.d_model)),
+        inner_(padded(stack.num_heads * stack.d_head)),
+        work_(workspace) {}
+
+  // Once, by one thread, before the others look.
+  static void reserve(const Stack& stack, Workspace& work, int num_rows, int num_wide_rows) {
+    const int width = padded(stack.d_model), inner = padded(stack.num_heads * stack.d_head);
+    const int wide =
+        std::max(padded(3 * stack.num_heads * stack.d_head), padded((1 + stack.is_gated) * stack.d_ff));
+    const size_t rows = padded(num_rows);
+    work.states.reserve<float>(rows * width);
+    work.normed.reserve<float>(rows * width);
+    work.attended.reserve<float>(rows * inner);
+    work.wide.reserve<float>(
+        std::max(rows * padded(3 * stack.num_heads * stack.d_head), size_t(padded(num_wide_rows)) * wide));
+    work.narrow.reserve<uint8_t>(rows * (std::max({width, inner, padded(stack.d_ff)}) * 4 + 64));
+    work.narrow_scales.reserve<float>(rows);
+    const size_t slice = padded(std::min(num_rows, kSlice));
+    work.inner.reserve<uint8_t>(slice * (stack.d_ff * 4 + 64));
+    work.inner_scales.reserve<float>(slice);
+  }
+
+  float* states() const { return work_.states.reserve<float>(1); }
+  float* wide() const { return work_.wide.reserve<float>(1); }
+  float* attended() const { return work_.attended.reserve<float>(1); }
+  int width() const { return width_; }
+  int inner() const { return inner_; }
+
+  // Calls work(row) for every row, and is done when all are.
+  template <class Work>
+  void each_row(int num_rows, const Work& work) {
+    team_.share(num_rows, 1, [&](int begin, int end) {
+      for (int row = begin; row < end; ++row) work(row);
+    });
+  }
+
+  float* state(int row) const { return states() + static_cast<size_t>(row) * width_; }
+
+  void embed(const int32_t* token_ids, const int32_t* positions) {
+    each_row(num_rows_, [&](int row) {
+      float* x = state(row);
+      look_up(stack_.embedding, token_ids[row], stack_.embedding_scale, x);
+      if (stack_.positions) {
+        const float* vector = stack_.positions + static_cast<size_t>(positions[row]) * stack_.d_model;
+        for (int i = 0; i < stack_.d_model; ++i) x[i] += vector[i];
+      }
+      if (stack_.embedding_norm.gain) normalize(stack_.embedding_norm, x, stack_.d_model, x);
+    });
+  }
+
+  // Before a sublayer: the norm that is still due after the last sum, the one before this sublayer,
+  // and the rows in the type of the weights. norm: this sublayer's own.
+  Rows enter(const Norm& norm, const Norm* due, const Linear& next) {
+    const Rows rows = narrow_rows(next);
+    each_row(num_rows_, [&](int row) {
+      float* x = state(row);
+      if (due) normalize(*due, x, stack_.d_model, x);
+      const float* input = x;
+      if (stack_.is_pre_norm) {
+        float* y = work_.normed.reserve<float>(1) + static_cast<size_t>(row) * width_;
+        normalize(norm, x, stack_.d_model, y);
+        input = y;
+      }
+      narrow_row(input, stack_.d_model, next.kind, rows, row);
+    });
+    return rows;
+  }
+
+  // After the last layer: the norms that are left, then work(row, its state).
+  template <class Work>
+  void leave(const Norm* due, const Work& work) {
+    each_row(num_rows_, [&](int row) {
+      float* x = state(row);
+      if (due) normalize(*due, x, stack_.d_model, x);
+      if (stack_.final_norm.gain) normalize(stack_.final_norm, x, stack_.d_model, x);
+      work(row, x);
+    });
+  }
+
+  // y = rows W^T + b for all outputs
+  void project(const Linear& linear, const Rows& rows, float* y, int stride) {
+    team_.share(linear.num_blocks(), 2, [&](int begin, int end) {
+      multiply(linear, rows, begin, end, [=](int row, int block, Float16 result) {
+        store(y + static_cast<size_t>(row) * stride + block * kLanes, result);
+      });
+    });
+  }
+
+  // states += rows W^T + b, the first of the rows being `first` among the states
+  void add_projected(const Linear& linear, const Rows& rows, int first = 0) {
+    float* x = state(first);
+    const int width = width_;
+    team_.share(linear.num_blocks(), 2, [&](int begin, int end) {
+      multiply(linear, rows, begin, end, [=](int row, int block, Float16 result) {
+        float* at = x + static_cast<size_t>(row) * width + block * kLanes;
+        store(at, _mm512_add_ps(load(at), result));
+      });
+    });
+  }
+
+  // The answers of all heads, in the type of the weights of the projection that follows.
+  Rows narrow_answers(const Linear& next) {
+    const Rows rows = narrow_rows(next);
+    each_row(num_rows_, [&](int row) {
+      const float* answers = attended() + static_cast<size_t>(row) * inner_;
+      narrow_row(answers, stack_.num_heads * stack_.d_head, next.kind, rows, row);
+    });
+    return rows;
+  }
+
+  // A slice of rows at a time, so that what lies between the two products stays in the cache.
+  void feed_forward(const Layer& layer, const Rows& all) {
+    const int stride = padded((1 + stack_.is_gated) * stack_.d_ff);
+    for (int first = 0; first < num_rows_; first += kSlice) {
+      Rows rows = all;
+      rows.data += static_cast<size_t>(first) * all.stride;
+      rows.scales += first;
+      rows.count = std::min(kSlice, num_rows_ - first);
+      project(layer.up, rows, wide(), stride);
+      const Rows inner{work_.inner.reserve<uint8_t>(1), layer.down.row_bytes(),
+                       work_.inner_scales.reserve<float>(1), rows.count};
+      each_row(rows.count, [&](int row) {
+        float* x = wide() + static_cast<size_t>(row) * stride;
+        activate(x);
+        narrow_row(x, stack_.d_ff, layer.down.kind, inner, row);
+      });
+      add_projected(layer.down, inner, first);
+    }
+  }
+
+  static constexpr int kSlice = 256;
+
+ private:
+  Rows narrow_rows(const Linear& next) const {
+    return {work_.narrow.reserve<uint8_t>(1), next.row_bytes(), work_.narrow_scales.reserve<float>(1),
+            num_rows_};
+  }
+
+  void activate(float* x) const {
+    const float* gated = stack_.is_gated ? x + stack_.d_ff : nullptr;
+    for (int i = 0; i < stack_.d_ff; i += kLanes) {
+      const __mmask16 lanes = first_lanes(stack_.d_ff - i);
+      Float16 y = activated(load(x + i, lanes), stack_.activation);
+      if (gated) y = _mm512_mul_ps(y, load(gated + i, lanes));
+      store(x + i, y, lanes);
+    }
+  }
+
+  const Stack& stack_;
+  Team& team_;
+  int num_rows_, width_, inner_;
+  Workspace& work_;
+};
+
+}  // namespace dragoman

@@ -1,0 +1,97 @@
+// What Python hands over: a network as pointers to its packed weights, caches, and one step's rows.
+// kernels/structures.py mirrors every struct, field by field.
+#pragma once
+
+#include "linear.h"
+
+namespace dragoman {
+
+struct Norm {
+  const float* gain;  // null: there is no norm
+  const float* bias;  // null where there is none
+  float eps;
+  int32_t is_rms;  // the root of the mean square alone, nothing subtracted
+};
+
+struct Table {  // a row of numbers for each token
+  const uint8_t* rows;
+  const float* scales;  // int8: of each row
+  Kind kind;
+  int32_t width;
+  int32_t row_bytes;  // 0: rows lie as they are; else as the weights of a `Linear` with rows of so
+                      // many bytes
+};
+
+struct Layer {
+  Linear qkv, self_out, cross_q, cross_kv, cross_out, up, down;
+  Norm self_norm, cross_norm, ffn_norm;
+  const float* bias;  // of self-attention, (heads, 2 * reach - 1) by the key's position minus the
+                      // query's; or null
+};
+
+struct Stack {
+  const Layer* layers;
+  Table embedding;
+  const float* positions;  // (length, d_model), or null
+  Norm embedding_norm, final_norm;
+  int32_t num_layers, d_model, num_heads, d_head, d_ff, reach;
+  Activation activation;
+  int32_t is_gated, is_pre_norm;
+  float attention_scale, embedding_scale, output_scale;
+};
+
+// (layers, keys or values, rows, heads, capacity * d_head padded to 16)
+struct Cache {
+  void* data;
+  int32_t is_bfloat, num_layers, num_rows, num_heads, capacity, d_head;
+
+  size_t head_size() const { return static_cast<size_t>(capacity) * padded(d_head); }
+  size_t row_size() const { return head_size() * num_heads; }
+  size_t table_size() const { return row_size() * num_rows; }
+  template <class Number>
+  Number* table(int layer, int which) const {
+    return static_cast<Number*>(data) + (static_cast<size_t>(layer) * 2 + which) * table_size();
+  }
+  template <class Number>
+  Number* head(int layer, int which, int row, int head) const {
+    return table<Number>(layer, which) + row * row_size() + head * head_size();
+  }
+};
+
+struct Step {
+  int32_t num_rows;
+  const int32_t* token_ids;
+  const int32_t* positions;
+  const int32_t* slots;           // of each row: its source in the other cache
+  const int32_t* source_lengths;  // of each row
+  const int32_t* places;          // of each row: where its own keys and values lie
+};
+
+struct Sources {
+  int32_t count, num_tokens;
+  const int32_t* token_ids;  // one source after another
+  const int32_t* starts;     // (count + 1), where each begins among them
+  const int32_t* slots;      // of each source
+};
+
+struct Head {
+  Linear exact;
+  Linear rough;  // proposes the few that `table` decides among; no outputs: there is none
+  Table table;   // the exact weights, row by row
+};
+
+struct Projection {
+  int32_t num_rows, d_model;
+  const float* hidden;  // (rows, d_model)
+  int32_t num_best;
+  int32_t num_suppressed;
+  const int32_t* suppressed;      // tokens that are never the answer
+  int32_t is_normalized_without;  // the normalizer leaves suppressed tokens out
+  int32_t wants_normalizer;
+  float* logits;       // (rows, padded vocabulary), or null
+  float* normalizers;  // (rows), log of the sum of the exponentials of all logits
+  float* values;       // (rows, num_best), largest first
+  int32_t* token_ids;  // (rows, num_best)
+};
+
+}  // namespace dragoman

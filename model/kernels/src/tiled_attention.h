@@ -1,0 +1,160 @@
+// Attention of a whole source with itself by AMX: many queries, so two matrix products.
+//
+// Queries, keys, values and weights are rounded to bfloat16, as everything is that meets a bfloat16
+// weight; scores, their softmax and all sums stay float. `attend` in attention.h says what is
+// computed.
+#pragma once
+
+#include "attention.h"
+#include "linear.h"
+
+namespace dragoman {
+
+constexpr int kTileNumbers = 32;  // bfloat16 of one row of a tile
+constexpr int kQueryRows = 32;    // two tiles of queries at a time
+
+inline int padded_to_tile(int count) { return (count + kTileNumbers - 1) / kTileNumbers * kTileNumbers; }
+
+// What one head needs for a source of up to `longest` tokens, in one piece of memory.
+class TiledHead {
+ public:
+  TiledHead(float* memory, int longest, int d_head) : d_head_(d_head), depth_(padded_to_tile(d_head)) {
+    const size_t keys = padded_to_tile(longest);
+    scores_ = memory;
+    answers_ = scores_ + kQueryRows * keys;
+    bfloat* narrow = reinterpret_cast<bfloat*>(answers_ + kQueryRows * kTileNumbers);
+    weights_ = narrow;
+    queries_ = weights_ + kQueryRows * keys;
+    keys_ = queries_ + kQueryRows * depth_;
+    values_ = keys_ + keys * depth_;
+  }
+
+  static size_t num_floats(int longest, int d_head) {
+    const size_t keys = padded_to_tile(longest), depth = padded_to_tile(d_head);
+    return kQueryRows * (keys + kTileNumbers) + (kQueryRows * (keys + depth) + 2 * keys * depth) / 2 + kLanes;
+  }
+
+  // Lays out keys and values, (length, d_head) each, whose rows are `stride` floats apart.
+  void set_source(const float* keys, const float* values, int stride, int length) {
+    length_ = length;
+    const int num_keys = padded_to_tile(length);
+    // Keys: blocks of 16, in each a word of two dimensions for every key side by side.
+    std::memset(keys_, 0, static_cast<size_t>(num_keys) * depth_ * sizeof(bfloat));
+    for (int token = 0; token < length; ++token) {
+      const float* key = keys + static_cast<size_t>(token) * stride;
+      bfloat* to = keys_ + static_cast<size_t>(token / kLanes) * depth_ * kLanes + token % kLanes * 2;
+      for (int d = 0; d < d_head_; d += kLanes) {
+        alignas(32) uint32_t pairs[kLanes / 2];
+        store(reinterpret_cast<bfloat*>(pairs), load(key + d, first_lanes(d_head_ - d)));
+        for (int i = 0; i < kLanes / 2; ++i)
+          std::memcpy(to + (d / 2 + i) * kTileNumbers, pairs + i, sizeof(uint32_t));
+      }
+    }
+    // Values: blocks of 16 dimensions, in each a word of two tokens for every dimension side by
+    // side.
+    for (int d = 0; d < d_head_; d += kLanes) {
+      const __mmask16 lanes = first_lanes(d_head_ - d);
+      bfloat* to = values_ + static_cast<size_t>(d) * num_keys;
+      for (int token = 0; token < num_keys; token += 2, to += kTileNumbers) {
+        _mm512_storeu_si512(
+            to, _mm512_or_si512(half(values, stride, token, d, lanes),
+                                _mm512_slli_epi32(half(values, stride, token + 1, d, lanes), 16)));
+      }
+    }
+  }
+
+  // For queries first to first + kQueryRows, as far as there are; bias: of the first one, or null,
+  // and one float to the left for each query after it.
+  void attend(const float* queries, int stride, int first, const float* bias, float scale, float* answers,
+              int answers_stride) {
+    const int count = std::min(kQueryRows, length_ - first), num_keys = padded_to_tile(length_);
+    std::memset(queries_, 0, kQueryRows * depth_ * sizeof(bfloat));
+    for (int row = 0; row < count; ++row) {
+      const float* query = queries + static_cast<size_t>(first + row) * stride;
+      for (int d = 0; d < d_head_; d += kLanes)
+        store(queries_ + row * depth_ + d, load(query + d, first_lanes(d_head_ - d)));
+    }
+    for (int block = 0; block < num_keys / kLanes; block += 2) {
+      const bfloat* keys = keys_ + static_cast<size_t>(block) * depth_ * kLanes;
+      multiply(queries_, depth_, depth_, keys, keys + depth_ * kLanes, scores_ + block * kLanes, num_keys);
+    }
+    float factors[kQueryRows] = {};
+    for (int row = 0; row < count; ++row) {
+      factors[row] = weigh(row, num_keys, scale, bias ? bias - row : nullptr);
+    }
+    for (int d = 0; d < d_head_; d += kTileNumbers) {
+      const bfloat* values = values_ + static_cast<size_t>(d) * num_keys;
+      const bool is_last = d + kLanes >= d_head_;
+      multiply(weights_, num_keys, num_keys, values, is_last ? values : values + kLanes * num_keys, answers_,
+               kTileNumbers);
+      for (int row = 0; row < count; ++row) {
+        float* to = answers + static_cast<size_t>(first + row) * answers_stride + d;
+        for (int i = 0; i < kTileNumbers && d + i < d_head_; i += kLanes) {
+          const Float16 sums = load(answers_ + row * kTileNumbers + i);
+          store(to + i, _mm512_mul_ps(sums, _mm512_set1_ps(factors[row])), first_lanes(d_head_ - d - i));
+        }
+      }
+    }
+  }
+
+ private:
+  __m512i half(const float* values, int stride, int token, int d, __mmask16 lanes) const {
+    if (token >= length_) return _mm512_setzero_si512();
+    return _mm512_cvtepu16_epi32(narrowed(load(values + static_cast<size_t>(token) * stride + d, lanes)));
+  }
+
+  // 32 rows of `depth` numbers times two blocks of 16 columns, to 32 columns of `sums`.
+  static void multiply(const bfloat* rows, int stride, int depth, const bfloat* left, const bfloat* right,
+                       float* sums, int sums_stride) {
+    const int row_bytes = stride * static_cast<int>(sizeof(bfloat)),
+              out_bytes = sums_stride * static_cast<int>(sizeof(float));
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (int k = 0; k < depth; k += kTileNumbers) {
+      _tile_loadd(4, rows + k, row_bytes);
+      _tile_loadd(5, rows + static_cast<size_t>(kLanes) * stride + k, row_bytes);
+      _tile_loadd(6, left + static_cast<size_t>(k) * kLanes, 64);
+      _tile_loadd(7, right + static_cast<size_t>(k) * kLanes, 64);
+      _tile_dpbf16ps(0, 4, 6);
+      _tile_dpbf16ps(1, 4, 7);
+      _tile_dpbf16ps(2, 5, 6);
+      _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(0, sums, out_bytes);
+    _tile_stored(1, sums + kLanes, out_bytes);
+    _tile_stored(2, sums + static_cast<size_t>(kLanes) * sums_stride, out_bytes);
+    _tile_stored(3, sums + static_cast<size_t>(kLanes) * sums_stride + kLanes, out_bytes);
+  }
+
+  // The softmax of a row of scores, not divided by its sum yet; returns what to multiply by for
+  // that.
+  float weigh(int row, int num_keys, float scale, const float* bias) {
+    float* scores = scores_ + static_cast<size_t>(row) * num_keys;
+    bfloat* weights = weights_ + static_cast<size_t>(row) * num_keys;
+    const Float16 lowest = _mm512_set1_ps(-INFINITY);
+    Float16 largest = lowest, total = _mm512_setzero_ps();
+    for (int first = 0; first < num_keys; first += kLanes) {
+      const __mmask16 exists = first < length_ ? first_lanes(length_ - first) : 0;
+      Float16 score = _mm512_mul_ps(load(scores + first), _mm512_set1_ps(scale));
+      if (bias) score = _mm512_add_ps(score, load(bias + first, exists));
+      score = _mm512_mask_mov_ps(lowest, exists, score);
+      largest = _mm512_max_ps(largest, score);
+      store(scores + first, score);
+    }
+    const Float16 most = _mm512_set1_ps(_mm512_reduce_max_ps(largest));
+    for (int first = 0; first < num_keys; first += kLanes) {
+      const Float16 weight = exponential(_mm512_sub_ps(load(scores + first), most));
+      total = _mm512_add_ps(total, weight);
+      store(weights + first, weight);
+    }
+    return 1.0f / _mm512_reduce_add_ps(total);
+  }
+
+  int d_head_, depth_, length_ = 0;
+  float *scores_, *answers_;
+  bfloat *weights_, *queries_, *keys_, *values_;
+};
+
+}  // namespace dragoman

@@ -1,0 +1,47 @@
+// What calls keep between them: intermediate results, and who works on what.
+#pragma once
+
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "team.h"
+
+namespace dragoman {
+
+// Memory that grows, and stays: in the steady state a step allocates nothing.
+class Buffer {
+ public:
+  ~Buffer() { std::free(data_); }
+  template <class T>
+  T* reserve(size_t count) {
+    const size_t bytes = (count * sizeof(T) + 63) / 64 * 64 + 64;
+    if (bytes > size_) {
+      std::free(data_);
+      size_ = bytes + bytes / 4 / 64 * 64;
+      data_ = std::aligned_alloc(64, size_ / 64 * 64);
+      if (!data_) std::abort();
+      std::memset(data_, 0, size_);
+    }
+    return static_cast<T*>(data_);
+  }
+
+ private:
+  void* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+// Rows whose queries look at one source together.
+struct Group {
+  int first, count;  // in `Workspace::order`
+};
+
+struct Workspace {
+  Buffer states, normed, wide, attended, narrow, narrow_scales, inner, inner_scales, scratch, memory_scratch;
+  Buffer best_values, best_tokens, sums;
+  std::vector<int> order;
+  std::vector<Group> groups;
+  Counters counters;
+};
+
+}  // namespace dragoman

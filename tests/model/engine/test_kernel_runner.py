@@ -1,0 +1,236 @@
+"""What a request gets from our own kernels depends on nothing but the request."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.config import Norm, RelativeBias, Stack
+from model.engine.engine import Engine
+from model.engine.kernel_runner import KernelRunner
+from model.engine.params import GenerationParams
+from model.engine.request import RequestOutput
+from model.kernels.library import library
+from model.kernels.linear import padded
+from model.kernels.packing import KernelPacking
+from model.transformer.packing import pack
+from model.transformer.seq2seq import Seq2SeqTransformer
+from model.transformer.stacks import DecoderLayer
+from tests.factories import (
+    START,
+    answer,
+    make_config,
+    make_engine,
+    make_engine_config,
+    make_network,
+    make_prompt,
+    make_rules,
+)
+from tests.jobs import Job, run_together
+from tests.machines import needs_kernels
+
+pytestmark = needs_kernels
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "plain": {
+        "d_model": 64,
+        "encoder": Stack(num_layers=2, num_heads=4, d_ff=96),
+        "decoder": Stack(num_layers=2, num_heads=4, d_ff=96),
+    },
+    "odd": {
+        "d_model": 37,
+        "encoder": Stack(num_layers=2, num_heads=3, d_ff=51, d_head=11),
+        "decoder": Stack(num_layers=2, num_heads=3, d_ff=33, d_head=20),
+        "norm": Norm(placement="pre", kind="rms"),
+        "positions": RelativeBias(num_buckets=8, max_distance=20),
+        "gated_ffn": True,
+        "tied_output": True,
+    },
+}
+DTYPES = (torch.bfloat16, torch.int8)
+LONG = 24  # tokens of a source from which AMX computes its attention
+GREEDY = GenerationParams(max_new_tokens=12, return_scores=True)
+PARAMS = (
+    GREEDY,
+    GenerationParams(max_new_tokens=12),
+    GenerationParams(max_new_tokens=12, num_beams=4, num_return=4, return_scores=True),
+    GenerationParams(max_new_tokens=9, num_beams=3, return_scores=True, length_penalty=2.0),
+    GenerationParams(max_new_tokens=12, seed=3, temperature=1.5, num_return=2, return_scores=True),
+    GenerationParams(max_new_tokens=12, repetition_penalty=1.4, return_scores=True),
+)
+
+
+@cache
+def packed_network(
+    shape: str, dtype: torch.dtype, *, num_encoder_layers: int = 2
+) -> Seq2SeqTransformer:
+    parts = SHAPES[shape]
+    encoder = replace(parts["encoder"], num_layers=num_encoder_layers)
+    network = make_network(config=make_config(**{**parts, "encoder": encoder}))
+    pack(network, KernelPacking(dtype))
+    return network
+
+
+def kernel_engine(network: Seq2SeqTransformer) -> Engine:
+    limits = make_engine_config(max_rows=40)
+    engine = Engine(network, make_rules(), limits, cache_dtype=torch.bfloat16)
+    assert isinstance(engine._runner, KernelRunner)
+    return engine
+
+
+def bits(output: RequestOutput) -> list[tuple[Sequence[int], float | None]]:
+    return [(tuple(h.token_ids), h.score) for h in output.hypotheses]
+
+
+@pytest.fixture
+def set_threads() -> Iterator[None]:
+    """Threads are as many after the test as before."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def company() -> list[Job]:
+    """Requests of all kinds and lengths that come at different steps; more than fit at once."""
+    lengths = (1, 2, 5, 9, 15, 16, 17, 31, 33, 40)
+    return [
+        Job(
+            prompt=make_prompt(length=lengths[number % len(lengths)], seed=number),
+            params=PARAMS[number % len(PARAMS)],
+            arrives_at=number // 7,
+        )
+        for number in range(28)
+    ]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_an_answer_is_the_same_to_the_bit_alone_and_in_company(
+    dtype: torch.dtype, shape: str
+) -> None:
+    todo = company()
+    together = run_together(kernel_engine(packed_network(shape, dtype)), todo)
+    alone = kernel_engine(packed_network(shape, dtype))
+    for number, job in enumerate(todo):
+        expected = answer(alone, job.prompt, job.params)
+        assert bits(together[number][-1]) == bits(expected), number
+        if job.params.num_beams == 1 and job.params.num_return == 1:
+            pieces = [token for output in together[number] for token in output.new_token_ids]
+            assert pieces == list(expected.hypotheses[0].token_ids)
+
+
+@pytest.mark.usefixtures("set_threads")
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_tokens_are_the_same_with_any_number_of_threads_also_if_it_changes(
+    dtype: torch.dtype,
+) -> None:
+    """More of them than heads, and than rows, included."""
+    todo = [job for job in company() if job.params.seed is None]
+    engine = kernel_engine(packed_network("odd", dtype))
+    expected = run_together(engine, todo)
+    for num_threads in (5, 2, 3, 1, 5):
+        torch.set_num_threads(num_threads)
+        for number, outputs in run_together(engine, todo).items():
+            found, known = outputs[-1], expected[number][-1]
+            assert [h.token_ids for h in found.hypotheses] == [
+                h.token_ids for h in known.hypotheses
+            ]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_a_whole_decode_is_that_of_the_networks_own_forward(dtype: torch.dtype, shape: str) -> None:
+    """Over the same packed weights, but for keys and values in bfloat16."""
+    network = packed_network(shape, dtype)
+    engine = kernel_engine(network)
+    for length in (1, 7, 16, 23):
+        prompt = make_prompt(length=length, seed=length)
+        (hypothesis,) = answer(engine, prompt, GREEDY).hypotheses
+        decoder_ids = torch.tensor([[*prompt.decoder_prefix_ids, *hypothesis.token_ids]])
+        with torch.inference_mode():
+            logits = network(torch.tensor([prompt.encoder_ids]), decoder_ids[:, :-1])[0]
+        allowed = logits.clone()
+        allowed[:, START] = -torch.inf
+        chosen = torch.tensor(hypothesis.token_ids)[:, None]
+        # Nothing that the forward likes much better than what was chosen.
+        behind = allowed.amax(dim=1) - allowed.gather(1, chosen)[:, 0]
+        assert behind.max() < 0.05 * logits.std()
+
+
+def attend_by_tiles(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    attn_mask: Tensor | None = None,
+    scale: float | None = None,
+) -> Tensor:
+    """`F.scaled_dot_product_attention` of numbers in bfloat16, summed in float32."""
+    query, key, value = (x.bfloat16().float() for x in (query, key, value))
+    scores = query @ key.mT * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if attn_mask is not None:
+        scores = scores + attn_mask
+    weights = (scores - scores.amax(dim=-1, keepdim=True)).exp()
+    return weights.bfloat16().float() @ value / weights.sum(dim=-1, keepdim=True)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("length", [1, 16, 23, 24, 31, 32, 33, 47, 48])
+def test_what_is_stored_of_a_source_is_what_the_encoder_makes_of_it(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, shape: str, length: int
+) -> None:
+    """Values of the first layer, up to their own rounding; AMX rounds a long source's attention.
+
+    Of one layer: a second would make much of a number that float32's last bits round otherwise.
+    """
+    network = packed_network(shape, dtype, num_encoder_layers=1)
+    prompt, engine = make_prompt(length=length), kernel_engine(network)
+    engine.add_request("a", prompt, GREEDY)
+    engine.step()
+    runner = engine._runner
+    assert isinstance(runner, KernelRunner)
+    stored, layout = runner._source._table, runner._source.struct
+    stride = padded(layout.d_head)
+    values = stored[0, 1, runner._source.places[0]].view(layout.num_heads, -1, stride)
+    loaded = library()
+    assert loaded is not None
+    if loaded.instructions == "AMX" and length >= LONG:
+        monkeypatch.setattr(F, "scaled_dot_product_attention", attend_by_tiles)
+    with torch.inference_mode():
+        hidden = network.encode(torch.tensor([prompt.encoder_ids]))
+        layer = network.decoder.layers[0]
+        assert isinstance(layer, DecoderLayer)
+        both = layer.cross_attention.kv(hidden)[0]
+    expected = both[:, both.shape[1] // 2 :].unflatten(1, (-1, layout.d_head)).transpose(0, 1)
+    found = values[:, :length, : layout.d_head].float()
+    by_token = (found - expected).square().mean(dim=(0, 2)).sqrt()
+    assert by_token.max() < 0.01 * expected.std()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_a_source_that_is_no_number_fails_alone(dtype: torch.dtype) -> None:
+    """A token whose vector is broken: who reads it gets no answer, and nobody else notices."""
+    network = make_network(config=make_config(**SHAPES["plain"]))
+    network.embedding.weight[9].fill_(torch.nan)
+    pack(network, KernelPacking(dtype))
+    engine = make_engine(network=network, max_rows=8)
+    sources = {str(seed): make_prompt(length=6, seed=seed) for seed in range(8)}
+    broken = {name for name, prompt in sources.items() if 9 in prompt.encoder_ids}
+    assert 0 < len(broken) < len(sources)
+    for name, prompt in sources.items():
+        engine.add_request(name, prompt, GREEDY)
+    last: dict[str, RequestOutput] = {}
+    while engine.has_work:
+        last |= {output.request_id: output for output in engine.step()}
+    for name, prompt in sources.items():
+        if name in broken:
+            continue
+        other = make_engine(network=network, max_rows=8)
+        assert bits(last[name]) == bits(answer(other, prompt, GREEDY))
+    assert not any(h.token_ids for name in broken for h in last[name].hypotheses)
