@@ -29,6 +29,14 @@ COPY model ./model
 COPY service ./service
 RUN pip install --no-deps --force-reinstall .
 
+# The kernels, beside the code that loads them: the image that runs has no compiler. Where they
+# cannot be compiled (not x86-64), PyTorch's are used.
+RUN apt-get update -qq \
+ && apt-get install -y -qq --no-install-recommends g++ \
+ && cd / \
+ && python -m model.kernels.build \
+      --output "$(python -c 'import model.kernels; print(model.kernels.__path__[0])')/kernels.so"
+
 
 FROM python:${PYTHON_VERSION}-slim
 

@@ -23,18 +23,20 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --constraint constraints.txt
 
+KERNELS := model/kernels/build.py $(wildcard model/kernels/src/*.h model/kernels/src/*.cpp)
+
 .PHONY: help serve test coverage check format bench loadtest clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-serve: $(VENV)/.runtime  ## Start the service on http://127.0.0.1:8000 (Ctrl-C stops it)
+serve: $(VENV)/.runtime $(VENV)/.kernels  ## Start the service on http://127.0.0.1:8000 (Ctrl-C stops it)
 	@exec $(BIN)/dragoman serve $(ARGS)
 
-test: $(VENV)/.dev  ## Run the test suite
+test: $(VENV)/.dev $(VENV)/.kernels  ## Run the test suite
 	$(BIN)/python -m pytest $(ARGS)
 
-coverage: $(VENV)/.dev  ## Run the test suite and say which lines it missed
+coverage: $(VENV)/.dev $(VENV)/.kernels  ## Run the test suite and say which lines it missed
 	$(BIN)/python -m pytest --cov --cov-report=term-missing $(ARGS)
 
 check: $(VENV)/.dev  ## Lint, formatting, types, import contracts
@@ -47,7 +49,7 @@ format: $(VENV)/.dev  ## Rewrite the code in the one format, with the safe lint 
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev  ## Time the engine against its peers on this machine
+bench: $(VENV)/.dev $(VENV)/.kernels  ## Time the engine against its peers on this machine
 	$(BIN)/python -m loadtests.engine $(ARGS)
 
 loadtest: $(VENV)/.dev  ## Load a running service for half a minute (HOST=http://127.0.0.1:8000)
@@ -69,6 +71,11 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing the development tools into $(VENV); this takes a few minutes the first time."
 	$(PIP_INSTALL) --editable '.[dev]'
 	@touch $(VENV)/.runtime $@
+
+# So that nothing compiles while the service starts; without a compiler it says so and goes on.
+$(VENV)/.kernels: $(KERNELS) | $(BIN)/python
+	@$(BIN)/python -m model.kernels.build
+	@touch $@
 
 # No prerequisites, and the interpreter is a link older than most files: only its absence counts.
 $(BIN)/python:
