@@ -4,6 +4,7 @@ Two libraries in one process share neither their threads nor their allocator, an
 with CTranslate2 loaded beside it, our engine lost more than a quarter of its speed while it idled.
 """
 
+import gc
 import multiprocessing
 import os
 import time
@@ -169,6 +170,8 @@ def _answer(connection: Connection, make: Callable[[], Contender], place: Place)
     place.settle()
     try:
         contender = make()
+        gc.collect()
+        gc.freeze()  # as our service does, for everybody: what is loaded is no garbage
         host = _Host(contender, device=place.device)
         connection.send((contender.name, contender.cache_bytes))
         while True:
