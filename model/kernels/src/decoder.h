@@ -7,48 +7,54 @@
 namespace dragoman {
 
 // Each row's new token looks at those of its own row before it.
-template <class Number>
+template <class Dot>
 inline void attend_own(const Stack& stack, int layer, const Cache& own, const Step& step, const Pass& pass,
                        Team& team, float* scratch) {
-  const int d = stack.d_head, inner = stack.num_heads * d, stride = padded(3 * inner);
+  const int d = stack.d_head, inner = stack.num_heads * d, stride = spread(3 * inner);
   const float* bias = stack.layers[layer].bias;
+  const auto memory_of = [&](int task) {
+    return own.memory<typename Dot::Number>(layer, step.places[task / stack.num_heads],
+                                            task % stack.num_heads);
+  };
   team.share(step.num_rows * stack.num_heads, 1, [&](int begin, int end) {
     for (int task = begin; task < end; ++task) {
       const int row = task / stack.num_heads, head = task % stack.num_heads;
-      const int position = step.positions[row], place = step.places[row];
-      const HeadMemory<Number> memory{own.head<Number>(layer, 0, place, head),
-                                      own.head<Number>(layer, 1, place, head), d};
+      const int position = step.positions[row];
+      const auto memory = memory_of(task);
       const float* qkv = pass.wide() + static_cast<size_t>(row) * stride + head * d;
       memory.write(position, qkv + inner, qkv + 2 * inner);
       const float* row_bias =
           bias ? bias + static_cast<size_t>(head) * (2 * stack.reach - 1) + stack.reach - 1 - position
                : nullptr;
       const Query query{qkv, row_bias, pass.attended() + static_cast<size_t>(row) * pass.inner() + head * d};
-      attend(memory, &query, 1, position + 1, stack.attention_scale, scratch);
+      attend<Dot>(memory, &query, 1, position + 1, stack.attention_scale, scratch,
+                  memory_of(std::min(task + 1, end - 1)));
     }
   });
 }
 
 // Rows of one source (beams) ask side by side, so its keys and values are read once for all of
 // them.
-template <class Number>
+template <class Dot>
 inline void attend_sources(const Stack& stack, int layer, const Cache& source, const Step& step,
                            const Workspace& work, const Pass& pass, Team& team, float* scratch) {
-  const int d = stack.d_head, stride = padded(stack.num_heads * d);
+  const int d = stack.d_head, stride = spread(stack.num_heads * d);
+  const auto memory_of = [&](int task) {
+    const int slot = step.slots[work.order[work.groups[task / stack.num_heads].first]];
+    return source.memory<typename Dot::Number>(layer, slot, task % stack.num_heads);
+  };
   team.share(static_cast<int>(work.groups.size()) * stack.num_heads, 1, [&](int begin, int end) {
     for (int task = begin; task < end; ++task) {
       const Group group = work.groups[task / stack.num_heads];
-      const int head = task % stack.num_heads, slot = step.slots[work.order[group.first]];
-      const HeadMemory<Number> memory{source.head<Number>(layer, 0, slot, head),
-                                      source.head<Number>(layer, 1, slot, head), d};
+      const int head = task % stack.num_heads;
       Query queries[kMostQueries];
       for (int i = 0; i < group.count; ++i) {
         const size_t row = work.order[group.first + i];
         queries[i] = {pass.wide() + row * stride + head * d, nullptr,
                       pass.attended() + row * pass.inner() + head * d};
       }
-      attend(memory, queries, group.count, step.source_lengths[work.order[group.first]],
-             stack.attention_scale, scratch);
+      attend<Dot>(memory_of(task), queries, group.count, step.source_lengths[work.order[group.first]],
+                  stack.attention_scale, scratch, memory_of(std::min(task + 1, end - 1)));
     }
   });
 }
@@ -70,13 +76,12 @@ inline void group_rows(const Step& step, Workspace& work) {
   }
 }
 
-template <class Number>
+template <class Dot>
 inline void decode(const Stack& stack, const Cache& own, const Cache& source, const Step& step,
                    Workspace& work, float* hidden) {
-  Pass::reserve(stack, work, step.num_rows, std::min(step.num_rows, Pass::kSlice));
+  Pass::reserve(stack, work, step.num_rows);
   group_rows(step, work);
-  const size_t scratch_size =
-      static_cast<size_t>(kMostQueries) * (std::max(own.capacity, source.capacity) + kLanes);
+  const size_t scratch_size = attention_scratch(std::max(own.capacity, source.capacity), stack.d_head);
   float* scratches = work.scratch.reserve<float>(scratch_size * omp_get_max_threads());
   const int inner = stack.num_heads * stack.d_head;
   work.counters.clear();
@@ -92,12 +97,12 @@ inline void decode(const Stack& stack, const Cache& own, const Cache& source, co
     for (int i = 0; i < stack.num_layers; ++i) {
       const Layer& layer = stack.layers[i];
       Rows rows = pass.enter(layer.self_norm, due, layer.qkv);
-      pass.project(layer.qkv, rows, pass.wide(), padded(3 * inner));
-      attend_own<Number>(stack, i, own, step, pass, team, scratch);
+      pass.project(layer.qkv, rows);
+      attend_own<Dot>(stack, i, own, step, pass, team, scratch);
       pass.add_projected(layer.self_out, pass.narrow_answers(layer.self_out));
       rows = pass.enter(layer.cross_norm, after(layer.self_norm), layer.cross_q);
-      pass.project(layer.cross_q, rows, pass.wide(), padded(inner));
-      attend_sources<Number>(stack, i, source, step, work, pass, team, scratch);
+      pass.project(layer.cross_q, rows);
+      attend_sources<Dot>(stack, i, source, step, work, pass, team, scratch);
       pass.add_projected(layer.cross_out, pass.narrow_answers(layer.cross_out));
       rows = pass.enter(layer.ffn_norm, after(layer.cross_norm), layer.up);
       pass.feed_forward(layer, rows);
@@ -118,8 +123,11 @@ inline void copy_rows(const Cache& cache, int num_copies, const int32_t* from, c
 #pragma omp parallel for collapse(2) schedule(static)
   for (int layer = 0; layer < cache.num_layers; ++layer) {
     for (int copy = 0; copy < num_copies; ++copy) {
-      const size_t keys = static_cast<size_t>(padded(num_tokens[copy])) * cache.d_head * sizeof(Number);
-      const size_t values = static_cast<size_t>(num_tokens[copy]) * padded(cache.d_head) * sizeof(Number);
+      const auto memory = cache.memory<Number>(layer, from[copy], 0);
+      const int num_blocks = padded(num_tokens[copy]) / kLanes;
+      const int num_lines = (num_tokens[copy] + memory.kPerWord - 1) / memory.kPerWord;
+      const size_t keys = (memory.key_block(num_blocks) - memory.keys) * sizeof(Number);
+      const size_t values = (memory.value_line(num_lines) - memory.values) * sizeof(Number);
       for (int head = 0; head < cache.num_heads; ++head) {
         std::memcpy(cache.head<Number>(layer, 0, to[copy], head),
                     cache.head<Number>(layer, 0, from[copy], head), keys);

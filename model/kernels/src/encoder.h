@@ -1,8 +1,6 @@
 // Reads sources of any lengths, one after another without padding, and stores what the decoder reads of them.
 #pragma once
 
-#include <type_traits>
-
 #include "pass.h"
 #include "tiled_attention.h"
 
@@ -13,10 +11,11 @@ constexpr int kTiledLength = 24;  // tokens of a source from which tiles are qui
 // Every position of a source looks at every other of the same source. With narrow weights long
 // sources go by tiles, and how long one is, is its own affair: nothing depends on who else is
 // encoded.
-template <bool kMayRound>
+template <class Dot>
 inline void attend_within(const Stack& stack, const Layer& layer, const Sources& sources, const Pass& pass,
                           Team& team, float* scratch, float* memory_scratch, int longest) {
-  const int d = stack.d_head, inner = stack.num_heads * d, stride = padded(3 * inner);
+  using Number = typename Dot::Number;
+  const int d = stack.d_head, inner = stack.num_heads * d, stride = spread(3 * inner);
   const auto attend_one = [&](int source, int head) {
     const int first = sources.starts[source], length = sources.starts[source + 1] - first;
     const float* qkv = pass.wide() + static_cast<size_t>(first) * stride + head * d;
@@ -24,14 +23,15 @@ inline void attend_within(const Stack& stack, const Layer& layer, const Sources&
                             ? layer.bias + static_cast<size_t>(head) * (2 * stack.reach - 1) + stack.reach - 1
                             : nullptr;
     float* answers = pass.attended() + static_cast<size_t>(first) * pass.inner() + head * d;
-    if (kMayRound && features().amx && length >= kTiledLength) {
+    if (sizeof(Number) < sizeof(float) && features().amx && length >= kTiledLength) {
       TiledHead tiled(memory_scratch, longest, d);
       tiled.set_source(qkv + inner, qkv + 2 * inner, stride, length);
       for (int i = 0; i < length; i += kQueryRows)
         tiled.attend(qkv, stride, i, bias ? bias - i : nullptr, stack.attention_scale, answers, pass.inner());
       return;
     }
-    const HeadMemory<float> memory{memory_scratch, memory_scratch + static_cast<size_t>(longest) * d, d};
+    Number* keys = reinterpret_cast<Number*>(memory_scratch);
+    const HeadMemory<Number> memory{keys, keys + static_cast<size_t>(longest) * padded(d), d};
     for (int i = 0; i < length; ++i) {
       const float* token = qkv + static_cast<size_t>(i) * stride;
       memory.write(i, token + inner, token + 2 * inner);
@@ -43,7 +43,7 @@ inline void attend_within(const Stack& stack, const Layer& layer, const Sources&
         queries[q] = {qkv + static_cast<size_t>(i + q) * stride, bias ? bias - (i + q) : nullptr,
                       answers + static_cast<size_t>(i + q) * pass.inner()};
       }
-      attend(memory, queries, count, length, stack.attention_scale, scratch);
+      attend<Dot>(memory, queries, count, length, stack.attention_scale, scratch, memory);
     }
   };
   team.share(sources.count * stack.num_heads, 1, [&](int begin, int end) {
@@ -56,13 +56,12 @@ inline void attend_within(const Stack& stack, const Layer& layer, const Sources&
 template <class Number>
 inline void store_sources(const Stack& decoder, int layer, const Cache& cache, const Sources& sources,
                           const float* kv, Team& team) {
-  const int d = decoder.d_head, inner = decoder.num_heads * d, stride = padded(2 * inner);
+  const int d = decoder.d_head, inner = decoder.num_heads * d, stride = spread(2 * inner);
   team.share(sources.count * decoder.num_heads, 1, [&](int begin, int end) {
     for (int task = begin; task < end; ++task) {
       const int source = task / decoder.num_heads, head = task % decoder.num_heads,
                 slot = sources.slots[source];
-      const HeadMemory<Number> memory{cache.head<Number>(layer, 0, slot, head),
-                                      cache.head<Number>(layer, 1, slot, head), d};
+      const auto memory = cache.memory<Number>(layer, slot, head);
       for (int i = sources.starts[source]; i < sources.starts[source + 1]; ++i) {
         const float* token = kv + static_cast<size_t>(i) * stride + head * d;
         memory.write(i - sources.starts[source], token, token + inner);
@@ -71,7 +70,7 @@ inline void store_sources(const Stack& decoder, int layer, const Cache& cache, c
   });
 }
 
-template <class Number>
+template <class Dot>
 inline void encode(const Stack& stack, const Stack& decoder, const Cache& cache, const Sources& sources,
                    Workspace& work) {
   const int num_rows = sources.num_tokens;
@@ -79,12 +78,12 @@ inline void encode(const Stack& stack, const Stack& decoder, const Cache& cache,
   for (int i = 0; i < sources.count; ++i)
     longest = std::max(longest, sources.starts[i + 1] - sources.starts[i]);
   longest = padded(longest);
-  Pass::reserve(stack, work, num_rows, std::min(num_rows, Pass::kSlice));
-  const int kv_width = padded(2 * decoder.num_heads * decoder.d_head);
+  Pass::reserve(stack, work, num_rows);
+  const int kv_width = spread(2 * decoder.num_heads * decoder.d_head);
   work.wide.reserve<float>(static_cast<size_t>(padded(num_rows)) * kv_width);
   const int num_threads = omp_get_max_threads();
-  const size_t scratch_size = static_cast<size_t>(kMostQueries) * (longest + kLanes);
-  const size_t untiled_size = static_cast<size_t>(longest) * (stack.d_head + padded(stack.d_head));
+  const size_t scratch_size = attention_scratch(longest, stack.d_head);
+  const size_t untiled_size = static_cast<size_t>(longest) * 2 * padded(stack.d_head);
   const size_t memory_size =
       std::max(untiled_size, TiledHead::num_floats(longest, stack.d_head)) / kLanes * kLanes + 2 * kLanes;
   float* scratches = work.scratch.reserve<float>(scratch_size * num_threads);
@@ -106,22 +105,21 @@ inline void encode(const Stack& stack, const Stack& decoder, const Cache& cache,
     for (int i = 0; i < stack.num_layers; ++i) {
       const Layer& layer = stack.layers[i];
       Rows rows = pass.enter(layer.self_norm, due, layer.qkv);
-      pass.project(layer.qkv, rows, pass.wide(), padded(3 * inner));
-      attend_within<std::is_same<Number, bfloat>::value>(stack, layer, sources, pass, team,
-                                                         scratches + scratch_size * team.thread(),
-                                                         memories + memory_size * team.thread(), longest);
+      pass.project(layer.qkv, rows);
+      attend_within<Dot>(stack, layer, sources, pass, team, scratches + scratch_size * team.thread(),
+                         memories + memory_size * team.thread(), longest);
       pass.add_projected(layer.self_out, pass.narrow_answers(layer.self_out));
       rows = pass.enter(layer.ffn_norm, after(layer.self_norm), layer.up);
       pass.feed_forward(layer, rows);
       due = after(layer.ffn_norm);
     }
     const Linear& first = decoder.layers[0].cross_kv;
-    const Rows rows{work.narrow.reserve<uint8_t>(1), first.row_bytes(), work.narrow_scales.reserve<float>(1),
+    const Rows rows{work.narrow.reserve<uint8_t>(1), first.row_stride(), work.narrow_scales.reserve<float>(1),
                     num_rows};
     pass.leave(due, [&](int row, const float* x) { narrow_row(x, stack.d_model, first.kind, rows, row); });
     for (int i = 0; i < decoder.num_layers; ++i) {
-      pass.project(decoder.layers[i].cross_kv, rows, pass.wide(), kv_width);
-      store_sources<Number>(decoder, i, cache, sources, pass.wide(), team);
+      pass.project(decoder.layers[i].cross_kv, rows);
+      store_sources<typename Dot::Number>(decoder, i, cache, sources, pass.wide(), team);
     }
     if (features().amx) _tile_release();
   }

@@ -104,10 +104,9 @@ inline void project(const Head& head, const Projection& projection, Workspace& w
   const int num_threads = omp_get_max_threads(), vocabulary = linear.out, stride = padded(vocabulary),
             width = projection.d_model;
   const int num_slices = (linear.num_blocks() + kSliceBlocks - 1) / kSliceBlocks;
-  const size_t slice_size = static_cast<size_t>(kSliceBlocks) * kLanes,
-               partial = static_cast<size_t>(num_rows) * num_best;
-  const Rows rows{work.narrow.reserve<uint8_t>(static_cast<size_t>(padded(num_rows)) * linear.row_bytes()),
-                  linear.row_bytes(), work.narrow_scales.reserve<float>(padded(num_rows)), num_rows};
+  const size_t slice_size = spread(kSliceBlocks * kLanes), partial = static_cast<size_t>(num_rows) * num_best;
+  const Rows rows{work.narrow.reserve<uint8_t>(static_cast<size_t>(padded(num_rows)) * linear.row_stride()),
+                  linear.row_stride(), work.narrow_scales.reserve<float>(padded(num_rows)), num_rows};
   const size_t own_size =
       std::max(slice_size * num_rows, static_cast<size_t>(padded(width)));  // of each thread
   float* slices = work.wide.reserve<float>(own_size * num_threads);

@@ -24,6 +24,17 @@ void check(bool is_met, const char* what) {
   }
 }
 
+// Calls work with what multiplies by the numbers in a cache.
+template <class Work>
+void with_dot(const Cache& cache, const Work& work) {
+  if (!cache.is_bfloat)
+    work(FloatDot{});
+  else if (features().bf16)
+    work(BfloatDot{});
+  else
+    work(WidenedBfloatDot{});
+}
+
 }  // namespace
 
 extern "C" {
@@ -56,8 +67,8 @@ void dragoman_free(Workspace* work) { delete work; }
 
 // y (rows, padded outputs) = x (rows, in) W^T + b
 void dragoman_linear(const Linear* linear, const float* x, int32_t num_rows, float* y, Workspace* work) {
-  const Rows rows{work->narrow.reserve<uint8_t>(static_cast<size_t>(padded(num_rows)) * linear->row_bytes()),
-                  linear->row_bytes(), work->narrow_scales.reserve<float>(padded(num_rows)), num_rows};
+  const Rows rows{work->narrow.reserve<uint8_t>(static_cast<size_t>(padded(num_rows)) * linear->row_stride()),
+                  linear->row_stride(), work->narrow_scales.reserve<float>(padded(num_rows)), num_rows};
   const int stride = padded(linear->out);
   work->counters.clear();
 #pragma omp parallel
@@ -79,19 +90,13 @@ void dragoman_linear(const Linear* linear, const float* x, int32_t num_rows, flo
 
 void dragoman_encode(const Stack* encoder, const Stack* decoder, const Cache* cache, const Sources* sources,
                      Workspace* work) {
-  if (cache->is_bfloat)
-    encode<bfloat>(*encoder, *decoder, *cache, *sources, *work);
-  else
-    encode<float>(*encoder, *decoder, *cache, *sources, *work);
+  with_dot(*cache, [&](auto dot) { encode<decltype(dot)>(*encoder, *decoder, *cache, *sources, *work); });
 }
 
 void dragoman_decode(const Stack* decoder, const Cache* own, const Cache* source, const Step* step,
                      float* hidden, Workspace* work) {
   check(own->is_bfloat == source->is_bfloat, "caches of two types");
-  if (own->is_bfloat)
-    decode<bfloat>(*decoder, *own, *source, *step, *work, hidden);
-  else
-    decode<float>(*decoder, *own, *source, *step, *work, hidden);
+  with_dot(*own, [&](auto dot) { decode<decltype(dot)>(*decoder, *own, *source, *step, *work, hidden); });
 }
 
 void dragoman_project(const Head* head, const Projection* projection, Workspace* work) {

@@ -44,6 +44,7 @@ struct Linear {
 
   int bytes_per_number() const { return kind == Kind::kInt8 ? 1 : kind == Kind::kBfloat ? 2 : 4; }
   int row_bytes() const { return (in * bytes_per_number() + 63) / 64 * 64; }
+  int row_stride() const { return spread(row_bytes() / 4) * 4; }  // of activations
   int num_blocks() const { return padded(out) / kLanes; }
   const uint8_t* block(int index) const {
     return weights + static_cast<size_t>(index) * row_bytes() * kLanes;
@@ -65,33 +66,32 @@ constexpr int kZero = 128;
 // Writes one row of `width` floats; the end up to the stride becomes zeros.
 inline void narrow_row(const float* x, int width, Kind kind, const Rows& rows, int row) {
   uint8_t* to = rows.data + static_cast<size_t>(row) * rows.stride;
-  const int whole = width / kLanes * kLanes;
-  const __mmask16 rest = first_lanes(width - whole);
   if (kind == Kind::kFloat) {
     std::memcpy(to, x, width * sizeof(float));
     std::memset(to + width * sizeof(float), 0, rows.stride - width * sizeof(float));
   } else if (kind == Kind::kBfloat) {
     bfloat* numbers = reinterpret_cast<bfloat*>(to);
+    const int whole = width / kLanes * kLanes;
     for (int i = 0; i < whole; i += kLanes) store(numbers + i, load(x + i));
     for (int i = whole; i < width; ++i) store_one(numbers + i, x[i]);
     std::memset(numbers + width, 0, rows.stride - width * sizeof(bfloat));
   } else {
-    Float16 largest = _mm512_setzero_ps();
-    __mmask16 is_nan = 0;
-    for (int i = 0; i < width; i += kLanes) {
-      const Float16 numbers = i < whole ? load(x + i) : load(x + i, rest);
-      largest = _mm512_max_ps(largest, _mm512_abs_ps(numbers));
-      is_nan |= _mm512_cmp_ps_mask(numbers, numbers, _CMP_UNORD_Q);
-    }
-    const float magnitude = is_nan ? NAN : _mm512_reduce_max_ps(largest);
+    // The bits of a magnitude are in its order, and those of NaN above all others.
+    __m512i largest = _mm512_setzero_si512();
+    for_vectors(width, [&](int i, auto lanes) {
+      largest = _mm512_max_epi32(largest, _mm512_castps_si512(_mm512_abs_ps(load(x + i, lanes))));
+    });
+    const int32_t bits = _mm512_reduce_max_epi32(largest);
+    float magnitude;
+    std::memcpy(&magnitude, &bits, sizeof bits);
     rows.scales[row] = magnitude / 127.0f;  // NaN makes the whole row NaN
     const Float16 factor = _mm512_set1_ps(magnitude > 0.0f ? 127.0f / magnitude : 0.0f);
     const __m512i zero = _mm512_set1_epi32(kZero);
-    for (int i = 0; i < width; i += kLanes) {
-      const Float16 numbers = i < whole ? load(x + i) : load(x + i, rest);
-      const __m512i integers = _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(numbers, factor)), zero);
+    for_vectors(width, [&](int i, auto lanes) {
+      const __m512i integers =
+          _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(load(x + i, lanes), factor)), zero);
       _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), _mm512_cvtepi32_epi8(integers));
-    }
+    });
     for (int i = padded(width); i < rows.stride; i += kLanes) {
       _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), _mm_set1_epi8(static_cast<char>(kZero)));
     }
@@ -100,6 +100,7 @@ inline void narrow_row(const float* x, int width, Kind kind, const Rows& rows, i
 
 // Four bytes of activations times a vector of weights, added to sixteen sums.
 struct FloatDot {
+  using Number = float;
   using Sums = __m512;
   static Sums start(const void* from) { return _mm512_loadu_ps(from); }
   static Sums add(Sums sums, int32_t x, __m512i weights) {
@@ -108,6 +109,7 @@ struct FloatDot {
 };
 
 struct BfloatDot {
+  using Number = bfloat;
   using Sums = __m512;
   static Sums start(const void* from) { return _mm512_loadu_ps(from); }
   static Sums add(Sums sums, int32_t x, __m512i weights) {
@@ -116,6 +118,7 @@ struct BfloatDot {
 };
 
 struct WidenedBfloatDot {  // where there is no vdpbf16ps
+  using Number = bfloat;
   using Sums = __m512;
   static Sums start(const void* from) { return _mm512_loadu_ps(from); }
   static Sums add(Sums sums, int32_t x, __m512i weights) {
@@ -154,7 +157,7 @@ struct Outputs {
 };
 
 constexpr int kGroupBytes = 32 << 10;  // of weights that stay in the first cache
-constexpr int kPrefetchBytes = 2048;   // how far ahead of the sums weights are asked for
+constexpr int kPrefetchBytes = 2048;    // how far ahead of the sums weights are asked for
 
 template <class Dot, int kRows, int kBlocks, class Emit>
 inline void multiply_few(const Linear& linear, const Rows& rows, int row, int block, const Emit& emit) {
@@ -328,7 +331,6 @@ inline void multiply(const Linear& linear, const Rows& rows, int begin, int end,
       return multiply_vectors<WidenedBfloatDot>(linear, rows, begin, end, emit);
     case Kind::kInt8:
       if (features().amx && rows.count > 1)  // the same bits; one row is quicker by vectors
-
         return multiply_by_tiles<true>(linear, rows, begin, end, emit);
       return multiply_vectors<Int8Dot>(linear, rows, begin, end, emit);
   }

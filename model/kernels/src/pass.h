@@ -8,25 +8,24 @@
 namespace dragoman {
 
 inline void normalize(const Norm& norm, const float* x, int width, float* y) {
-  Float16 sum = _mm512_setzero_ps(), squares = _mm512_setzero_ps();
   float mean = 0.0f;
   if (!norm.is_rms) {
-    for (int i = 0; i < width; i += kLanes) sum = _mm512_add_ps(sum, load(x + i, first_lanes(width - i)));
+    Float16 sum = _mm512_setzero_ps();
+    for_vectors(width, [&](int i, auto lanes) { sum = _mm512_add_ps(sum, load(x + i, lanes)); });
     mean = _mm512_reduce_add_ps(sum) / width;
   }
-  for (int i = 0; i < width; i += kLanes) {
-    const __mmask16 lanes = first_lanes(width - i);
-    const Float16 centred = _mm512_maskz_sub_ps(lanes, load(x + i, lanes), _mm512_set1_ps(mean));
+  const Float16 means = _mm512_set1_ps(mean);
+  Float16 squares = _mm512_setzero_ps();
+  for_vectors(width, [&](int i, auto lanes) {
+    const Float16 centred = minus(load(x + i, lanes), means, lanes);
     squares = _mm512_fmadd_ps(centred, centred, squares);
-  }
-  const float deviation = 1.0f / std::sqrt(_mm512_reduce_add_ps(squares) / width + norm.eps);
-  for (int i = 0; i < width; i += kLanes) {
-    const __mmask16 lanes = first_lanes(width - i);
-    const Float16 centred = _mm512_sub_ps(load(x + i, lanes), _mm512_set1_ps(mean));
+  });
+  const Float16 factor = _mm512_set1_ps(1.0f / std::sqrt(_mm512_reduce_add_ps(squares) / width + norm.eps));
+  for_vectors(width, [&](int i, auto lanes) {
     const Float16 bias = norm.bias ? load(norm.bias + i, lanes) : _mm512_setzero_ps();
-    const Float16 gain = _mm512_mul_ps(load(norm.gain + i, lanes), _mm512_set1_ps(deviation));
-    store(y + i, _mm512_fmadd_ps(centred, gain, bias), lanes);
-  }
+    const Float16 gain = _mm512_mul_ps(load(norm.gain + i, lanes), factor);
+    store(y + i, _mm512_fmadd_ps(_mm512_sub_ps(load(x + i, lanes), means), gain, bias), lanes);
+  });
 }
 
 // y = scale * the row of a token
@@ -68,25 +67,25 @@ class Pass {
       : stack_(stack),
         team_(team),
         num_rows_(num_rows),
-        width_(padded(stack.d_model)),
-        inner_(padded(stack.num_heads * stack.d_head)),
+        width_(spread(stack.d_model)),
+        inner_(spread(stack.num_heads * stack.d_head)),
         work_(workspace) {}
 
   // Once, by one thread, before the others look.
-  static void reserve(const Stack& stack, Workspace& work, int num_rows, int num_wide_rows) {
-    const int width = padded(stack.d_model), inner = padded(stack.num_heads * stack.d_head);
-    const int wide =
-        std::max(padded(3 * stack.num_heads * stack.d_head), padded((1 + stack.is_gated) * stack.d_ff));
+  static void reserve(const Stack& stack, Workspace& work, int num_rows) {
+    const int width = spread(stack.d_model), inner = spread(stack.num_heads * stack.d_head);
+    const int qkv = spread(3 * stack.num_heads * stack.d_head),
+              up = spread((1 + stack.is_gated) * stack.d_ff);
     const size_t rows = padded(num_rows);
     work.states.reserve<float>(rows * width);
     work.normed.reserve<float>(rows * width);
     work.attended.reserve<float>(rows * inner);
     work.wide.reserve<float>(
-        std::max(rows * padded(3 * stack.num_heads * stack.d_head), size_t(padded(num_wide_rows)) * wide));
-    work.narrow.reserve<uint8_t>(rows * (std::max({width, inner, padded(stack.d_ff)}) * 4 + 64));
+        std::max(rows * qkv, padded(std::min(num_rows, kSlice)) * static_cast<size_t>(up)));
+    work.narrow.reserve<uint8_t>(rows * std::max(width, inner) * 4);
     work.narrow_scales.reserve<float>(rows);
     const size_t slice = padded(std::min(num_rows, kSlice));
-    work.inner.reserve<uint8_t>(slice * (stack.d_ff * 4 + 64));
+    work.inner.reserve<uint8_t>(slice * spread(stack.d_ff) * 4);
     work.inner_scales.reserve<float>(slice);
   }
 
@@ -147,8 +146,10 @@ class Pass {
     });
   }
 
-  // y = rows W^T + b for all outputs
-  void project(const Linear& linear, const Rows& rows, float* y, int stride) {
+  // wide = rows W^T + b for all outputs, which lie `spread` apart
+  void project(const Linear& linear, const Rows& rows) {
+    float* y = wide();
+    const int stride = spread(linear.out);
     team_.share(linear.num_blocks(), 2, [&](int begin, int end) {
       multiply(linear, rows, begin, end, [=](int row, int block, Float16 result) {
         store(y + static_cast<size_t>(row) * stride + block * kLanes, result);
@@ -180,14 +181,14 @@ class Pass {
 
   // A slice of rows at a time, so that what lies between the two products stays in the cache.
   void feed_forward(const Layer& layer, const Rows& all) {
-    const int stride = padded((1 + stack_.is_gated) * stack_.d_ff);
+    const int stride = spread(layer.up.out);
     for (int first = 0; first < num_rows_; first += kSlice) {
       Rows rows = all;
       rows.data += static_cast<size_t>(first) * all.stride;
       rows.scales += first;
       rows.count = std::min(kSlice, num_rows_ - first);
-      project(layer.up, rows, wide(), stride);
-      const Rows inner{work_.inner.reserve<uint8_t>(1), layer.down.row_bytes(),
+      project(layer.up, rows);
+      const Rows inner{work_.inner.reserve<uint8_t>(1), layer.down.row_stride(),
                        work_.inner_scales.reserve<float>(1), rows.count};
       each_row(rows.count, [&](int row) {
         float* x = wide() + static_cast<size_t>(row) * stride;
@@ -202,18 +203,31 @@ class Pass {
 
  private:
   Rows narrow_rows(const Linear& next) const {
-    return {work_.narrow.reserve<uint8_t>(1), next.row_bytes(), work_.narrow_scales.reserve<float>(1),
+    return {work_.narrow.reserve<uint8_t>(1), next.row_stride(), work_.narrow_scales.reserve<float>(1),
             num_rows_};
   }
 
   void activate(float* x) const {
+    switch (stack_.activation) {
+      case Activation::kRelu:
+        return activate_by<Activation::kRelu>(x);
+      case Activation::kGelu:
+        return activate_by<Activation::kGelu>(x);
+      case Activation::kGeluTanh:
+        return activate_by<Activation::kGeluTanh>(x);
+      case Activation::kSilu:
+        return activate_by<Activation::kSilu>(x);
+    }
+  }
+
+  template <Activation activation>
+  void activate_by(float* x) const {
     const float* gated = stack_.is_gated ? x + stack_.d_ff : nullptr;
-    for (int i = 0; i < stack_.d_ff; i += kLanes) {
-      const __mmask16 lanes = first_lanes(stack_.d_ff - i);
-      Float16 y = activated(load(x + i, lanes), stack_.activation);
+    for_vectors(stack_.d_ff, [&](int i, auto lanes) {
+      Float16 y = activated<activation>(load(x + i, lanes));
       if (gated) y = _mm512_mul_ps(y, load(gated + i, lanes));
       store(x + i, y, lanes);
-    }
+    });
   }
 
   const Stack& stack_;

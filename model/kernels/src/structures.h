@@ -2,7 +2,7 @@
 // kernels/structures.py mirrors every struct, field by field.
 #pragma once
 
-#include "linear.h"
+#include "attention.h"
 
 namespace dragoman {
 
@@ -55,6 +55,10 @@ struct Cache {
   template <class Number>
   Number* head(int layer, int which, int row, int head) const {
     return table<Number>(layer, which) + row * row_size() + head * head_size();
+  }
+  template <class Number>
+  HeadMemory<Number> memory(int layer, int row, int at) const {
+    return {head<Number>(layer, 0, row, at), head<Number>(layer, 1, row, at), d_head};
   }
 };
 

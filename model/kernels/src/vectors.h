@@ -16,6 +16,10 @@ constexpr int kLanes = 16;
 
 inline int padded(int count) { return (count + kLanes - 1) / kLanes * kLanes; }
 
+// From one row of `count` floats to the next: an odd number of cache lines, as a power of two would
+// put all rows into the same few sets of a cache.
+inline int spread(int count) { return (padded(count) / kLanes | 1) * kLanes; }
+
 inline __mmask16 first_lanes(int count) {
   return count >= kLanes ? 0xFFFF : static_cast<__mmask16>((1u << count) - 1u);
 }
@@ -28,6 +32,10 @@ inline Float16 load(const bfloat* from) {
 }
 
 inline Float16 load(const float* from, __mmask16 lanes) { return _mm512_maskz_loadu_ps(lanes, from); }
+
+struct AllLanes {};
+
+inline Float16 load(const float* from, AllLanes) { return load(from); }
 
 // To bfloat16, to the nearest and ties to even; NaN stays NaN.
 inline __m256i narrowed(Float16 x) {
@@ -50,9 +58,20 @@ inline void store(bfloat* to, Float16 x) { _mm256_storeu_si256(reinterpret_cast<
 
 inline void store(float* to, Float16 x, __mmask16 lanes) { _mm512_mask_storeu_ps(to, lanes, x); }
 
-inline float widened(float x) { return x; }
+inline void store(float* to, Float16 x, AllLanes) { store(to, x); }
 
-inline void store_one(float* to, float x) { *to = x; }
+// x - y, and 0 in the other lanes
+inline Float16 minus(Float16 x, Float16 y, AllLanes) { return _mm512_sub_ps(x, y); }
+
+inline Float16 minus(Float16 x, Float16 y, __mmask16 lanes) { return _mm512_maskz_sub_ps(lanes, x, y); }
+
+// Calls work(i, lanes) for every sixteen of `count` numbers; the last may be fewer.
+template <class Work>
+inline void for_vectors(int count, const Work& work) {
+  int i = 0;
+  for (; i + kLanes <= count; i += kLanes) work(i, AllLanes{});
+  if (i < count) work(i, first_lanes(count - i));
+}
 
 inline void store_one(bfloat* to, float x) {
   uint32_t bits;
@@ -60,29 +79,26 @@ inline void store_one(bfloat* to, float x) {
   *to = x != x ? 0x7FC0 : static_cast<bfloat>((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
 }
 
-// e^x, to about one unit in the last place; the range is reduced to |r| <= ln(2) / 2.
+// e^x for x below 88.7, to about one unit in the last place; the range is reduced to |r| <= ln(2) / 2.
 inline Float16 exponential(Float16 x) {
-  x = _mm512_min_ps(_mm512_set1_ps(88.37f), x);  // in this order NaN stays NaN
-  // Whatever is smaller is 0 in the end, -inf included.
-  const __mmask16 vanishes = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-87.33f), _CMP_LT_OQ);
+  const __mmask16 remains = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-87.33f), _CMP_NLT_UQ);  // NaN, too
   const Float16 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)),
                                          _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  Float16 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
-  r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
-  Float16 p = _mm512_set1_ps(1.9875691500e-4f);
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.3981999507e-3f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(8.3334519073e-3f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.1665795894e-2f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.6666665459e-1f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.0000001201e-1f));
-  p = _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), _mm512_add_ps(r, _mm512_set1_ps(1.0f)));
-  p = _mm512_scalef_ps(p, n);
-  return _mm512_mask_mov_ps(p, vanishes, _mm512_setzero_ps());
+  const Float16 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693147181f), x), square = _mm512_mul_ps(r, r);
+  const auto line = [r](float factor, float first) {
+    return _mm512_fmadd_ps(_mm512_set1_ps(factor), r, _mm512_set1_ps(first));
+  };
+  Float16 p = _mm512_fmadd_ps(line(1.9875691500e-4f, 1.3981999507e-3f), square,
+                              line(8.3334519073e-3f, 4.1665795894e-2f));
+  p = _mm512_fmadd_ps(p, square, line(1.6666665459e-1f, 5.0000001201e-1f));
+  p = _mm512_fmadd_ps(p, square, _mm512_add_ps(r, _mm512_set1_ps(1.0f)));
+  return _mm512_maskz_scalef_ps(remains, p, n);
 }
 
 inline Float16 logistic(Float16 x) {  // 1 / (1 + e^-x)
-  const Float16 one = _mm512_set1_ps(1.0f);
-  return _mm512_div_ps(one, _mm512_add_ps(one, exponential(_mm512_sub_ps(_mm512_setzero_ps(), x))));
+  const Float16 one = _mm512_set1_ps(1.0f), least = _mm512_set1_ps(-88.0f);
+  return _mm512_div_ps(
+      one, _mm512_add_ps(one, exponential(_mm512_sub_ps(_mm512_setzero_ps(), _mm512_max_ps(least, x)))));
 }
 
 // The error function, to 1.5e-7 (Abramowitz and Stegun, 7.1.26).
@@ -103,7 +119,8 @@ inline Float16 error_function(Float16 x) {
 // The numbers are those of `Activation` in kernels/structures.py.
 enum class Activation : int32_t { kRelu = 0, kGelu = 1, kGeluTanh = 2, kSilu = 3 };
 
-inline Float16 activated(Float16 x, Activation activation) {
+template <Activation activation>
+inline Float16 activated(Float16 x) {
   switch (activation) {
     case Activation::kRelu:
       return _mm512_max_ps(_mm512_setzero_ps(), x);  // in this order NaN stays NaN
@@ -120,7 +137,6 @@ inline Float16 activated(Float16 x, Activation activation) {
     case Activation::kSilu:
       return _mm512_mul_ps(x, logistic(x));
   }
-  return x;
 }
 
 }  // namespace dragoman

@@ -49,16 +49,18 @@ def test_renumbering_moves_nothing() -> None:
 def test_a_copy_takes_the_first_tokens_of_all_heads_and_layers(
     num_tokens: int, dtype: torch.dtype
 ) -> None:
-    """Keys lie in blocks of 16 tokens, values one by one."""
+    """Keys lie in blocks of 16 tokens, values in lines of a word's tokens: 2 of bfloat16."""
     cache = make_cache(dtype)
     cache.copy([RowCopy(1, 4, num_tokens), RowCopy(1, 2, num_tokens)])
     keys, values = cache._table[:, 0], cache._table[:, 1]
     num_keys = -(-num_tokens // 16) * 16 * D_HEAD
+    per_line = 4 // dtype.itemsize
+    num_values = -(-num_tokens // per_line) * per_line * 32
     for row in (4, 2):
         assert (keys[:, row, :, :num_keys] == 1).all()
         assert (keys[:, row, :, num_keys:] == row).all()
-        assert (values[:, row, :, : num_tokens * 32] == 1).all()
-        assert (values[:, row, :, num_tokens * 32 :] == row).all()
+        assert (values[:, row, :, :num_values] == 1).all()
+        assert (values[:, row, :, num_values:] == row).all()
     for row in (0, 1, 3, 5):
         assert (cache._table[:, :, row] == row).all()
 

@@ -53,7 +53,6 @@ SHAPES: dict[str, dict[str, Any]] = {
     },
 }
 DTYPES = (torch.bfloat16, torch.int8)
-LONG = 24  # tokens of a source from which AMX computes its attention
 GREEDY = GenerationParams(max_new_tokens=12, return_scores=True)
 PARAMS = (
     GREEDY,
@@ -162,7 +161,7 @@ def test_a_whole_decode_is_that_of_the_networks_own_forward(dtype: torch.dtype, 
         assert behind.max() < 0.05 * logits.std()
 
 
-def attend_by_tiles(
+def attend_narrowly(
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -185,7 +184,7 @@ def attend_by_tiles(
 def test_what_is_stored_of_a_source_is_what_the_encoder_makes_of_it(
     monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, shape: str, length: int
 ) -> None:
-    """Values of the first layer, up to their own rounding; AMX rounds a long source's attention.
+    """Values of the first layer, up to their own rounding; attention multiplies bfloat16.
 
     Of one layer: a second would make much of a number that float32's last bits round otherwise.
     """
@@ -196,12 +195,12 @@ def test_what_is_stored_of_a_source_is_what_the_encoder_makes_of_it(
     runner = engine._runner
     assert isinstance(runner, KernelRunner)
     stored, layout = runner._source._table, runner._source.struct
-    stride = padded(layout.d_head)
-    values = stored[0, 1, runner._source.places[0]].view(layout.num_heads, -1, stride)
-    loaded = library()
-    assert loaded is not None
-    if loaded.instructions == "AMX" and length >= LONG:
-        monkeypatch.setattr(F, "scaled_dot_product_attention", attend_by_tiles)
+    per_line = 4 // stored.dtype.itemsize  # tokens side by side: a word of each dimension
+    lines = stored[0, 1, runner._source.places[0]].unflatten(
+        1, (-1, padded(layout.d_head), per_line)
+    )
+    values = lines.transpose(2, 3).flatten(1, 2)  # (heads, tokens, d_head)
+    monkeypatch.setattr(F, "scaled_dot_product_attention", attend_narrowly)
     with torch.inference_mode():
         hidden = network.encode(torch.tensor([prompt.encoder_ids]))
         layer = network.decoder.layers[0]
