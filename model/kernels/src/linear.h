@@ -156,7 +156,7 @@ struct Outputs {
   }
 };
 
-constexpr int kGroupBytes = 32 << 10;  // of weights that stay in the first cache
+constexpr int kGroupBytes = 256 << 10;  // of weights that stay in the second cache
 constexpr int kPrefetchBytes = 2048;    // how far ahead of the sums weights are asked for
 
 template <class Dot, int kRows, int kBlocks, class Emit>
@@ -293,10 +293,11 @@ inline void multiply_tiles(const Linear& linear, const Rows& rows, int row, int 
   }
 }
 
-// A group of blocks stays in the first cache while all rows pass, two tiles of them at a time.
+// Two tiles of rows stay in the first cache while a group of blocks passes, which stays in the second
+// until all rows are through.
 template <bool kIsInt8, class Emit>
 inline void multiply_by_tiles(const Linear& linear, const Rows& rows, int begin, int end, const Emit& emit) {
-  const int group = rows.count > 2 * kLanes && linear.row_bytes() * kLanes * 4 <= kGroupBytes ? 4 : 2;
+  const int group = std::max(2, kGroupBytes / (linear.row_bytes() * kLanes) / 2 * 2);
   for (int first = begin; first < end; first += group) {
     const int last = std::min(end, first + group);
     for (int row = 0; row < rows.count; row += 2 * kLanes) {
