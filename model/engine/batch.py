@@ -1,7 +1,7 @@
 """What one engine step will do, decided by the scheduler and carried out by the model runner."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from model.engine.request import Request
 
@@ -15,17 +15,18 @@ class Batch:
         slot_moves: The same for cross-attention memories.
         encode: Requests admitted in this step, to be encoded into their slots.
         decode: Every running request, the new ones included.
+        num_rows: Hypotheses that advance by one token.
     """
 
     row_moves: Sequence[tuple[int, int]] = ()
     slot_moves: Sequence[tuple[int, int]] = ()
     encode: Sequence[Request] = ()
     decode: Sequence[Request] = ()
+    num_rows: int = field(init=False)
 
-    @property
-    def num_rows(self) -> int:
-        """Hypotheses that advance by one token."""
-        return sum(len(request.rows) for request in self.decode)
+    def __post_init__(self) -> None:
+        num_rows = sum([len(request.rows) for request in self.decode])
+        object.__setattr__(self, "num_rows", num_rows)
 
     @property
     def wants_logits(self) -> bool:

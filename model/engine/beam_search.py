@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import Literal, NamedTuple
 
-from model.engine.search import Candidate, Frame, Hypothesis
+from model.engine.search import Frame, Hypothesis
 
 _IMPOSSIBLE = float("-inf")
 
@@ -70,7 +70,7 @@ class BeamSearch:
     def live_indices(self) -> Sequence[int]:
         return range(len(self._beams))
 
-    def advance(self, candidates: Sequence[Sequence[Candidate]]) -> list[int]:
+    def advance(self, candidates: Sequence[Sequence[tuple[int, float]]]) -> list[int]:
         num_generated = self.frame.num_generated(self._beams[0].sequence) + 1
         is_last = num_generated == self.frame.max_new_tokens
         eos_ids = self.frame.eos_ids
@@ -99,7 +99,7 @@ class BeamSearch:
     def finished(self) -> tuple[Hypothesis, ...]:
         return tuple(self._finished[: self._num_return])
 
-    def _best(self, candidates: Sequence[Sequence[Candidate]]) -> list[_Continuation]:
+    def _best(self, candidates: Sequence[Sequence[tuple[int, float]]]) -> list[_Continuation]:
         """The best continuations over all beams; an impossible one (-inf, NaN) is none."""
         continuations = [
             (log_prob, parent, token_id)

@@ -22,7 +22,7 @@ from model.engine.sampler import Sampler, draw
 from model.engine.search import Candidate
 from model.engine.transfer import to_device, to_host
 
-Candidates = list[list[Candidate]]  # for each live hypothesis of a request
+Candidates = Sequence[Sequence[tuple[int, float]]]  # for each live hypothesis of a request
 
 
 class Chooser:
@@ -44,6 +44,8 @@ class Chooser:
             samplers: by request id, of those that sample.
         """
         forced = [forced_token(request.search, self._rules) for request in requests]
+        if not any(token_id is not None for token_id in forced):  # nearly always
+            return self._choose_freely(scores, requests, samplers) if requests else []
         free = [r for r, token_id in zip(requests, forced, strict=True) if token_id is None]
         chosen = iter(self._choose_freely(scores, free, samplers) if free else [])
         return [
@@ -171,14 +173,20 @@ def _apply_rules(scores: Tensor, requests: Sequence[Request]) -> None:
 def _best_of(scores: Scores, requests: Sequence[Request]) -> list[Candidates]:
     """What greedy decoding and beam search without rules get: each row's best few."""
     if not any(r.params.num_beams > 1 or r.params.return_scores for r in requests):
-        best = list(map(_at_most_one, *reversed(scores.best())))
-        return [[best[row] for row in request.rows] for request in requests]
+        logits, token_ids = scores.best()
+        return [
+            [_at_most_one(token_ids[row], logits[row]) for row in request.rows]
+            for request in requests
+        ]
     most = max(request.search.num_candidates for request in requests)
     log_probs, tokens = scores.top(most)
-    found = []
+    found: list[Candidates] = []
     for request in requests:
         if request.params.num_beams > 1:
-            found.append(_promising(request, log_probs, tokens))
+            count = request.search.num_candidates
+            found.append(
+                [_possible(tokens[row][:count], log_probs[row][:count]) for row in request.rows]
+            )
             continue
         is_scored = request.params.return_scores  # else nobody asked how likely its token is
         firsts = ((tokens[row][0], log_probs[row][0]) for row in request.rows)
@@ -186,41 +194,12 @@ def _best_of(scores: Scores, requests: Sequence[Request]) -> list[Candidates]:
     return found
 
 
-def _promising(
-    request: Request, log_probs: list[list[float]], tokens: list[list[int]]
-) -> Candidates:
-    """Of each beam's best tokens those that can be among the best of all beams of a request.
-
-    Of 4 beams with 8 tokens each, 8 go on, and candidates are made of few others. A beam's first
-    is always there, if it may follow at all.
-
-    Args:
-        request: a beam search.
-        log_probs: (rows, ranks), of the whole batch, best first.
-        tokens: (rows, ranks).
-    """
-    count = request.search.num_candidates
-    beams = list(zip(request.rows, request.search.log_probs, strict=True))
-    totals = [before + new for row, before in beams for new in log_probs[row][:count]]
-    totals = sorted((total for total in totals if total > HIDDEN), reverse=True)  # no NaN, either
-    least = totals[count - 1] if len(totals) >= count else HIDDEN
-    candidates = []
-    for row, before in beams:
-        possible: list[Candidate] = []
-        for token_id, log_prob in zip(tokens[row], log_probs[row], strict=True):
-            if not log_prob > HIDDEN or (possible and not before + log_prob >= least):
-                break
-            possible.append(Candidate(token_id, log_prob))
-        candidates.append(possible[:count])
-    return candidates
-
-
-def _possible(token_ids: Sequence[int], log_probs: Sequence[float]) -> list[Candidate]:
+def _possible(token_ids: Sequence[int], log_probs: Sequence[float]) -> list[tuple[int, float]]:
     """Those that may follow, best first: neither excluded (-inf) nor not a number."""
-    candidates = list(map(Candidate, token_ids, log_probs))
+    candidates = list(zip(token_ids, log_probs, strict=True))
     if log_probs[-1] > HIDDEN:  # the least of them, and false if it is not a number
         return candidates
-    return [candidate for candidate in candidates if candidate.log_prob > HIDDEN]
+    return [candidate for candidate in candidates if candidate[1] > HIDDEN]
 
 
 def _at_most_one(token_id: int, logit: float, log_prob: float = 0.0) -> list[Candidate]:
@@ -236,5 +215,4 @@ def is_plain(request: Request) -> bool:
 
 def _needs_logits(request: Request) -> bool:
     """True where more than each row's best few tokens has to be looked at."""
-    params = request.params
-    return params.do_sample or has_token_rules(request.search.sequences, params)
+    return request.do_sample or has_token_rules(request.search.sequences, request.params)

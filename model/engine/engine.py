@@ -123,7 +123,7 @@ class Engine:
         )
         self._scheduler.add(request)
         self._requests[request_id] = request
-        if params.do_sample:
+        if request.do_sample:
             self._samplers[request_id] = Sampler(params)
 
     def abort(self, request_id: str) -> None:
@@ -214,7 +214,7 @@ class Engine:
         for request, candidates in decided:
             parents = request.search.advance(candidates)
             outputs.append(self._output(request, candidates, is_over=not parents))
-            if parents and parents != list(range(len(request.rows))):
+            if len(request.rows) > 1 and parents and parents != list(range(len(request.rows))):
                 rows, new = inherit_rows(request.rows, parents)
                 self._scheduler.resize_rows(request, keep=rows)
                 copies += [RowCopy(*copy, request.num_computed) for copy in new]
@@ -227,11 +227,11 @@ class Engine:
         if request.first_token_s is None:
             request.first_token_s = self._clock()
         new_token_ids: tuple[int, ...] = ()
-        if request.params.num_rows == 1:
+        if request.width == 1:
             new_token_ids = tuple([c[0] for c in candidates[0] if c[0] not in self._rules.eos_ids])
         if is_over:
             return self._finish(request, new_token_ids)
-        return RequestOutput(request_id=request.request_id, new_token_ids=new_token_ids)
+        return RequestOutput(request.request_id, new_token_ids)
 
     def _finish(self, request: Request, new_token_ids: tuple[int, ...]) -> RequestOutput:
         hypotheses = request.search.finished()

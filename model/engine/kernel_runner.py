@@ -29,6 +29,8 @@ from model.transformer.seq2seq import Seq2SeqTransformer
 # fewer read the weights too often.
 ENCODED_TOGETHER = 256
 
+_NOBODY = (0, 0, 0, 0)
+
 
 class KernelRunner:
     """A `Runner` for a CPU and a network that `KernelPacking` laid out."""
@@ -135,17 +137,16 @@ class KernelRunner:
         )
 
     def _decode(self, batch: Batch) -> None:
-        num_rows, source_places = batch.num_rows, self._source.places
-        token_ids, positions, slots, lengths = ([0] * num_rows for _ in range(4))
+        source_places = self._source.places
+        of_rows = [_NOBODY] * batch.num_rows
         for request in batch.decode:
-            position, length = request.num_computed, request.num_source_tokens
-            slot = source_places[request.slot or 0]
+            position = request.num_computed
+            rest = position, source_places[request.slot or 0], len(request.prompt.encoder_ids)
             for row, sequence in zip(request.rows, request.search.sequences, strict=True):
-                token_ids[row], positions[row] = sequence[position], position
-                slots[row], lengths[row] = slot, length
-        places = self._own.places[:num_rows]
-        self._inputs[:, :num_rows] = (token_ids, positions, slots, lengths, places)
-        self._step.num_rows = num_rows
+                of_rows[row] = sequence[position], *rest
+        self._inputs[:4, : batch.num_rows] = tuple(zip(*of_rows, strict=True))
+        self._inputs[4, : batch.num_rows] = self._own.places[: batch.num_rows]
+        self._step.num_rows = batch.num_rows
         self._library.decode(*self._decode_arguments)
 
 

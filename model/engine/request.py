@@ -31,6 +31,8 @@ class Request:
             it is behind the end of the sequences, the next token is known and no logits are needed.
         failed_alone_at: How long its sequences were when it last ran out of memory with no other
             request beside it.
+        width: How many rows it begins with; kept, as every step asks.
+        do_sample: Whether its tokens are drawn; kept for the same reason.
     """
 
     request_id: str
@@ -47,6 +49,11 @@ class Request:
     slot: int | None = None
     num_computed: int = 0
     failed_alone_at: int | None = None
+    width: int = field(init=False)
+    do_sample: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.width, self.do_sample = self.params.num_rows, self.params.do_sample
 
     @property
     def length(self) -> int:

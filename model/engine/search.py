@@ -14,7 +14,7 @@ from model.engine.params import FinishReason
 class Candidate(NamedTuple):
     """One possible next token of a hypothesis, and its log-probability.
 
-    A tuple, since a step makes up to a thousand.
+    A tuple, and where a step makes hundreds, a plain pair stands for it.
     """
 
     token_id: int
@@ -111,12 +111,12 @@ class Search(Protocol):
         """Which of the hypotheses asked for at the start each live one is."""
         ...
 
-    def advance(self, candidates: Sequence[Sequence[Candidate]]) -> list[int]:
+    def advance(self, candidates: Sequence[Sequence[tuple[int, float]]]) -> list[int]:
         """One step.
 
         Args:
-            candidates: For each live hypothesis its continuations, best first. One that has none
-                dies; if nobody ever finished, `finished` is empty.
+            candidates: For each live hypothesis its continuations, best first, as `Candidate`s or
+                pairs. One that has none dies; if nobody ever finished, `finished` is empty.
 
         Returns:
             For each hypothesis that lives on, the index of the one it continues. Empty: the search
@@ -153,15 +153,16 @@ class IndependentSearch:
         """Which of the samples asked for are still growing; each has its own random numbers."""
         return [sample.index for sample in self._live]
 
-    def advance(self, candidates: Sequence[Sequence[Candidate]]) -> list[int]:
+    def advance(self, candidates: Sequence[Sequence[tuple[int, float]]]) -> list[int]:
         frame, survivors = self.frame, []
         longest = len(frame.prefix_ids) + frame.max_new_tokens
         for position, (sample, choices) in enumerate(zip(self._live, candidates, strict=True)):
             if not choices:
                 continue
-            sample.sequence.append(choices[0].token_id)
-            sample.log_prob += choices[0].log_prob
-            if choices[0].token_id in frame.eos_ids or len(sample.sequence) == longest:
+            token_id, log_prob = choices[0]
+            sample.sequence.append(token_id)
+            sample.log_prob += log_prob
+            if token_id in frame.eos_ids or len(sample.sequence) == longest:
                 hypothesis = frame.finish(
                     sample.sequence, log_prob=sample.log_prob, length_penalty=1.0
                 )

@@ -15,7 +15,6 @@ from model.engine.engine import Engine
 from model.engine.kernel_runner import KernelRunner
 from model.engine.params import GenerationParams
 from model.engine.request import RequestOutput
-from model.kernels.library import library
 from model.kernels.linear import padded
 from model.kernels.packing import KernelPacking
 from model.transformer.packing import pack
