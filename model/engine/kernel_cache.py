@@ -36,10 +36,13 @@ class KernelCache:
             capacity * padded(heads.size),
         )
         self._table = torch.empty(shape, dtype=dtype)
+        # Which token each is: rows that share their first tokens need not copy them.
+        self._token_ids = torch.zeros((num_rows, capacity), dtype=torch.int32)
         self._library = library
         self.places = list(range(num_rows))  # where each row lies
         self.struct = structures.Cache(
             data=self._table.data_ptr(),
+            token_ids=self._token_ids.data_ptr(),
             is_bfloat=dtype == torch.bfloat16,
             num_layers=config.decoder.num_layers,
             num_rows=num_rows,
@@ -54,7 +57,11 @@ class KernelCache:
             self.places[old], self.places[new] = self.places[new], self.places[old]
 
     def copy(self, copies: Sequence[RowCopy]) -> None:
-        """Copies the first tokens of rows to others; no row is both."""
+        """Makes the first tokens of rows those of others; no row is both.
+
+        Rows of a copy belong to one request, and have as many tokens; what these have in common
+        stays as it is, so a copy costs what came after two hypotheses parted.
+        """
         sources, targets, lengths = zip(*copies, strict=True)
         self._library.copy(
             ctypes.byref(self.struct),

@@ -70,14 +70,14 @@ inline int32_t word_at(const void* words, int index) {
   return word;
 }
 
-// Sums that wait for each other only every so many additions, as an addition takes that many cycles.
-constexpr int chains_for(int num_sums) { return num_sums >= 8 ? 1 : num_sums >= 4 ? 2 : 4; }
+// Scores are added up in so many chains, whatever the number of queries: what a query gets does not
+// depend on who asks beside it.
+constexpr int kChains = 2;
 
 // The scores of kQueries queries, `words` each, for kBlocks blocks of keys.
 template <class Dot, int kQueries, int kBlocks>
 inline void block_scores(const HeadMemory<typename Dot::Number>& memory, const char* queries, int query_bytes,
                          int block, Float16 (&scores)[kQueries][2], const char* next) {
-  constexpr int kChains = chains_for(kQueries * kBlocks);
   const int num_words = memory.key_words();
   const char* keys = reinterpret_cast<const char*>(memory.key_block(block));
   const size_t block_bytes = static_cast<size_t>(num_words) * 64;
@@ -114,37 +114,29 @@ template <class Dot, int kQueries, int kVectors>
 inline void weighted_values(const HeadMemory<typename Dot::Number>& memory, const Query* queries, int first,
                             int num_keys, const char* weights, int weights_bytes, const float* factors,
                             const char* next) {
-  constexpr int kChains = chains_for(kQueries * kVectors),
-                kPerWord = HeadMemory<typename Dot::Number>::kPerWord;
-  Float16 sums[kQueries][kVectors][kChains];
+  constexpr int kPerWord = HeadMemory<typename Dot::Number>::kPerWord;
+  Float16 sums[kQueries][kVectors];
   for (auto& vectors : sums)
-    for (auto& chains : vectors)
-      for (auto& sum : chains) sum = _mm512_setzero_ps();
+    for (auto& sum : vectors) sum = _mm512_setzero_ps();
   const char* values = reinterpret_cast<const char*>(memory.values + first * kPerWord);
   const size_t line_bytes = memory.line_size() * sizeof(typename Dot::Number);
   const int num_lines = (num_keys + kPerWord - 1) / kPerWord;
-  const auto add = [&](int line, int chain) {
-    const size_t at = line * line_bytes;
+  for (int line = 0; line < num_lines; ++line) {
     __m512i vectors[kVectors];
     for (int v = 0; v < kVectors; ++v) {
-      vectors[v] = _mm512_loadu_si512(values + at + v * 64);
-      _mm_prefetch(next + at + v * 64, _MM_HINT_T0);
+      const size_t at = line * line_bytes + v * 64;
+      vectors[v] = _mm512_loadu_si512(values + at);
+      _mm_prefetch(next + at, _MM_HINT_T0);
     }
     for (int q = 0; q < kQueries; ++q) {
       const int32_t weight = word_at(weights + q * weights_bytes, line);
-      for (int v = 0; v < kVectors; ++v) sums[q][v][chain] = Dot::add(sums[q][v][chain], weight, vectors[v]);
+      for (int v = 0; v < kVectors; ++v) sums[q][v] = Dot::add(sums[q][v], weight, vectors[v]);
     }
-  };
-  int line = 0;
-  for (; line + kChains <= num_lines; line += kChains)
-    for (int chain = 0; chain < kChains; ++chain) add(line + chain, chain);
-  for (; line < num_lines; ++line) add(line, 0);
+  }
   for (int q = 0; q < kQueries; ++q) {
     for (int v = 0; v < kVectors; ++v) {
-      Float16 sum = sums[q][v][0];
-      for (int c = 1; c < kChains; ++c) sum = _mm512_add_ps(sum, sums[q][v][c]);
       const int d = first + v * kLanes;
-      store(queries[q].answer + d, _mm512_mul_ps(sum, _mm512_set1_ps(factors[q])),
+      store(queries[q].answer + d, _mm512_mul_ps(sums[q][v], _mm512_set1_ps(factors[q])),
             first_lanes(memory.d_head - d));
     }
   }

@@ -81,6 +81,8 @@ inline void decode(const Stack& stack, const Cache& own, const Cache& source, co
                    Workspace& work, float* hidden) {
   Pass::reserve(stack, work, step.num_rows);
   group_rows(step, work);
+  for (int row = 0; row < step.num_rows; ++row)
+    own.tokens(step.places[row])[step.positions[row]] = step.token_ids[row];
   const size_t scratch_size = attention_scratch(std::max(own.capacity, source.capacity), stack.d_head);
   float* scratches = work.scratch.reserve<float>(scratch_size * omp_get_max_threads());
   const int inner = stack.num_heads * stack.d_head;
@@ -116,23 +118,34 @@ inline void decode(const Stack& stack, const Cache& own, const Cache& source, co
   }
 }
 
-// Copies the first tokens of rows to others; no row is both.
+// Makes the first tokens of rows those of others; no row is both. Where two rows have the same tokens,
+// as hypotheses of one request have up to where they parted, they have the same keys and values, too.
 template <class Number>
 inline void copy_rows(const Cache& cache, int num_copies, const int32_t* from, const int32_t* to,
                       const int32_t* num_tokens) {
+  std::vector<int> firsts(num_copies);  // the first token of each that differs
+  for (int copy = 0; copy < num_copies; ++copy) {
+    const int32_t* theirs = cache.tokens(from[copy]);
+    int32_t* own = cache.tokens(to[copy]);
+    const int32_t* end = theirs + num_tokens[copy];
+    firsts[copy] = static_cast<int>(std::mismatch(theirs, end, own).first - theirs);
+    std::copy(theirs, end, own);
+  }
 #pragma omp parallel for collapse(2) schedule(static)
   for (int layer = 0; layer < cache.num_layers; ++layer) {
     for (int copy = 0; copy < num_copies; ++copy) {
-      const auto memory = cache.memory<Number>(layer, from[copy], 0);
-      const int num_blocks = padded(num_tokens[copy]) / kLanes;
-      const int num_lines = (num_tokens[copy] + memory.kPerWord - 1) / memory.kPerWord;
-      const size_t keys = (memory.key_block(num_blocks) - memory.keys) * sizeof(Number);
-      const size_t values = (memory.value_line(num_lines) - memory.values) * sizeof(Number);
-      for (int head = 0; head < cache.num_heads; ++head) {
-        std::memcpy(cache.head<Number>(layer, 0, to[copy], head),
-                    cache.head<Number>(layer, 0, from[copy], head), keys);
-        std::memcpy(cache.head<Number>(layer, 1, to[copy], head),
-                    cache.head<Number>(layer, 1, from[copy], head), values);
+      const int first = firsts[copy], count = num_tokens[copy];
+      for (int head = 0; head < cache.num_heads && first < count; ++head) {
+        const auto source = cache.memory<Number>(layer, from[copy], head);
+        const auto target = cache.memory<Number>(layer, to[copy], head);
+        const Number* keys = source.key_block(first / kLanes);
+        const Number* values = source.value_line(first / source.kPerWord);
+        std::copy(keys, static_cast<const Number*>(source.key_block(padded(count) / kLanes)),
+                  target.key_block(first / kLanes));
+        std::copy(
+            values,
+            static_cast<const Number*>(source.value_line((count + source.kPerWord - 1) / source.kPerWord)),
+            target.value_line(first / source.kPerWord));
       }
     }
   }

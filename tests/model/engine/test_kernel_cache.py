@@ -18,7 +18,7 @@ NUM_ROWS, MAX_TOKENS, D_HEAD = 6, 20, 18
 
 
 def make_cache(dtype: torch.dtype = torch.float32) -> KernelCache:
-    """Each of its numbers is that of its row."""
+    """Each of its numbers is that of its row, and so are its tokens."""
     loaded = library()
     assert loaded is not None
     stack = Stack(num_layers=2, num_heads=3, d_ff=8, d_head=D_HEAD)
@@ -26,6 +26,7 @@ def make_cache(dtype: torch.dtype = torch.float32) -> KernelCache:
         make_config(decoder=stack), loaded, num_rows=NUM_ROWS, max_tokens=MAX_TOKENS, dtype=dtype
     )
     cache._table.copy_(torch.arange(NUM_ROWS)[None, None, :, None, None])
+    cache._token_ids.copy_(torch.arange(NUM_ROWS)[:, None])
     return cache
 
 
@@ -63,6 +64,34 @@ def test_a_copy_takes_the_first_tokens_of_all_heads_and_layers(
         assert (values[:, row, :, num_values:] == row).all()
     for row in (0, 1, 3, 5):
         assert (cache._table[:, :, row] == row).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("num_shared", [0, 1, 15, 16, 17, 20])
+def test_a_copy_leaves_what_both_rows_have(num_shared: int, dtype: torch.dtype) -> None:
+    """Keys from the first block with another token on, values from the first line."""
+    cache = make_cache(dtype)
+    cache._token_ids[4, :num_shared] = 1
+    cache.copy([RowCopy(1, 4, 20)])
+    assert (cache._token_ids[4, :20] == 1).all()
+    keys, values = cache._table[:, 0, 4], cache._table[:, 1, 4]
+    if num_shared == 20:
+        assert (keys == 4).all()
+        assert (values == 4).all()
+        return
+    first_key = num_shared // 16 * 16 * D_HEAD
+    first_value = num_shared // (per_line := 4 // dtype.itemsize) * per_line * 32
+    assert (keys[..., :first_key] == 4).all()
+    assert (keys[..., first_key : 2 * 16 * D_HEAD] == 1).all()
+    assert (values[..., :first_value] == 4).all()
+    assert (values[..., first_value : 20 * 32] == 1).all()
+
+
+def test_a_row_knows_its_tokens_wherever_they_came_from() -> None:
+    cache = make_cache()
+    cache.copy([RowCopy(1, 4, 3)])
+    cache.copy([RowCopy(4, 2, 5)])
+    assert cache._token_ids[2].tolist() == [1] * 3 + [4] * 2 + [2] * 27
 
 
 def test_a_copy_goes_where_the_rows_lie() -> None:

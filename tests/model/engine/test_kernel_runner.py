@@ -58,6 +58,7 @@ PARAMS = (
     GenerationParams(max_new_tokens=12),
     GenerationParams(max_new_tokens=12, num_beams=4, num_return=4, return_scores=True),
     GenerationParams(max_new_tokens=9, num_beams=3, return_scores=True, length_penalty=2.0),
+    GenerationParams(max_new_tokens=12, num_beams=6, return_scores=True),  # more than ask at once
     GenerationParams(max_new_tokens=12, seed=3, temperature=1.5, num_return=2, return_scores=True),
     GenerationParams(max_new_tokens=12, repetition_penalty=1.4, return_scores=True),
 )
