@@ -65,7 +65,7 @@ inline LogSum log_sum(const float* logits, int count) {
     largest = _mm512_mask_max_ps(largest, first_lanes(count - i), largest, load(logits + i));
   LogSum total;
   total.most = _mm512_reduce_max_ps(largest);
-  if (!(total.most > -INFINITY)) return {};
+  if (total.most == -INFINITY) return {};
   Float16 sum = _mm512_setzero_ps();
   for (int i = 0; i < count; i += kLanes) {
     const Float16 shifted = _mm512_sub_ps(load(logits + i), _mm512_set1_ps(total.most));

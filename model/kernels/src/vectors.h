@@ -79,7 +79,8 @@ inline void store_one(bfloat* to, float x) {
   *to = x != x ? 0x7FC0 : static_cast<bfloat>((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
 }
 
-// e^x for x below 88.7, to about one unit in the last place; the range is reduced to |r| <= ln(2) / 2.
+// e^x for x below 88.7, to about one unit in the last place near 0 and four at the ends; the range is
+// reduced to |r| <= ln(2) / 2.
 inline Float16 exponential(Float16 x) {
   const __mmask16 remains = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-87.33f), _CMP_NLT_UQ);  // NaN, too
   const Float16 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)),

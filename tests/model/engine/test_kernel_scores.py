@@ -155,6 +155,17 @@ def test_a_row_that_is_no_number_has_no_finite_answer_and_disturbs_no_other(
         assert ([log_probs[row]], [token_ids[row]]) == clean[row]
 
 
+@pytest.mark.parametrize("token_ids", [[3], [1_023], [1_490], list(range(1_008, 1_024))], ids=str)
+def test_with_one_token_that_is_no_number_no_log_probability_is_one(token_ids: list[int]) -> None:
+    """Wherever it stands: the largest of a slice's logits may be none or a number."""
+    network = network_of()
+    assert network.output_bias is not None
+    network.output_bias[token_ids] = torch.nan
+    heads = Heads(packed_network(network, torch.float32), make_rules(), num_rows=2)
+    ours, _ = heads.scores(hidden_states(2))
+    assert torch.tensor(ours.top(4)[0]).isnan().all()
+
+
 @pytest.fixture(scope="module")
 def network() -> Seq2SeqTransformer:
     """In bfloat16, int8 proposes the best token of a large vocabulary, and bfloat16 decides."""
