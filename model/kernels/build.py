@@ -1,6 +1,6 @@
 """Compiles the kernels: `python -m model.kernels.build`.
 
-It takes a C++ compiler and some fifteen seconds, once for each version of the sources. Without a
+It takes a C++ compiler and some twenty seconds, once for each version of the sources. Without a
 compiler, or on a processor without AVX-512 VNNI, everything runs on PyTorch's own kernels.
 """
 
