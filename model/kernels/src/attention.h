@@ -9,6 +9,7 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 
 #include "linear.h"
 
@@ -70,11 +71,12 @@ inline int32_t word_at(const void* words, int index) {
   return word;
 }
 
-// Scores are added up in so many chains, whatever the number of queries: what a query gets does not
-// depend on who asks beside it.
+// Scores are added up in so many chains, as an addition lasts longer than it occupies its unit; in as
+// many whatever the number of queries, since what one gets must not depend on who asks beside it.
 constexpr int kChains = 2;
 
-// The scores of kQueries queries, `words` each, for kBlocks blocks of keys.
+// The scores of kQueries queries, given as words, for kBlocks blocks of keys. As much is fetched from
+// `next` on.
 template <class Dot, int kQueries, int kBlocks>
 inline void block_scores(const HeadMemory<typename Dot::Number>& memory, const char* queries, int query_bytes,
                          int block, Float16 (&scores)[kQueries][2], const char* next) {
@@ -185,7 +187,8 @@ inline void attend_together(const HeadMemory<typename Dot::Number>& memory, cons
   float factors[kQueries];
   for (int q = 0; q < kQueries; ++q) {
     const float* scores = scratch + static_cast<size_t>(q) * stride;
-    Number* weights = reinterpret_cast<Number*>(scratch + static_cast<size_t>(q) * stride);  // never ahead
+    Number* weights =
+        reinterpret_cast<Number*>(scratch + static_cast<size_t>(q) * stride);  // behind the scores
     const Float16 most = _mm512_set1_ps(_mm512_reduce_max_ps(largest[q]));
     for (int first = 0; first < num_keys; first += kLanes) {
       const Float16 weight = exponential(_mm512_sub_ps(load(scores + first), most));
@@ -197,22 +200,22 @@ inline void attend_together(const HeadMemory<typename Dot::Number>& memory, cons
   const char* weights = reinterpret_cast<const char*>(scratch);
   for (int d = 0; d < memory.d_head; d += 4 * kLanes) {
     const char* next_values = reinterpret_cast<const char*>(next.values + d * HeadMemory<Number>::kPerWord);
+    const auto sum_up = [&](auto num_vectors) {
+      weighted_values<Dot, kQueries, num_vectors()>(memory, queries, d, num_keys, weights, stride * 4,
+                                                    factors, next_values);
+    };
     switch (std::min(4, padded(memory.d_head - d) / kLanes)) {
       case 4:
-        weighted_values<Dot, kQueries, 4>(memory, queries, d, num_keys, weights, stride * 4, factors,
-                                          next_values);
+        sum_up(std::integral_constant<int, 4>());
         break;
       case 3:
-        weighted_values<Dot, kQueries, 3>(memory, queries, d, num_keys, weights, stride * 4, factors,
-                                          next_values);
+        sum_up(std::integral_constant<int, 3>());
         break;
       case 2:
-        weighted_values<Dot, kQueries, 2>(memory, queries, d, num_keys, weights, stride * 4, factors,
-                                          next_values);
+        sum_up(std::integral_constant<int, 2>());
         break;
       case 1:
-        weighted_values<Dot, kQueries, 1>(memory, queries, d, num_keys, weights, stride * 4, factors,
-                                          next_values);
+        sum_up(std::integral_constant<int, 1>());
         break;
     }
   }
