@@ -139,11 +139,11 @@ class AsyncEngine:
             with self._lock:
                 self._num_open -= 1
             if not is_finished:
-                self._inbox.put(_Abort(stream))
+                self._send(_Abort(stream))
 
     def stop(self) -> None:
         """Ends the thread; unfinished requests get EngineStoppedError."""
-        self._inbox.put(_Stop())
+        self._send(_Stop())
         self._thread.join()
 
     def _open(self, message: _Add) -> None:
@@ -151,7 +151,11 @@ class AsyncEngine:
             if self._ending is not None:
                 raise EngineStoppedError(self._ending)
             self._num_open += 1
-            self._inbox.put(message)
+            self._send(message)
+
+    def _send(self, message: _Add | _Abort | _Stop) -> None:
+        self._inbox.put(message)
+        self._engine.interrupt()  # or it might see the message some tokens later
 
     def _run(self) -> None:
         ending = "the engine was shut down"
@@ -218,6 +222,7 @@ class AsyncEngine:
         self._metrics.step(
             duration_s=self._last_beat_s - started_s,
             num_rows=stats.num_decoded,
+            num_steps=stats.num_steps,
             num_running=stats.num_running,
             num_waiting=stats.num_waiting,
             cache_used_ratio=stats.cache_use,

@@ -148,15 +148,16 @@ class EngineMetrics:
         *,
         duration_s: float,
         num_rows: int,
+        num_steps: int = 1,
         num_running: int,
         num_waiting: int,
         cache_used_ratio: float,
     ) -> None:
-        """One engine step is over; call it too when the engine falls idle, with no rows."""
+        """Engine steps are over, seldom more than one; call it too, with no rows, at idleness."""
         if self._is_paused:
             return
-        if num_rows:
-            self._step_duration.observe(duration_s)
+        for _ in range(num_steps if num_rows else 0):
+            self._step_duration.observe(duration_s / num_steps)
             self._step_rows.observe(num_rows)
         self._running.set(num_running)
         self._waiting.set(num_waiting)

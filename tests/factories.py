@@ -73,7 +73,7 @@ def make_engine(
     rules: TokenRules | None = None,
     clock: Callable[[], float] = time.monotonic,
     make: MakeRunner = make_runner,
-    **limits: int | MemoryFraction,
+    **limits: float | MemoryFraction,
 ) -> Engine:
     """An engine over a tiny network; `limits` are fields of `EngineConfig`."""
     return Engine(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import Literal, NamedTuple
 
-from model.engine.search import Frame, Hypothesis
+from model.engine.search import Frame, Growth, Hypothesis
 
 _IMPOSSIBLE = float("-inf")
 
@@ -96,6 +96,31 @@ class BeamSearch:
         )
         return [parent for _, parent, _ in survivors]
 
+    def grow(self, growth: Growth) -> None:
+        beams = self._beams
+        self._set_beams(
+            [
+                _Beam((*beams[parent].sequence, *token_ids), log_prob)
+                for parent, token_ids, log_prob in zip(*growth, strict=True)
+            ]
+        )
+
+    @property
+    def worst_rank(self) -> float:
+        """What the best beam has to be better than for the search to go on; -inf: nothing yet."""
+        return self._finished[-1].rank if len(self._finished) == self._num_beams else _IMPOSSIBLE
+
+    @property
+    def length_penalty(self) -> float:
+        """The power of the length that a log-probability is divided by."""
+        return self._length_penalty
+
+    @property
+    def compared_length(self) -> int | None:
+        """Tokens that the best beam is thought to have in that comparison; None: those it has."""
+        is_hopeful = self._early_stopping == "never" and self._length_penalty > 0.0
+        return self.frame.max_new_tokens if is_hopeful else None
+
     def finished(self) -> tuple[Hypothesis, ...]:
         return tuple(self._finished[: self._num_return])
 
@@ -131,7 +156,5 @@ class BeamSearch:
             return False
         if self._early_stopping is True:
             return True
-        length = num_generated
-        if self._early_stopping == "never" and self._length_penalty > 0.0:
-            length = self.frame.max_new_tokens
-        return best_log_prob / length**self._length_penalty <= self._finished[-1].rank
+        length = self.compared_length or num_generated
+        return best_log_prob / length**self._length_penalty <= self.worst_rank

@@ -56,11 +56,11 @@ class Chooser:
     def _choose_freely(
         self, scores: Scores, requests: Sequence[Request], samplers: Mapping[str, Sampler]
     ) -> list[Candidates]:
-        easy = [request for request in requests if not _needs_logits(request)]
+        easy = [request for request in requests if not needs_logits(request)]
         if len(easy) == len(requests):
             return _best_of(scores, requests)
         # Two looks at the scores, so that nobody's way of being chosen depends on the company.
-        hard = [request for request in requests if _needs_logits(request)]
+        hard = [request for request in requests if needs_logits(request)]
         found = dict(zip(easy, _best_of(scores, easy), strict=True)) if easy else {}
         found |= zip(hard, self._choose_by_logits(scores.logits(), hard, samplers), strict=True)
         return [found[request] for request in requests]
@@ -210,9 +210,9 @@ def _at_most_one(token_id: int, logit: float, log_prob: float = 0.0) -> list[Can
 def is_plain(request: Request) -> bool:
     """True for greedy decoding with no rule to apply and no score: an argmax is all it takes."""
     params = request.params
-    return params.num_beams == 1 and not params.return_scores and not _needs_logits(request)
+    return params.num_beams == 1 and not params.return_scores and not needs_logits(request)
 
 
-def _needs_logits(request: Request) -> bool:
+def needs_logits(request: Request) -> bool:
     """True where more than each row's best few tokens has to be looked at."""
     return request.do_sample or has_token_rules(request.search.sequences, request.params)

@@ -53,6 +53,9 @@ class EngineConfig:
             stall those who are decoding; one longer request still goes alone.
         kv_cache_bytes: Budget of all keys and values; the number of rows follows from it. On a GPU
             it can be measured.
+        run_on_s: Seconds for which steps may follow each other unseen, where a runner can choose
+            tokens itself. Streamed tokens and deadlines may be that much late; new requests are
+            not, as they interrupt. 0: every step is seen.
     """
 
     max_source_tokens: int
@@ -61,12 +64,14 @@ class EngineConfig:
     max_waiting: int = 1024
     max_encode_tokens: int = 2048
     kv_cache_bytes: int | MemoryFraction = 1 << 30
+    run_on_s: float = 0.02
 
     def __post_init__(self) -> None:
         for limit in fields(self):
             value = getattr(self, limit.name)
-            if isinstance(value, int) and value < 1:
-                raise ConfigError(f"{limit.name}: {value} is below 1")
+            least = 0 if limit.name == "run_on_s" else 1
+            if isinstance(value, int | float) and not value >= least:
+                raise ConfigError(f"{limit.name}: {value} is below {least}")
 
     def bytes_per_row(self, *, bytes_per_token: int) -> int:
         """Of the cache, for one hypothesis and one source as long as any.

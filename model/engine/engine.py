@@ -26,9 +26,10 @@ from model.engine.out_of_memory import is_out_of_memory
 from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.repetition import allow_repeats_of
 from model.engine.request import Request, RequestOutput, Timing
-from model.engine.runner import OnProgress, RowCopy
+from model.engine.runner import OnProgress, Progress, RowCopy
 from model.engine.sampler import Sampler
 from model.engine.scheduler import Scheduler
+from model.engine.search import Growth
 from model.engine.stats import EngineStats
 from model.errors import InvalidParamsError
 from model.tokenizer.prompt import Prompt
@@ -62,6 +63,7 @@ class Engine:
         self._samplers: dict[str, Sampler] = {}
         self._ahead: Step | None = None
         self._num_decoded = 0
+        self._num_steps = 0
 
     def warm_up(
         self, *, widths: Sequence[int] = (1,), on_progress: OnProgress = lambda *_: None
@@ -132,8 +134,15 @@ class Engine:
         if request is not None:
             self._forget(request)
 
+    def interrupt(self) -> None:
+        """Lets a `step` that brings several tokens return early; from any thread."""
+        self._runner.interrupt()
+
     def step(self) -> list[RequestOutput]:
-        """Encodes who was admitted, advances everybody by one token.
+        """Encodes who was admitted, advances everybody by one token, or by several.
+
+        By several where until the last of them nobody ends or has to be asked, for as long as
+        `EngineConfig.run_on_s` allows.
 
         When memory runs out in the middle, everybody begins anew, fewer at once, and gets what it
         would have got.
@@ -158,6 +167,7 @@ class Engine:
             num_running=scheduler.num_running,
             num_rows=scheduler.num_rows_taken,
             num_decoded=self._num_decoded,
+            num_steps=self._num_steps,
             max_rows=scheduler.max_rows,
         )
 
@@ -174,15 +184,16 @@ class Engine:
         """One step; what it brings is added to `outputs` as it comes."""
         step = (self._ahead and self._ahead.of_living()) or self._start_step()
         self._ahead = self._start_ahead(step)
-        self._num_decoded = step.batch.num_rows
+        self._num_decoded, self._num_steps = step.batch.num_rows, step.progress.num_steps
+        outputs += [self._grow(request, growth) for request, growth in step.progress.grown]
         for request in step.batch.decode:
-            request.num_computed += 1
+            request.num_computed += step.progress.num_steps
         deciding = [
             request
             for request in step.batch.decode
             if request.num_computed == len(request.search.sequences[0])
         ]
-        if step.scores is not None:
+        if step.scores is not None and deciding:
             chosen = self._chooser.choose(step.scores, deciding, self._samplers)
             self._advance(list(zip(deciding, chosen, strict=True)), outputs)
 
@@ -191,7 +202,9 @@ class Engine:
         for request in batch.encode:
             if request.admitted_s is None:
                 request.admitted_s = self._clock()
-        return Step(batch, self._runner.run(batch))
+        # Who just came should not wait for a first token.
+        seconds = 0.0 if batch.encode else self.config.run_on_s
+        return Step(batch, self._runner.run(batch, seconds=seconds))
 
     def _start_ahead(self, step: Step) -> Step | None:
         """The step after this one, if nothing that may come of this one can make it another."""
@@ -202,7 +215,9 @@ class Engine:
         if not goes_on_from_best(step.batch.decode, self._rules):
             return None
         scores = self._runner.run_ahead(step.batch)
-        return None if scores is None else Step(Batch(decode=step.batch.decode), scores)
+        if scores is None:
+            return None
+        return Step(Batch(decode=step.batch.decode), Progress(scores))
 
     def _advance(
         self,
@@ -222,6 +237,13 @@ class Engine:
             self._runner.scrub()
         if copies:
             self._runner.copy_rows(copies)
+
+    def _grow(self, request: Request, growth: Growth) -> RequestOutput:
+        request.search.grow(growth)
+        if request.first_token_s is None:
+            request.first_token_s = self._clock()
+        new_token_ids = tuple(growth.token_ids[0]) if request.width == 1 else ()
+        return RequestOutput(request.request_id, new_token_ids)
 
     def _output(self, request: Request, candidates: Candidates, *, is_over: bool) -> RequestOutput:
         if request.first_token_s is None:

@@ -1,6 +1,7 @@
 """The keys and values that the kernels read, (layers, 2, rows, heads, capacity * d_head)."""
 
 import ctypes
+from array import array
 from collections.abc import Sequence
 
 import torch
@@ -39,7 +40,8 @@ class KernelCache:
         # Which token each is: rows that share their first tokens need not copy them.
         self._token_ids = torch.zeros((num_rows, capacity), dtype=torch.int32)
         self._library = library
-        self.places = list(range(num_rows))  # where each row lies
+        # Where each row lies. The kernels read it, and change it where hypotheses branch.
+        self.places = array("i", range(num_rows))
         self.struct = structures.Cache(
             data=self._table.data_ptr(),
             token_ids=self._token_ids.data_ptr(),

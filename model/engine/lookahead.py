@@ -17,7 +17,7 @@ from model.engine.chooser import is_plain
 from model.engine.config import TokenRules
 from model.engine.logits import forced_token
 from model.engine.request import Request, RequestStatus
-from model.engine.runner import Scores
+from model.engine.runner import Progress, Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,18 @@ class Step:
 
     Attributes:
         batch: Who is in it.
-        scores: None where nobody depends on them.
+        progress: What it will bring, or brought.
         is_whole: Nobody has left since it was started.
     """
 
     batch: Batch
-    scores: Scores | None
+    progress: Progress
     is_whole: bool = True
+
+    @property
+    def scores(self) -> Scores | None:
+        """None where nobody depends on them."""
+        return self.progress.scores
 
     def of_living(self) -> "Step | None":
         """Without those that have ended since it was started; None when nobody is left."""
@@ -40,7 +45,7 @@ class Step:
         if not living:
             return None
         is_whole = len(living) == len(self.batch.decode)
-        return Step(Batch(decode=living), self.scores, is_whole)
+        return Step(Batch(decode=living), self.progress, is_whole)
 
 
 def goes_on_from_best(requests: Sequence[Request], rules: TokenRules) -> bool:

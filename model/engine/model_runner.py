@@ -14,7 +14,7 @@ from model.engine.config import EngineConfig, TokenRules
 from model.engine.kv_cache import KVCache
 from model.engine.output_head import OutputHead, TorchScores
 from model.engine.request import Request
-from model.engine.runner import OnProgress, RowCopy, Scores
+from model.engine.runner import OnProgress, Progress, RowCopy, Scores
 from model.engine.transfer import to_device
 from model.transformer.attention import HIDDEN, Fan, Memory, padding_bias
 from model.transformer.seq2seq import Seq2SeqTransformer
@@ -56,8 +56,8 @@ class ModelRunner:
         self._memory_of: list[tuple[Request, int | None, tuple[int, ...]]] = []
 
     @torch.inference_mode()
-    def run(self, batch: Batch) -> TorchScores | None:
-        """As `Runner.run`."""
+    def run(self, batch: Batch, *, seconds: float = 0.0) -> Progress:  # noqa: ARG002
+        """As `Runner.run`: a step, in which it chooses nothing."""
         if batch.row_moves:
             longest = max(request.num_computed for request in batch.decode)
             self._cache.own.copy(batch.row_moves, num_tokens=longest)
@@ -66,7 +66,10 @@ class ModelRunner:
             self._cache.source.copy(batch.slot_moves, num_tokens=longest)
         if batch.encode:
             self._encode(batch.encode)
-        return self._score(batch) if batch.decode else None
+        return Progress(self._score(batch) if batch.decode else None)
+
+    def interrupt(self) -> None:
+        """As `Runner.interrupt`: no run is longer than a step."""
 
     def release(self) -> None:
         """As `Runner.release`."""

@@ -21,7 +21,7 @@ def rehearse(runner: Runner, rules: TokenRules, config: EngineConfig) -> None:
     """
     longest = _longest_requests(runner.num_rows, config)
     num_encoded = _MOST_PADDING * max(1, config.max_encode_tokens // config.max_source_tokens)
-    scores = runner.run(Batch(encode=longest[:num_encoded], decode=longest))
+    scores = runner.run(Batch(encode=longest[:num_encoded], decode=longest)).scores
     assert scores is not None
     samplers = {request.request_id: Sampler(request.params) for request in longest}
     Chooser(rules).choose(scores, longest, samplers)

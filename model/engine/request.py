@@ -31,6 +31,7 @@ class Request:
             it is behind the end of the sequences, the next token is known and no logits are needed.
         failed_alone_at: How long its sequences were when it last ran out of memory with no other
             request beside it.
+        kept: What the runner keeps of it from one step to the next.
         width: How many rows it begins with; kept, as every step asks.
         do_sample: Whether its tokens are drawn; kept for the same reason.
     """
@@ -49,6 +50,7 @@ class Request:
     slot: int | None = None
     num_computed: int = 0
     failed_alone_at: int | None = None
+    kept: object = None
     width: int = field(init=False)
     do_sample: bool = field(init=False)
 
@@ -96,7 +98,7 @@ class Timing:
 
 
 class RequestOutput(NamedTuple):
-    """What one step brought one request.
+    """What one step brought one request, which may get two of it.
 
     `new_token_ids` are final (greedy and single samples; beams can still change their mind, so they
     come with the end). `hypotheses`, best first, `finish_reason` and `timing` are set in the last

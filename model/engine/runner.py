@@ -1,6 +1,6 @@
 """The seam between deciding and computing: what an engine asks of whoever runs its network.
 
-    scores = runner.run(batch)
+    scores = runner.run(batch).scores
     scores.best()        each row's best token: greedy decoding
     scores.top(8)        each row's best eight: beam search
     scores.logits()      all of them: sampling, and rules that change scores
@@ -11,11 +11,14 @@ its own never has to show what lies between. `ModelRunner` says in PyTorch what 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
 from model.engine.batch import Batch
+from model.engine.request import Request
+from model.engine.search import Growth
 
 Moves = Sequence[tuple[int, int]]  # (from row, to row); no row is both
 Best = tuple[list[float], list[int]]  # values and token ids, one of each for every row
@@ -54,6 +57,22 @@ class Scores(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a batch came.
+
+    Attributes:
+        scores: Of its last step; None when nobody's next token depends on it.
+        num_steps: Tokens that every row was given to read.
+        grown: Those for whom the runner itself chose tokens, and which. Of the last step they
+            want nothing any more, unless they have one token fewer than there were steps.
+    """
+
+    scores: Scores | None
+    num_steps: int = 1
+    grown: Sequence[tuple[Request, Growth]] = ()
+
+
 class Runner(Protocol):
     """A network, its caches, and how a batch goes through them."""
 
@@ -62,12 +81,16 @@ class Runner(Protocol):
         """Hypotheses that the caches have room for."""
         ...
 
-    def run(self, batch: Batch) -> Scores | None:
+    def run(self, batch: Batch, *, seconds: float = 0.0) -> Progress:
         """Moves, encodes and decodes, as the batch says.
 
-        Returns:
-            What may follow in every row; None when nobody's next token depends on it.
+        A runner that can may choose tokens where nothing but the scores decides, and go on for as
+        many seconds with steps that nobody has to look at.
         """
+        ...
+
+    def interrupt(self) -> None:
+        """Lets a `run` that goes on return after the step it is in; from any thread."""
         ...
 
     def copy_rows(self, copies: Sequence[RowCopy]) -> None:

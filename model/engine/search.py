@@ -21,6 +21,20 @@ class Candidate(NamedTuple):
     log_prob: float
 
 
+class Growth(NamedTuple):
+    """What the hypotheses of a request became while nobody was asked.
+
+    Attributes:
+        parents: For each that lives now, which of the former ones it continues.
+        token_ids: What each got, of all as many.
+        log_probs: Of each, so far.
+    """
+
+    parents: Sequence[int]
+    token_ids: Sequence[Sequence[int]]
+    log_probs: Sequence[float]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hypothesis:
     """One finished output.
@@ -124,6 +138,10 @@ class Search(Protocol):
         """
         ...
 
+    def grow(self, growth: Growth) -> None:
+        """Takes over steps that a runner took by itself: `advance` would have come to the same."""
+        ...
+
     def finished(self) -> tuple[Hypothesis, ...]:
         """The finished hypotheses, best first."""
         ...
@@ -173,6 +191,13 @@ class IndependentSearch:
             self._live = [self._live[position] for position in survivors]
             self._sequences = [sample.sequence for sample in self._live]
         return survivors
+
+    def grow(self, growth: Growth) -> None:
+        for sample, token_ids, log_prob in zip(
+            self._live, growth.token_ids, growth.log_probs, strict=True
+        ):
+            sample.sequence.extend(token_ids)
+            sample.log_prob = log_prob
 
     def finished(self) -> tuple[Hypothesis, ...]:
         """Best first; samples whose scores were not computed keep the order of their seeds."""

@@ -11,6 +11,7 @@ class EngineStats:
     num_running: int  # requests
     num_rows: int  # hypotheses that hold a row
     num_decoded: int  # hypotheses that the last step advanced
+    num_steps: int  # tokens that it gave each of them: several where a runner went on by itself
     max_rows: int
 
     @property

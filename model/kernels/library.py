@@ -41,12 +41,12 @@ class Library:
         stack, cache_, linear = (
             pointer_to[name] for name in (structures.Stack, structures.Cache, structures.Linear)
         )
-        step, sources = pointer_to[structures.Step], pointer_to[structures.Sources]
+        sources, run = pointer_to[structures.Sources], pointer_to[structures.Run]
         head, projection = pointer_to[structures.Head], pointer_to[structures.Projection]
         signatures = {
             "linear": [linear, c_void_p, c_int32, c_void_p, c_void_p],
             "encode": [stack, stack, cache_, sources, c_void_p],
-            "decode": [stack, cache_, cache_, step, c_void_p, c_void_p],
+            "run": [stack, head, cache_, cache_, projection, run, c_void_p],
             "project": [head, projection, c_void_p],
             "copy": [cache_, c_int32, c_void_p, c_void_p, c_void_p],
         }
@@ -55,7 +55,7 @@ class Library:
             function.argtypes, function.restype = arguments, None
         self.linear = functions.dragoman_linear
         self.encode = functions.dragoman_encode
-        self.decode = functions.dragoman_decode
+        self.run = functions.dragoman_run
         self.project = functions.dragoman_project
         self.copy = functions.dragoman_copy
 

@@ -1,7 +1,7 @@
 """The structs of `src/structures.h`, field by field, for `ctypes`."""
 
 import ctypes
-from ctypes import POINTER, c_float, c_int32, c_void_p
+from ctypes import POINTER, c_double, c_float, c_int32, c_void_p
 
 
 class Linear(ctypes.Structure):
@@ -93,19 +93,6 @@ class Cache(ctypes.Structure):
     )
 
 
-class Step(ctypes.Structure):
-    """One token for every row of the batch."""
-
-    _fields_ = (
-        ("num_rows", c_int32),
-        ("token_ids", c_void_p),
-        ("positions", c_void_p),
-        ("slots", c_void_p),
-        ("source_lengths", c_void_p),
-        ("places", c_void_p),
-    )
-
-
 class Sources(ctypes.Structure):
     """Encoder inputs, one after another without padding."""
 
@@ -143,4 +130,52 @@ class Projection(ctypes.Structure):
     )
 
 
-STRUCTURES = (Linear, Norm, Table, Layer, Stack, Cache, Step, Sources, Head, Projection)
+MOST_ROWS, MOST_STEPS = 8, 16  # of a `Search`, in a `Run`
+
+
+class Search(ctypes.Structure):
+    """One request's hypotheses, and what became of them; see `src/search.h`."""
+
+    _fields_ = (
+        ("slot", c_int32),
+        ("source_length", c_int32),
+        ("width", c_int32),
+        ("position", c_int32),
+        ("rows", c_int32 * MOST_ROWS),
+        ("token_ids", c_int32 * MOST_ROWS),
+        ("log_probs", c_double * MOST_ROWS),
+        ("num_best", c_int32),
+        ("is_scored", c_int32),
+        ("is_beam_search", c_int32),
+        ("chooses", c_int32),
+        ("num_generated", c_int32),
+        ("max_generated", c_int32),
+        ("max_repeats", c_int32),
+        ("longest", c_int32),
+        ("worst_rank", c_double),
+        ("length_penalty", c_double),
+        ("num_chosen", c_int32),
+        ("ancestors", c_int32 * MOST_ROWS),
+        ("chosen", c_int32 * MOST_STEPS * MOST_ROWS),
+    )
+
+
+class Run(ctypes.Structure):
+    """Some steps of a batch."""
+
+    _fields_ = (
+        ("num_searches", c_int32),
+        ("num_rows", c_int32),
+        ("num_ends", c_int32),
+        ("searches", c_void_p),
+        ("ends", c_void_p),
+        ("source_places", c_void_p),
+        ("own_places", c_void_p),
+        ("hidden", c_void_p),
+        ("is_interrupted", c_void_p),
+        ("max_seconds", c_double),
+        ("num_steps", c_int32),
+    )
+
+
+STRUCTURES = (Linear, Norm, Table, Layer, Stack, Cache, Sources, Head, Projection, Search, Run)

@@ -18,6 +18,7 @@ from model.engine.model_runner import ModelRunner
 from model.engine.output_head import TorchScores
 from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.request import RequestOutput
+from model.engine.runner import Progress
 from model.engine.search import Candidate, Frame, Hypothesis, Search
 from model.tokenizer.prompt import Prompt
 from model.transformer.seq2seq import Seq2SeqTransformer
@@ -54,14 +55,15 @@ class RecordingRunner:
         self.copy_rows = runner.copy_rows
         self.steps: list[Step] = []
 
-    def run(self, batch: Batch) -> TorchScores | None:
-        scores = self._runner.run(batch)
-        if scores is not None:
+    def run(self, batch: Batch, *, seconds: float = 0.0) -> Progress:
+        progress = self._runner.run(batch, seconds=seconds)
+        scores = progress.scores
+        if isinstance(scores, TorchScores):
             for request in batch.decode:
                 for row, sequence in zip(request.rows, request.search.sequences, strict=True):
                     read = tuple(sequence[: request.num_computed + 1])
                     self.steps.append((request.prompt, read, scores.hidden[row].clone()))
-        return scores
+        return progress
 
 
 def full_forward(network: Seq2SeqTransformer, prompt: Prompt, sequence: Sequence[int]) -> Tensor:

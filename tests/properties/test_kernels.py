@@ -81,7 +81,7 @@ def test_kernels_give_the_tokens_of_pytorch_in_float32(
     shape: str, seed: int, token_rules: TokenRules, todo: list[Job], max_rows: int
 ) -> None:
     network = make_network(config=make_config(**SHAPES[shape]), seed=seed)
-    ours = make_engine(network=packed(network), rules=token_rules, max_rows=max_rows)
+    ours = make_engine(network=packed(network), rules=token_rules, max_rows=max_rows, run_on_s=0)
     assert isinstance(ours._runner, KernelRunner)
     plain = make_engine(network=network, rules=token_rules, max_rows=max_rows)
     found = run_together(ours, todo)
@@ -89,3 +89,21 @@ def test_kernels_give_the_tokens_of_pytorch_in_float32(
         assert [o.new_token_ids for o in found[number]] == [o.new_token_ids for o in outputs]
         if outputs and outputs[-1].finish_reason:
             same_answer(found[number][-1], outputs[-1])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@given(seed=st.integers(0, 50), token_rules=rules, todo=jobs(), max_rows=st.integers(4, 20))
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_steps_that_nobody_sees_bring_what_seen_ones_do(
+    shape: str, seed: int, token_rules: TokenRules, todo: list[Job], max_rows: int
+) -> None:
+    network = packed(make_network(config=make_config(**SHAPES[shape]), seed=seed))
+    unseen, seen = (
+        make_engine(network=network, rules=token_rules, max_rows=max_rows, run_on_s=run_on_s)
+        for run_on_s in (60.0, 0.0)
+    )
+    found = run_together(unseen, todo)
+    for number, outputs in run_together(seen, todo).items():
+        tokens = [token_id for output in outputs for token_id in output.new_token_ids]
+        assert [id_ for output in found[number] for id_ in output.new_token_ids] == tokens
+        same_answer(found[number][-1], outputs[-1], tolerance=0.0)

@@ -13,7 +13,7 @@ from model.engine.batch import Batch
 from model.engine.engine import Engine
 from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.request import RequestOutput
-from model.engine.runner import Scores
+from model.engine.runner import Progress
 from model.errors import (
     DeadlineExceededError,
     EngineStoppedError,
@@ -82,7 +82,7 @@ class Gate:
         self._run = engine._runner.run
         engine._runner.run = self  # type: ignore[method-assign]
 
-    def __call__(self, batch: Batch) -> Any:
+    def __call__(self, batch: Batch, *, seconds: float = 0.0) -> Any:
         self.num_held += not self.is_open.is_set()
         self.is_open.wait(20)
         if self.error is not None:
@@ -90,7 +90,7 @@ class Gate:
         self.num_steps += bool(batch.decode)
         if self.num_steps == self._closes_after:
             self.is_open.clear()
-        return self._run(batch)
+        return self._run(batch, seconds=seconds)
 
 
 # Answers
@@ -168,6 +168,23 @@ async def test_a_cancelled_caller_frees_its_place_while_waiting_and_while_runnin
         await until(lambda: engine._is_idle)
         assert gate.num_steps == 1
         built.check_invariants()
+
+
+async def test_who_comes_or_leaves_ends_a_run_of_unseen_steps() -> None:
+    """Else the others' next tokens would be waited for."""
+    engine, num_interrupted = make_engine(), 0
+
+    def interrupt() -> None:
+        nonlocal num_interrupted
+        num_interrupted += 1
+
+    engine._runner.interrupt = interrupt  # type: ignore[method-assign]
+    with running(engine) as served:
+        outputs = served.generate(replace(make_request(max_new_tokens=40), stream=True))
+        await anext(outputs)
+        assert num_interrupted == 1
+        await outputs.aclose()
+        assert num_interrupted == 2
 
 
 async def test_leaving_after_the_end_aborts_nothing() -> None:
@@ -276,10 +293,10 @@ async def test_a_request_that_does_not_fit_is_an_error_and_no_end_of_the_engine(
     engine = make_engine()
     run = engine._runner.run
 
-    def refuse(batch: Batch) -> Scores | None:
+    def refuse(batch: Batch, *, seconds: float = 0.0) -> Progress:
         if batch.num_rows > 1:
             raise MemoryError
-        return run(batch)
+        return run(batch, seconds=seconds)
 
     engine._runner.run = refuse  # type: ignore[method-assign]
     with running(engine) as served:

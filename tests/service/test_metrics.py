@@ -135,6 +135,17 @@ def test_a_process_by_itself_answers_for_itself() -> None:
     assert 'dragoman_time_to_first_token_seconds_count{model="alone"}' not in text
 
 
+def test_steps_that_came_at_once_count_one_by_one() -> None:
+    engine = EngineMetrics("quick")
+    engine.step(
+        duration_s=0.5, num_rows=3, num_steps=5, num_running=3, num_waiting=0, cache_used_ratio=0.1
+    )
+    text = render().decode()
+    for name, total in (("step_duration_seconds", 0.5), ("step_batch_rows", 15)):
+        assert sample(text, f"dragoman_{name}_count", model="quick") == 5
+        assert sample(text, f"dragoman_{name}_sum", model="quick") == pytest.approx(total)
+
+
 def test_a_forgotten_model_has_no_series_until_it_is_back() -> None:
     EngineMetrics("kept").aborted()
     EngineMetrics("gone").aborted()

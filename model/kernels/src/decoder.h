@@ -85,7 +85,6 @@ inline void decode(const Stack& stack, const Cache& own, const Cache& source, co
     own.tokens(step.places[row])[step.positions[row]] = step.token_ids[row];
   const size_t scratch_size = attention_scratch(std::max(own.capacity, source.capacity), stack.d_head);
   float* scratches = work.scratch.reserve<float>(scratch_size * omp_get_max_threads());
-  const int inner = stack.num_heads * stack.d_head;
   work.counters.clear();
 #pragma omp parallel
   {

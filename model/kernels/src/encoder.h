@@ -92,7 +92,6 @@ inline void encode(const Stack& stack, const Stack& decoder, const Cache& cache,
   for (int i = 0; i < sources.count; ++i)
     for (int at = sources.starts[i]; at < sources.starts[i + 1]; ++at)
       work.order[at] = at - sources.starts[i];
-  const int inner = stack.num_heads * stack.d_head;
   work.counters.clear();
 #pragma omp parallel
   {

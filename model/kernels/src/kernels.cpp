@@ -6,9 +6,8 @@
 
 #include <cstdio>
 
-#include "decoder.h"
 #include "encoder.h"
-#include "head.h"
+#include "search.h"
 
 using namespace dragoman;
 
@@ -56,8 +55,9 @@ int dragoman_start(int most) {
 
 // The bytes of each struct that Python mirrors, in the order of `STRUCTURES` there.
 void dragoman_sizes(int32_t* sizes) {
-  const size_t all[] = {sizeof(Linear), sizeof(Norm), sizeof(Table),   sizeof(Layer), sizeof(Stack),
-                        sizeof(Cache),  sizeof(Step), sizeof(Sources), sizeof(Head),  sizeof(Projection)};
+  const size_t all[] = {sizeof(Linear),     sizeof(Norm),   sizeof(Table),   sizeof(Layer),
+                        sizeof(Stack),      sizeof(Cache),  sizeof(Sources), sizeof(Head),
+                        sizeof(Projection), sizeof(Search), sizeof(Run)};
   for (size_t i = 0; i < sizeof all / sizeof *all; ++i) sizes[i] = static_cast<int32_t>(all[i]);
 }
 
@@ -93,14 +93,17 @@ void dragoman_encode(const Stack* encoder, const Stack* decoder, const Cache* ca
   with_dot(*cache, [&](auto dot) { encode<decltype(dot)>(*encoder, *decoder, *cache, *sources, *work); });
 }
 
-void dragoman_decode(const Stack* decoder, const Cache* own, const Cache* source, const Step* step,
-                     float* hidden, Workspace* work) {
-  check(own->is_bfloat == source->is_bfloat, "caches of two types");
-  with_dot(*own, [&](auto dot) { decode<decltype(dot)>(*decoder, *own, *source, *step, *work, hidden); });
-}
-
 void dragoman_project(const Head* head, const Projection* projection, Workspace* work) {
   project(*head, *projection, *work);
+}
+
+// Decodes and chooses, step after step; what it leaves in `projection` is how the last one was ranked.
+void dragoman_run(const Stack* decoder, const Head* head, const Cache* own, const Cache* source,
+                  Projection* projection, Run* run, Workspace* work) {
+  check(own->is_bfloat == source->is_bfloat, "caches of two types");
+  with_dot(*own, [&](auto dot) {
+    run_on<decltype(dot)>(*decoder, *head, *own, *source, *projection, *run, *work);
+  });
 }
 
 void dragoman_copy(const Cache* cache, int32_t num_copies, const int32_t* from, const int32_t* to,

@@ -36,11 +36,20 @@ struct Group {
   int first, count;  // in `Workspace::order`
 };
 
+// What a beam search may keep: a token more for one of its hypotheses.
+struct Continuation {
+  double log_prob;
+  int parent;
+  int32_t token_id;
+};
+
 struct Workspace {
   Buffer states, normed, wide, attended, narrow, narrow_scales, inner, inner_scales, scratch, memory_scratch;
-  Buffer best_values, best_tokens, sums;
+  Buffer best_values, best_tokens, sums, step;
   std::vector<int> order;
   std::vector<Group> groups;
+  std::vector<Continuation> continuations;
+  std::vector<int32_t> copied_from, copied_to, copied_tokens;  // places, and how much of them
   Counters counters;
 };
 

@@ -201,7 +201,7 @@ def test_more_than_was_recorded_of_the_best_is_computed_anew() -> None:
     runner = engine._runner
     assert isinstance(runner, GraphedRunner)
     engine.add_request("a", make_prompt(), GenerationParams(num_beams=2, max_new_tokens=9))
-    scores = runner.run(engine._scheduler.schedule())
+    scores = runner.run(engine._scheduler.schedule()).scores
     assert isinstance(scores, GraphedScores)
     few, many = scores.top(4), scores.top(9)
     assert [row[:4] for row in many[1]] == few[1]

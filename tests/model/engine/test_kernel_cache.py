@@ -41,7 +41,7 @@ def test_renumbering_moves_nothing() -> None:
     before = cache._table.clone()
     cache.move([(5, 1), (4, 2)])
     cache.move([(1, 0)])
-    assert cache.places == [5, 0, 4, 3, 2, 1]
+    assert list(cache.places) == [5, 0, 4, 3, 2, 1]
     assert torch.equal(cache._table, before)
 
 

@@ -14,6 +14,7 @@ from model.config import Norm, RelativeBias, Stack
 from model.engine.engine import Engine
 from model.engine.kernel_runner import KernelRunner
 from model.engine.params import GenerationParams
+from model.engine.repetition import SHORT_RUN, count_repeats
 from model.engine.request import RequestOutput
 from model.kernels.linear import padded
 from model.kernels.packing import KernelPacking
@@ -21,8 +22,10 @@ from model.transformer.packing import pack
 from model.transformer.seq2seq import Seq2SeqTransformer
 from model.transformer.stacks import DecoderLayer
 from tests.factories import (
+    EOS,
     START,
     answer,
+    drain,
     make_config,
     make_engine,
     make_engine_config,
@@ -75,8 +78,25 @@ def packed_network(
     return network
 
 
-def kernel_engine(network: Seq2SeqTransformer) -> Engine:
-    limits = make_engine_config(max_rows=40)
+def loose_network(*, end: float) -> Seq2SeqTransformer:
+    """One that likes to say what it has just said; end: how much it likes to end an output."""
+    shape = {"norm": Norm(placement="post"), "final_norm": False, "tied_output": True}
+    network = make_network(config=make_config(**shape))
+    assert network.output_bias is not None
+    network.output_bias.data[EOS] = end
+    return network
+
+
+@cache
+def looping_network() -> Seq2SeqTransformer:
+    """One that never ends an output by itself."""
+    network = loose_network(end=-50.0)
+    pack(network, KernelPacking(torch.float32))
+    return network
+
+
+def kernel_engine(network: Seq2SeqTransformer, *, run_on_s: float = 0.02) -> Engine:
+    limits = make_engine_config(max_rows=40, run_on_s=run_on_s)
     engine = Engine(network, make_rules(), limits, cache_dtype=torch.bfloat16)
     assert isinstance(engine._runner, KernelRunner)
     return engine
@@ -233,3 +253,85 @@ def test_a_source_that_is_no_number_fails_alone(dtype: torch.dtype) -> None:
         other = make_engine(network=network, max_rows=8)
         assert bits(last[name]) == bits(answer(other, prompt, GREEDY))
     assert not any(h.token_ids for name in broken for h in last[name].hypotheses)
+
+
+LONG: tuple[dict[str, Any], ...] = (
+    {},
+    {"return_scores": True},
+    {"num_beams": 4, "num_return": 4},
+    {"num_beams": 8, "num_return": 8, "length_penalty": 0.3, "early_stopping": "never"},
+    {"num_beams": 2, "early_stopping": True, "length_penalty": 2.0},
+    {"num_beams": 3, "num_return": 3, "length_penalty": -1.0},
+)
+
+
+@pytest.mark.parametrize("max_repeats", [0, 1, 3])
+@pytest.mark.parametrize("end", [-50.0, 0.0, 2.0])
+@pytest.mark.parametrize("run_on_s", [0.0, 60.0])
+def test_long_outputs_are_those_of_pytorch_whether_their_steps_are_seen_or_not(
+    run_on_s: float, end: float, max_repeats: int
+) -> None:
+    """In company of many kinds, some of them led out of loops; as long as the cache has room."""
+    plain, network = loose_network(end=end), loose_network(end=end)
+    pack(network, KernelPacking(torch.float32))
+    todo = [
+        Job(
+            prompt=make_prompt(length=3 + number, seed=number),
+            params=GenerationParams(max_new_tokens=47, max_repeats=max_repeats, **changes),
+            arrives_at=number % 3,
+        )
+        for number, changes in enumerate(4 * LONG)
+    ]
+    found = run_together(make_engine(network=network, max_rows=40, run_on_s=run_on_s), todo)
+    expected = run_together(make_engine(network=plain, max_rows=40), todo)
+    for number, outputs in expected.items():
+        ours, theirs = found[number][-1].hypotheses, outputs[-1].hypotheses
+        assert [h.token_ids for h in ours] == [h.token_ids for h in theirs]
+        assert run_on_s or len(found[number]) == len(outputs)  # and no step later
+        ranks = [h.rank for h in theirs]
+        assert [h.rank for h in ours] == pytest.approx(ranks, rel=1e-5, abs=1e-4)
+
+
+def test_a_loop_is_noticed_in_a_step_that_nobody_sees() -> None:
+    params = GenerationParams(max_new_tokens=40)
+    loops, guarded = (
+        answer(kernel_engine(looping_network(), run_on_s=60.0), make_prompt(), one).hypotheses
+        for one in (params, replace(params, max_repeats=2))
+    )
+    assert count_repeats(loops[0].token_ids) > 10
+    assert count_repeats(guarded[0].token_ids) <= SHORT_RUN
+
+
+@pytest.mark.parametrize("num_beams", [1, 4])
+def test_a_first_token_is_not_held_back(num_beams: int) -> None:
+    engine = kernel_engine(looping_network(), run_on_s=60.0)
+    params = GenerationParams(max_new_tokens=40, num_beams=num_beams)
+    engine.add_request("a", make_prompt(), params)
+    engine.step()
+    assert engine.stats().num_steps == 1
+    engine.step()
+    assert engine.stats().num_steps > 1
+    engine.add_request("b", make_prompt(), params)
+    engine.step()
+    assert engine.stats().num_steps == 1
+
+
+def test_an_interrupted_engine_looks_up_after_a_step() -> None:
+    engine = kernel_engine(looping_network(), run_on_s=60.0)
+    engine.add_request("a", make_prompt(), GenerationParams(max_new_tokens=40))
+    engine.step()
+    engine.interrupt()
+    engine.step()
+    assert engine.stats().num_steps == 1
+    engine.step()
+    assert engine.stats().num_steps > 1
+
+
+def test_what_an_unseen_step_brings_is_told_once() -> None:
+    """All tokens in order, those of a last step that ends the output, too."""
+    engine = kernel_engine(looping_network(), run_on_s=60.0)
+    engine.add_request("a", make_prompt(), GenerationParams(max_new_tokens=40))
+    outputs = drain(engine)["a"]
+    tokens = [token_id for output in outputs for token_id in output.new_token_ids]
+    assert tokens == list(outputs[-1].hypotheses[0].token_ids)
+    assert len(outputs) < len(tokens)

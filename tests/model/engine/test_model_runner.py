@@ -9,6 +9,7 @@ from torch import Tensor
 
 from model.engine.batch import Batch
 from model.engine.model_runner import MAX_PADDING_RATIO, ModelRunner, _similar_lengths
+from model.engine.output_head import TorchScores
 from model.engine.request import Request
 from model.engine.search import Candidate, IndependentSearch
 from model.errors import ConfigError
@@ -42,10 +43,10 @@ def placed(
 
 
 def step(runner: ModelRunner, requests: Sequence[Request], **batch: Any) -> Tensor | None:
-    scores = runner.run(Batch(decode=requests, **batch))
+    scores = runner.run(Batch(decode=requests, **batch)).scores
     for request in requests:
         request.num_computed += 1
-    return None if scores is None else scores.hidden
+    return scores.hidden if isinstance(scores, TorchScores) else None
 
 
 def expected(network: Seq2SeqTransformer, request: Request) -> Tensor:
@@ -74,7 +75,7 @@ def test_nothing_is_returned_while_everybody_still_reads_a_prefix() -> None:
 
 
 def test_a_step_without_requests_computes_nothing() -> None:
-    assert make_runner().run(Batch()) is None
+    assert make_runner().run(Batch()).scores is None
 
 
 def test_moved_rows_and_sources_go_on_where_they_were() -> None:

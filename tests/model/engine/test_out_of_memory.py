@@ -17,7 +17,7 @@ from model.engine.make_runner import make_runner
 from model.engine.out_of_memory import is_out_of_memory
 from model.engine.params import FinishReason, GenerationParams
 from model.engine.request import RequestOutput
-from model.engine.runner import Best, OnProgress, RowCopy, Runner, Scores, Top
+from model.engine.runner import Best, OnProgress, Progress, RowCopy, Runner, Scores, Top
 from model.transformer.seq2seq import Seq2SeqTransformer
 from tests.factories import EOS, START, drain, make_engine, make_network, make_prompt, make_rules
 from tests.jobs import Job, alone, jobs, networks, rules, run_together
@@ -74,11 +74,14 @@ class FailingRunner:
         self.num_rows = runner.num_rows
         self.scrub = runner.scrub
 
-    def run(self, batch: Batch) -> Scores | None:
+    def run(self, batch: Batch, *, seconds: float = 0.0) -> Progress:
         if batch.num_rows > self._memory.max_rows:
             raise MemoryError
-        scores = self._memory.use(lambda: self._runner.run(batch))
-        return None if scores is None else FailingScores(scores, self._memory)
+        scores = self._memory.use(lambda: self._runner.run(batch, seconds=seconds)).scores
+        return Progress(None if scores is None else FailingScores(scores, self._memory))
+
+    def interrupt(self) -> None:
+        raise NotImplementedError
 
     def copy_rows(self, copies: Sequence[RowCopy]) -> None:
         self._memory.use(lambda: self._runner.copy_rows(copies))
@@ -218,8 +221,8 @@ def test_any_other_failure_is_no_lack_of_memory() -> None:
         engine.step()
 
 
-def broken(batch: Batch) -> Scores | None:
-    raise RuntimeError(f"shapes cannot be multiplied: {batch.num_rows}")
+def broken(batch: Batch, *, seconds: float = 0.0) -> Progress:
+    raise RuntimeError(f"shapes cannot be multiplied: {batch.num_rows} {seconds}")
 
 
 def test_a_cpu_s_allocator_says_so_in_its_own_words() -> None:

@@ -89,7 +89,8 @@ def place(*kinds: dict[str, Any]) -> list[Request]:
 def test_a_step_reads_nothing_before_its_end(config: TransformerConfig, kind: str) -> None:
     runner, requests = make_runner(config), place(*KINDS[kind])
     moves = [(4, 3)]
-    scores = runner.run(Batch(row_moves=moves, slot_moves=moves, encode=requests, decode=requests))
+    batch = Batch(row_moves=moves, slot_moves=moves, encode=requests, decode=requests)
+    scores = runner.run(batch).scores
     assert scores is not None
     samplers = {r.request_id: Sampler(r.params) for r in requests if r.params.do_sample}
     with pytest.raises(Copied):
