@@ -39,12 +39,15 @@ class KernelCache:
         self._table = torch.empty(shape, dtype=dtype)
         # Which token each is: rows that share their first tokens need not copy them.
         self._token_ids = torch.zeros((num_rows, capacity), dtype=torch.int32)
+        # Which place has each block of 16 of its tokens: hypotheses share what they have in common.
+        self._holders = torch.zeros((num_rows, capacity // 16), dtype=torch.int32)
         self._library = library
         # Where each row lies. The kernels read it, and change it where hypotheses branch.
         self.places = array("i", range(num_rows))
         self.struct = structures.Cache(
             data=self._table.data_ptr(),
             token_ids=self._token_ids.data_ptr(),
+            holders=self._holders.data_ptr(),
             is_bfloat=dtype == torch.bfloat16,
             num_layers=config.decoder.num_layers,
             num_rows=num_rows,

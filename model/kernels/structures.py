@@ -84,6 +84,7 @@ class Cache(ctypes.Structure):
     _fields_ = (
         ("data", c_void_p),
         ("token_ids", c_void_p),
+        ("holders", c_void_p),
         ("is_bfloat", c_int32),
         ("num_layers", c_int32),
         ("num_rows", c_int32),

@@ -1,4 +1,5 @@
-// Attention of one to four queries of one head over the keys and values of one sequence.
+// Attention of one to four queries of one head over the keys and values of one sequence, or of sequences
+// that begin alike.
 //
 // All is in words of four bytes: one float or two bfloat16. Keys lie in blocks of sixteen positions,
 // and each vector of a block has a word of every position: one dimension of them, or two. Values lie
@@ -9,6 +10,7 @@
 #pragma once
 
 #include <algorithm>
+#include <climits>
 #include <type_traits>
 
 #include "linear.h"
@@ -59,6 +61,30 @@ struct HeadMemory {
   }
 };
 
+// What queries look at, block by block. Hypotheses of one request have their own last tokens, and share the
+// blocks before them.
+template <class Number>
+struct Pages {
+  HeadMemory<Number> first;             // of the first place
+  size_t place_size;                    // numbers from a place to the next
+  const int32_t* places[kMostQueries];  // for each query, the place that has each of its blocks
+  int num_shared;                       // blocks, from the first on, that all queries find in one place
+
+  // All queries look at one sequence that lies in one piece.
+  static Pages of(const HeadMemory<Number>& memory) { return {memory, 0, {}, INT_MAX}; }
+
+  const char* keys(int query, int block) const {
+    return reinterpret_cast<const char*>(first.key_block(block) + offset(query, block));
+  }
+  const char* values(int query, int block) const {
+    return reinterpret_cast<const char*>(first.value_line(block * (kLanes / first.kPerWord)) +
+                                         offset(query, block));
+  }
+
+ private:
+  size_t offset(int query, int block) const { return places[query] ? places[query][block] * place_size : 0; }
+};
+
 struct Query {
   const float* query;  // (d_head), not scaled yet
   const float* bias;   // added to the scores, one per key; or null
@@ -75,14 +101,11 @@ inline int32_t word_at(const void* words, int index) {
 // many whatever the number of queries, since what one gets must not depend on who asks beside it.
 constexpr int kChains = 2;
 
-// The scores of kQueries queries, given as words, for kBlocks blocks of keys. As much is fetched from
-// `next` on.
+// The scores of kQueries queries, given as words, for kBlocks blocks of keys of so many words. As much is
+// fetched from `next` on.
 template <class Dot, int kQueries, int kBlocks>
-inline void block_scores(const HeadMemory<typename Dot::Number>& memory, const char* queries, int query_bytes,
-                         int block, Float16 (&scores)[kQueries][2], const char* next) {
-  const int num_words = memory.key_words();
-  const char* keys = reinterpret_cast<const char*>(memory.key_block(block));
-  const size_t block_bytes = static_cast<size_t>(num_words) * 64;
+inline void block_scores(const char* const (&keys)[2], const char* const (&next)[2], int num_words,
+                         const char* queries, int query_bytes, Float16 (&scores)[kQueries][2]) {
   Float16 sums[kQueries][kBlocks][kChains];
   for (auto& blocks : sums)
     for (auto& chains : blocks)
@@ -90,9 +113,8 @@ inline void block_scores(const HeadMemory<typename Dot::Number>& memory, const c
   const auto add = [&](int word, int chain) {
     __m512i vectors[kBlocks];
     for (int b = 0; b < kBlocks; ++b) {
-      const size_t at = b * block_bytes + static_cast<size_t>(word) * 64;
-      vectors[b] = _mm512_loadu_si512(keys + at);
-      _mm_prefetch(next + at, _MM_HINT_T0);
+      vectors[b] = _mm512_loadu_si512(keys[b] + static_cast<size_t>(word) * 64);
+      _mm_prefetch(next[b] + static_cast<size_t>(word) * 64, _MM_HINT_T0);
     }
     for (int q = 0; q < kQueries; ++q) {
       const int32_t x = word_at(queries + q * query_bytes, word);
@@ -111,35 +133,54 @@ inline void block_scores(const HeadMemory<typename Dot::Number>& memory, const c
   }
 }
 
+// Adds the weighted values of kQueries queries' blocks from `begin` to `end`: kVectors vectors of dimensions,
+// of which the first is `offset` bytes into a line.
+template <class Dot, int kQueries, int kVectors>
+inline void add_values(const Pages<typename Dot::Number>& pages, const Pages<typename Dot::Number>& next,
+                       int query, int begin, int end, int num_keys, size_t offset, const char* weights,
+                       int weights_bytes, Float16 (&sums)[kQueries][kVectors]) {
+  constexpr int kPerWord = HeadMemory<typename Dot::Number>::kPerWord;
+  const size_t line_bytes = pages.first.line_size() * sizeof(typename Dot::Number);
+  for (int block = begin; block < end; ++block) {
+    const char* values = pages.values(query, block) + offset;
+    const char* following = next.values(query, block) + offset;
+    const int first_line = block * (kLanes / kPerWord);
+    const int num_lines = (std::min(kLanes, num_keys - block * kLanes) + kPerWord - 1) / kPerWord;
+    for (int line = 0; line < num_lines; ++line, values += line_bytes, following += line_bytes) {
+      __m512i vectors[kVectors];
+      for (int v = 0; v < kVectors; ++v) {
+        vectors[v] = _mm512_loadu_si512(values + v * 64);
+        _mm_prefetch(following + v * 64, _MM_HINT_T0);
+      }
+      for (int q = 0; q < kQueries; ++q) {
+        const int32_t weight = word_at(weights + q * weights_bytes, first_line + line);
+        for (int v = 0; v < kVectors; ++v) sums[q][v] = Dot::add(sums[q][v], weight, vectors[v]);
+      }
+    }
+  }
+}
+
 // The weighted sum of kVectors vectors of dimensions of the values, from `first` on.
 template <class Dot, int kQueries, int kVectors>
-inline void weighted_values(const HeadMemory<typename Dot::Number>& memory, const Query* queries, int first,
-                            int num_keys, const char* weights, int weights_bytes, const float* factors,
-                            const char* next) {
-  constexpr int kPerWord = HeadMemory<typename Dot::Number>::kPerWord;
+inline void weighted_values(const Pages<typename Dot::Number>& pages, const Pages<typename Dot::Number>& next,
+                            const Query* queries, int first, int num_keys, int num_shared,
+                            const char* weights, int weights_bytes, const float* factors) {
+  const int num_blocks = padded(num_keys) / kLanes;
+  const size_t offset = static_cast<size_t>(first) * 4;
   Float16 sums[kQueries][kVectors];
   for (auto& vectors : sums)
     for (auto& sum : vectors) sum = _mm512_setzero_ps();
-  const char* values = reinterpret_cast<const char*>(memory.values + first * kPerWord);
-  const size_t line_bytes = memory.line_size() * sizeof(typename Dot::Number);
-  const int num_lines = (num_keys + kPerWord - 1) / kPerWord;
-  for (int line = 0; line < num_lines; ++line) {
-    __m512i vectors[kVectors];
-    for (int v = 0; v < kVectors; ++v) {
-      const size_t at = line * line_bytes + v * 64;
-      vectors[v] = _mm512_loadu_si512(values + at);
-      _mm_prefetch(next + at, _MM_HINT_T0);
-    }
-    for (int q = 0; q < kQueries; ++q) {
-      const int32_t weight = word_at(weights + q * weights_bytes, line);
-      for (int v = 0; v < kVectors; ++v) sums[q][v] = Dot::add(sums[q][v], weight, vectors[v]);
-    }
-  }
+  add_values<Dot, kQueries, kVectors>(pages, next, 0, 0, num_shared, num_keys, offset, weights, weights_bytes,
+                                      sums);
   for (int q = 0; q < kQueries; ++q) {
+    Float16 own[1][kVectors];
+    std::copy(sums[q], sums[q] + kVectors, own[0]);
+    add_values<Dot, 1, kVectors>(pages, next, q, num_shared, num_blocks, num_keys, offset,
+                                 weights + q * weights_bytes, weights_bytes, own);
     for (int v = 0; v < kVectors; ++v) {
       const int d = first + v * kLanes;
-      store(queries[q].answer + d, _mm512_mul_ps(sums[q][v], _mm512_set1_ps(factors[q])),
-            first_lanes(memory.d_head - d));
+      store(queries[q].answer + d, _mm512_mul_ps(own[0][v], _mm512_set1_ps(factors[q])),
+            first_lanes(pages.first.d_head - d));
     }
   }
 }
@@ -150,40 +191,46 @@ inline size_t attention_scratch(int num_keys, int d_head) {
 }
 
 template <class Dot, int kQueries>
-inline void attend_together(const HeadMemory<typename Dot::Number>& memory, const Query* queries,
-                            int num_keys, float scale, float* scratch,
-                            const HeadMemory<typename Dot::Number>& next) {
+inline void attend_together(const Pages<typename Dot::Number>& pages, const Query* queries, int num_keys,
+                            float scale, float* scratch, const Pages<typename Dot::Number>& next) {
   using Number = typename Dot::Number;
-  const int stride = padded(num_keys), query_stride = padded(memory.d_head);
+  const int d_head = pages.first.d_head, stride = padded(num_keys), query_bytes = padded(d_head) * 4;
+  const int num_blocks = stride / kLanes, num_shared = std::min(pages.num_shared, num_blocks);
   char* narrow = reinterpret_cast<char*>(scratch + static_cast<size_t>(kQueries) * stride);
   for (int q = 0; q < kQueries; ++q)
-    for (int d = 0; d < memory.d_head; d += kLanes)
-      store(reinterpret_cast<Number*>(narrow + q * query_stride * 4) + d,
-            load(queries[q].query + d, first_lanes(memory.d_head - d)));
+    for (int d = 0; d < d_head; d += kLanes)
+      store(reinterpret_cast<Number*>(narrow + q * query_bytes) + d,
+            load(queries[q].query + d, first_lanes(d_head - d)));
   const Float16 lowest = _mm512_set1_ps(-INFINITY);
   Float16 largest[kQueries], totals[kQueries];
   for (int q = 0; q < kQueries; ++q) largest[q] = lowest, totals[q] = _mm512_setzero_ps();
-  const int num_blocks = stride / kLanes;
-  for (int block = 0; block < num_blocks; block += 2) {
-    Float16 scores[kQueries][2];
-    const char* next_keys = reinterpret_cast<const char*>(next.key_block(block));
-    const int count = std::min(2, num_blocks - block);
-    if (count == 2)
-      block_scores<Dot, kQueries, 2>(memory, narrow, query_stride * 4, block, scores, next_keys);
-    else
-      block_scores<Dot, kQueries, 1>(memory, narrow, query_stride * 4, block, scores, next_keys);
-    for (int b = 0; b < count; ++b) {
-      const int first = (block + b) * kLanes;
-      const __mmask16 exists = first_lanes(num_keys - first);
-      for (int q = 0; q < kQueries; ++q) {
-        Float16 score = _mm512_mul_ps(scores[q][b], _mm512_set1_ps(scale));
-        if (queries[q].bias) score = _mm512_add_ps(score, load(queries[q].bias + first, exists));
-        score = _mm512_mask_mov_ps(lowest, exists, score);
-        largest[q] = _mm512_max_ps(largest[q], score);
-        store(scratch + static_cast<size_t>(q) * stride + first, score);
+  // The scores of kTogether queries, from `first` on, for the blocks from `begin` to `end`, two by two.
+  const auto score = [&](auto together, int first, int begin, int end) {
+    constexpr int kTogether = together();
+    for (int block = begin; block < end; block += 2) {
+      const int count = std::min(2, end - block), second = block + count - 1;
+      const char* const keys[2] = {pages.keys(first, block), pages.keys(first, second)};
+      const char* const following[2] = {next.keys(first, block), next.keys(first, second)};
+      Float16 scores[kTogether][2];
+      (count == 2 ? block_scores<Dot, kTogether, 2>
+                  : block_scores<Dot, kTogether, 1>)(keys, following, pages.first.key_words(),
+                                                     narrow + first * query_bytes, query_bytes, scores);
+      for (int b = 0; b < count; ++b) {
+        const int position = (block + b) * kLanes;
+        const __mmask16 exists = first_lanes(num_keys - position);
+        for (int i = 0; i < kTogether; ++i) {
+          const int q = first + i;
+          Float16 score = _mm512_mul_ps(scores[i][b], _mm512_set1_ps(scale));
+          if (queries[q].bias) score = _mm512_add_ps(score, load(queries[q].bias + position, exists));
+          score = _mm512_mask_mov_ps(lowest, exists, score);
+          largest[q] = _mm512_max_ps(largest[q], score);
+          store(scratch + static_cast<size_t>(q) * stride + position, score);
+        }
       }
     }
-  }
+  };
+  score(std::integral_constant<int, kQueries>(), 0, 0, num_shared);
+  for (int q = 0; q < kQueries; ++q) score(std::integral_constant<int, 1>(), q, num_shared, num_blocks);
   float factors[kQueries];
   for (int q = 0; q < kQueries; ++q) {
     const float* scores = scratch + static_cast<size_t>(q) * stride;
@@ -198,13 +245,12 @@ inline void attend_together(const HeadMemory<typename Dot::Number>& memory, cons
     factors[q] = 1.0f / _mm512_reduce_add_ps(totals[q]);
   }
   const char* weights = reinterpret_cast<const char*>(scratch);
-  for (int d = 0; d < memory.d_head; d += 4 * kLanes) {
-    const char* next_values = reinterpret_cast<const char*>(next.values + d * HeadMemory<Number>::kPerWord);
+  for (int d = 0; d < d_head; d += 4 * kLanes) {
     const auto sum_up = [&](auto num_vectors) {
-      weighted_values<Dot, kQueries, num_vectors()>(memory, queries, d, num_keys, weights, stride * 4,
-                                                    factors, next_values);
+      weighted_values<Dot, kQueries, num_vectors()>(pages, next, queries, d, num_keys, num_shared, weights,
+                                                    stride * 4, factors);
     };
-    switch (std::min(4, padded(memory.d_head - d) / kLanes)) {
+    switch (std::min(4, padded(d_head - d) / kLanes)) {
       case 4:
         sum_up(std::integral_constant<int, 4>());
         break;
@@ -224,17 +270,17 @@ inline void attend_together(const HeadMemory<typename Dot::Number>& memory, cons
 // answer = softmax(scale * query . keys + bias) . values
 // next: what will be attended to afterwards, which is fetched meanwhile.
 template <class Dot>
-inline void attend(const HeadMemory<typename Dot::Number>& memory, const Query* queries, int num_queries,
-                   int num_keys, float scale, float* scratch, const HeadMemory<typename Dot::Number>& next) {
+inline void attend(const Pages<typename Dot::Number>& pages, const Query* queries, int num_queries,
+                   int num_keys, float scale, float* scratch, const Pages<typename Dot::Number>& next) {
   switch (num_queries) {
     case 4:
-      return attend_together<Dot, 4>(memory, queries, num_keys, scale, scratch, next);
+      return attend_together<Dot, 4>(pages, queries, num_keys, scale, scratch, next);
     case 3:
-      return attend_together<Dot, 3>(memory, queries, num_keys, scale, scratch, next);
+      return attend_together<Dot, 3>(pages, queries, num_keys, scale, scratch, next);
     case 2:
-      return attend_together<Dot, 2>(memory, queries, num_keys, scale, scratch, next);
+      return attend_together<Dot, 2>(pages, queries, num_keys, scale, scratch, next);
     case 1:
-      return attend_together<Dot, 1>(memory, queries, num_keys, scale, scratch, next);
+      return attend_together<Dot, 1>(pages, queries, num_keys, scale, scratch, next);
   }
 }
 

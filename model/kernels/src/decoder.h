@@ -6,29 +6,42 @@
 
 namespace dragoman {
 
-// Each row's new token looks at those of its own row before it.
+// Each row's new token looks at those of its own row before it. Hypotheses of one request ask side by side:
+// what they have in common is read once.
 template <class Dot>
-inline void attend_own(const Stack& stack, int layer, const Cache& own, const Step& step, const Pass& pass,
-                       Team& team, float* scratch) {
+inline void attend_own(const Stack& stack, int layer, const Cache& own, const Step& step,
+                       const Workspace& work, const Pass& pass, Team& team, float* scratch) {
+  using Number = typename Dot::Number;
   const int d = stack.d_head, inner = stack.num_heads * d, stride = spread(3 * inner);
   const float* bias = stack.layers[layer].bias;
-  const auto memory_of = [&](int task) {
-    return own.memory<typename Dot::Number>(layer, step.places[task / stack.num_heads],
-                                            task % stack.num_heads);
+  const auto pages_of = [&](int task) {
+    const Group& group = work.groups[task / stack.num_heads];
+    Pages<Number> pages{
+        own.memory<Number>(layer, 0, task % stack.num_heads), own.row_size(), {}, group.num_shared};
+    for (int i = 0; i < kMostQueries; ++i) {
+      const int row = work.order[group.first + std::min(i, group.count - 1)];
+      pages.places[i] = own.holders_of(step.places[row]);
+    }
+    return pages;
   };
-  team.share(step.num_rows * stack.num_heads, 1, [&](int begin, int end) {
+  team.share(static_cast<int>(work.groups.size()) * stack.num_heads, 1, [&](int begin, int end) {
+    Pages<Number> pages = pages_of(begin);
     for (int task = begin; task < end; ++task) {
-      const int row = task / stack.num_heads, head = task % stack.num_heads;
-      const int position = step.positions[row];
-      const auto memory = memory_of(task);
-      const float* qkv = pass.wide() + static_cast<size_t>(row) * stride + head * d;
-      memory.write(position, qkv + inner, qkv + 2 * inner);
-      const float* row_bias =
-          bias ? bias + static_cast<size_t>(head) * (2 * stack.reach - 1) + stack.reach - 1 - position
-               : nullptr;
-      const Query query{qkv, row_bias, pass.attended() + static_cast<size_t>(row) * pass.inner() + head * d};
-      attend<Dot>(memory, &query, 1, position + 1, stack.attention_scale, scratch,
-                  memory_of(std::min(task + 1, end - 1)));
+      const Group& group = work.groups[task / stack.num_heads];
+      const int head = task % stack.num_heads, position = step.positions[work.order[group.first]];
+      Query queries[kMostQueries];
+      for (int i = 0; i < group.count; ++i) {
+        const size_t row = work.order[group.first + i];
+        const float* qkv = pass.wide() + row * stride + head * d;
+        own.memory<Number>(layer, step.places[row], head).write(position, qkv + inner, qkv + 2 * inner);
+        const float* row_bias =
+            bias ? bias + static_cast<size_t>(head) * (2 * stack.reach - 1) + stack.reach - 1 - position
+                 : nullptr;
+        queries[i] = {qkv, row_bias, pass.attended() + row * pass.inner() + head * d};
+      }
+      const Pages<Number> next = pages_of(std::min(task + 1, end - 1));
+      attend<Dot>(pages, queries, group.count, position + 1, stack.attention_scale, scratch, next);
+      pages = next;
     }
   });
 }
@@ -39,9 +52,10 @@ template <class Dot>
 inline void attend_sources(const Stack& stack, int layer, const Cache& source, const Step& step,
                            const Workspace& work, const Pass& pass, Team& team, float* scratch) {
   const int d = stack.d_head, stride = spread(stack.num_heads * d);
-  const auto memory_of = [&](int task) {
+  const auto pages_of = [&](int task) {
     const int slot = step.slots[work.order[work.groups[task / stack.num_heads].first]];
-    return source.memory<typename Dot::Number>(layer, slot, task % stack.num_heads);
+    return Pages<typename Dot::Number>::of(
+        source.memory<typename Dot::Number>(layer, slot, task % stack.num_heads));
   };
   team.share(static_cast<int>(work.groups.size()) * stack.num_heads, 1, [&](int begin, int end) {
     for (int task = begin; task < end; ++task) {
@@ -53,14 +67,15 @@ inline void attend_sources(const Stack& stack, int layer, const Cache& source, c
         queries[i] = {pass.wide() + row * stride + head * d, nullptr,
                       pass.attended() + row * pass.inner() + head * d};
       }
-      attend<Dot>(memory_of(task), queries, group.count, step.source_lengths[work.order[group.first]],
-                  stack.attention_scale, scratch, memory_of(std::min(task + 1, end - 1)));
+      attend<Dot>(pages_of(task), queries, group.count, step.source_lengths[work.order[group.first]],
+                  stack.attention_scale, scratch, pages_of(std::min(task + 1, end - 1)));
     }
   });
 }
 
-// Puts rows of one source side by side, `kMostQueries` at most in a group.
-inline void group_rows(const Step& step, Workspace& work) {
+// Puts rows of one source side by side, `kMostQueries` at most in a group. They are of one request, and so
+// have as many tokens.
+inline void group_rows(const Step& step, const Cache& own, Workspace& work) {
   work.order.resize(step.num_rows);
   for (int row = 0; row < step.num_rows; ++row) work.order[row] = row;
   std::stable_sort(work.order.begin(), work.order.end(),
@@ -72,7 +87,17 @@ inline void group_rows(const Step& step, Workspace& work) {
     if (joins)
       ++work.groups.back().count;
     else
-      work.groups.push_back({i, 1});
+      work.groups.push_back({i, 1, 0});
+  }
+  for (Group& group : work.groups) {
+    const int32_t* first = own.holders_of(step.places[work.order[group.first]]);
+    const auto is_shared = [&](int block) {
+      for (int i = 1; i < group.count; ++i)
+        if (own.holders_of(step.places[work.order[group.first + i]])[block] != first[block]) return false;
+      return true;
+    };
+    const int num_blocks = step.positions[work.order[group.first]] / kLanes + 1;
+    while (group.num_shared < num_blocks && is_shared(group.num_shared)) ++group.num_shared;
   }
 }
 
@@ -80,9 +105,12 @@ template <class Dot>
 inline void decode(const Stack& stack, const Cache& own, const Cache& source, const Step& step,
                    Workspace& work, float* hidden) {
   Pass::reserve(stack, work, step.num_rows);
-  group_rows(step, work);
-  for (int row = 0; row < step.num_rows; ++row)
-    own.tokens(step.places[row])[step.positions[row]] = step.token_ids[row];
+  for (int row = 0; row < step.num_rows; ++row) {
+    const int place = step.places[row], position = step.positions[row];
+    own.tokens(place)[position] = step.token_ids[row];
+    own.holders_of(place)[position / kLanes] = place;
+  }
+  group_rows(step, own, work);
   const size_t scratch_size = attention_scratch(std::max(own.capacity, source.capacity), stack.d_head);
   float* scratches = work.scratch.reserve<float>(scratch_size * omp_get_max_threads());
   work.counters.clear();
@@ -99,7 +127,7 @@ inline void decode(const Stack& stack, const Cache& own, const Cache& source, co
       const Layer& layer = stack.layers[i];
       Rows rows = pass.enter(layer.self_norm, due, layer.qkv);
       pass.project(layer.qkv, rows);
-      attend_own<Dot>(stack, i, own, step, pass, team, scratch);
+      attend_own<Dot>(stack, i, own, step, work, pass, team, scratch);
       pass.add_projected(layer.self_out, pass.narrow_answers(layer.self_out));
       rows = pass.enter(layer.cross_norm, after(layer.self_norm), layer.cross_q);
       pass.project(layer.cross_q, rows);
@@ -117,18 +145,24 @@ inline void decode(const Stack& stack, const Cache& own, const Cache& source, co
   }
 }
 
-// Makes the first tokens of rows those of others; no row is both. Where two rows have the same tokens,
-// as hypotheses of one request have up to where they parted, they have the same keys and values, too.
+// Makes the first tokens of rows those of others, of the same request; no row is both. Whole blocks stay
+// where they are, as nobody writes to them any more: rows of a request have as many tokens, and end together.
+// Of the last block only what differs is copied: where two hypotheses have the same tokens, as up to where
+// they parted, they have the same keys and values, too.
 template <class Number>
 inline void copy_rows(const Cache& cache, int num_copies, const int32_t* from, const int32_t* to,
                       const int32_t* num_tokens) {
-  std::vector<int> firsts(num_copies);  // the first token of each that differs
+  std::vector<int> firsts(num_copies);  // the first token of each to copy
   for (int copy = 0; copy < num_copies; ++copy) {
     const int32_t* theirs = cache.tokens(from[copy]);
     int32_t* own = cache.tokens(to[copy]);
     const int32_t* end = theirs + num_tokens[copy];
-    firsts[copy] = static_cast<int>(std::mismatch(theirs, end, own).first - theirs);
+    const int num_blocks = num_tokens[copy] / kLanes;
+    firsts[copy] =
+        std::max(static_cast<int>(std::mismatch(theirs, end, own).first - theirs), num_blocks * kLanes);
     std::copy(theirs, end, own);
+    const int32_t* holders = cache.holders_of(from[copy]);
+    std::copy(holders, holders + num_blocks, cache.holders_of(to[copy]));
   }
 #pragma omp parallel for collapse(2) schedule(static)
   for (int layer = 0; layer < cache.num_layers; ++layer) {

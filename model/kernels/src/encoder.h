@@ -43,7 +43,8 @@ inline void attend_within(const Stack& stack, const Layer& layer, const Sources&
         queries[q] = {qkv + static_cast<size_t>(i + q) * stride, bias ? bias - (i + q) : nullptr,
                       answers + static_cast<size_t>(i + q) * pass.inner()};
       }
-      attend<Dot>(memory, queries, count, length, stack.attention_scale, scratch, memory);
+      attend<Dot>(Pages<typename Dot::Number>::of(memory), queries, count, length, stack.attention_scale,
+                  scratch, Pages<typename Dot::Number>::of(memory));
     }
   };
   team.share(sources.count * stack.num_heads, 1, [&](int begin, int end) {

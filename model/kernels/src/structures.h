@@ -44,6 +44,7 @@ struct Stack {
 struct Cache {
   void* data;
   int32_t* token_ids;  // (rows, capacity), of which token each key and value is; not kept of sources
+  int32_t* holders;    // (rows, capacity / 16), which row has each block of 16 tokens; not kept of sources
   int32_t is_bfloat, num_layers, num_rows, num_heads, capacity, d_head;
 
   size_t head_size() const { return static_cast<size_t>(capacity) * padded(d_head); }
@@ -57,6 +58,7 @@ struct Cache {
   Number* head(int layer, int which, int row, int head) const {
     return table<Number>(layer, which) + row * row_size() + head * head_size();
   }
+  int32_t* holders_of(int row) const { return holders + static_cast<size_t>(row) * (capacity / kLanes); }
   int32_t* tokens(int row) const { return token_ids + static_cast<size_t>(row) * capacity; }
   template <class Number>
   HeadMemory<Number> memory(int layer, int row, int at) const {

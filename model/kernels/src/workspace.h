@@ -31,9 +31,10 @@ class Buffer {
   size_t size_ = 0;
 };
 
-// Rows whose queries look at one source together.
+// Rows of one source, whose queries look together.
 struct Group {
   int first, count;  // in `Workspace::order`
+  int num_shared;    // blocks of tokens of their own that are the same for all
 };
 
 // What a beam search may keep: a token more for one of its hypotheses.

@@ -4,6 +4,7 @@ import ctypes
 
 import pytest
 import torch
+from torch import Tensor
 
 from model.config import Stack
 from model.engine.kernel_cache import KernelCache
@@ -18,7 +19,7 @@ NUM_ROWS, MAX_TOKENS, D_HEAD = 6, 20, 18
 
 
 def make_cache(dtype: torch.dtype = torch.float32) -> KernelCache:
-    """Each of its numbers is that of its row, and so are its tokens."""
+    """Each of its numbers is that of its row, and so are its tokens; each holds its own blocks."""
     loaded = library()
     assert loaded is not None
     stack = Stack(num_layers=2, num_heads=3, d_ff=8, d_head=D_HEAD)
@@ -27,6 +28,7 @@ def make_cache(dtype: torch.dtype = torch.float32) -> KernelCache:
     )
     cache._table.copy_(torch.arange(NUM_ROWS)[None, None, :, None, None])
     cache._token_ids.copy_(torch.arange(NUM_ROWS)[:, None])
+    cache._holders.copy_(torch.arange(NUM_ROWS)[:, None])
     return cache
 
 
@@ -45,46 +47,61 @@ def test_renumbering_moves_nothing() -> None:
     assert torch.equal(cache._table, before)
 
 
+def numbers_of(cache: KernelCache, row: int, first: int, end: int) -> tuple[Tensor, Tensor]:
+    """Keys and values of all heads and layers, in the whole blocks and lines of some tokens.
+
+    Keys lie in blocks of 16 tokens, values in lines of a word's tokens: 2 of bfloat16.
+    """
+    keys, values = cache._table[:, :, row].unbind(1)
+    per_line = 4 // cache._table.element_size()
+    key_size, line_size = 16 * D_HEAD, per_line * 32
+    return (
+        keys[..., first // 16 * key_size : -(-end // 16) * key_size],
+        values[..., first // per_line * line_size : -(-end // per_line) * line_size],
+    )
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("num_tokens", [1, 15, 16, 17, 20])
-def test_a_copy_takes_the_first_tokens_of_all_heads_and_layers(
-    num_tokens: int, dtype: torch.dtype
-) -> None:
-    """Keys lie in blocks of 16 tokens, values in lines of a word's tokens: 2 of bfloat16."""
+def test_a_copy_shares_whole_blocks_and_takes_the_rest(num_tokens: int, dtype: torch.dtype) -> None:
     cache = make_cache(dtype)
     cache.copy([RowCopy(1, 4, num_tokens), RowCopy(1, 2, num_tokens)])
-    keys, values = cache._table[:, 0], cache._table[:, 1]
-    num_keys = -(-num_tokens // 16) * 16 * D_HEAD
-    per_line = 4 // dtype.itemsize
-    num_values = -(-num_tokens // per_line) * per_line * 32
+    num_shared = num_tokens // 16
     for row in (4, 2):
-        assert (keys[:, row, :, :num_keys] == 1).all()
-        assert (keys[:, row, :, num_keys:] == row).all()
-        assert (values[:, row, :, :num_values] == 1).all()
-        assert (values[:, row, :, num_values:] == row).all()
+        assert cache._holders[row].tolist() == [1] * num_shared + [row] * (2 - num_shared)
+        for numbers in numbers_of(cache, row, 0, num_shared * 16):
+            assert (numbers == row).all()
+        for numbers in numbers_of(cache, row, num_shared * 16, num_tokens):
+            assert (numbers == 1).all()
+        for numbers in numbers_of(cache, row, -(-num_tokens // 16) * 16, 32):
+            assert (numbers == row).all()
     for row in (0, 1, 3, 5):
         assert (cache._table[:, :, row] == row).all()
+        assert cache._holders[row].tolist() == [row, row]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("num_shared", [0, 1, 15, 16, 17, 20])
-def test_a_copy_leaves_what_both_rows_have(num_shared: int, dtype: torch.dtype) -> None:
-    """Keys from the first block with another token on, values from the first line."""
+@pytest.mark.parametrize("num_same", [0, 1, 15, 16, 17, 18, 20])
+def test_a_copy_leaves_what_both_rows_have(num_same: int, dtype: torch.dtype) -> None:
+    """In the last block: keys if a token differs, values from the line of the first that does."""
     cache = make_cache(dtype)
-    cache._token_ids[4, :num_shared] = 1
+    cache._token_ids[4, :num_same] = 1
     cache.copy([RowCopy(1, 4, 20)])
     assert (cache._token_ids[4, :20] == 1).all()
-    keys, values = cache._table[:, 0, 4], cache._table[:, 1, 4]
-    if num_shared == 20:
-        assert (keys == 4).all()
-        assert (values == 4).all()
-        return
-    first_key = num_shared // 16 * 16 * D_HEAD
-    first_value = num_shared // (per_line := 4 // dtype.itemsize) * per_line * 32
-    assert (keys[..., :first_key] == 4).all()
-    assert (keys[..., first_key : 2 * 16 * D_HEAD] == 1).all()
-    assert (values[..., :first_value] == 4).all()
-    assert (values[..., first_value : 20 * 32] == 1).all()
+    first = max(num_same, 16)
+    keys, values = numbers_of(cache, 4, 16, 20)
+    assert (keys == (4 if num_same == 20 else 1)).all()
+    per_line = 4 // dtype.itemsize
+    num_own = (first - 16) // per_line * per_line * 32
+    assert (values[..., :num_own] == 4).all()
+    assert (values[..., num_own:] == 1).all()
+
+
+def test_a_block_is_shared_by_whoever_comes_from_the_same_row() -> None:
+    cache = make_cache()
+    cache.copy([RowCopy(1, 4, 16)])
+    cache.copy([RowCopy(4, 2, 16)])
+    assert cache._holders[:, 0].tolist() == [0, 1, 1, 3, 1, 5]
 
 
 def test_a_row_knows_its_tokens_wherever_they_came_from() -> None:
@@ -98,7 +115,9 @@ def test_a_copy_goes_where_the_rows_lie() -> None:
     cache = make_cache()
     cache.move([(5, 0)])  # row 0 lies at place 5
     cache.copy([RowCopy(0, 3, 20)])
-    assert (cache._table[:, 1, 3, :, : 20 * 32] == 5).all()
+    assert cache._holders[3].tolist() == [5, 3]
+    for numbers in numbers_of(cache, 3, 16, 20):
+        assert (numbers == 5).all()
 
 
 def test_the_struct_points_at_the_table() -> None:
