@@ -10,8 +10,9 @@
 
 namespace dragoman {
 
-constexpr int kSliceBlocks = 64;  // of the vocabulary: 1,024 tokens
-constexpr int kProposed = 8;      // of the rough product
+constexpr int kSliceBlocks = 64;   // of the vocabulary: 1,024 tokens
+constexpr int kRowsTogether = 32;  // whose logits of a slice stay in the second cache
+constexpr int kProposed = 8;       // of the rough product
 
 // The best tokens so far, best first; of equals the one with the lower id is better.
 struct Best {
@@ -34,17 +35,21 @@ struct Best {
   }
 };
 
-// log(sum(e^x)) of numbers that come slice by slice.
+// log(sum(e^x)) of numbers that come slice by slice, the sum in units of 2^exponent. To choose other units
+// changes no bit of it, so a thread takes those of the slice that it had before.
 struct LogSum {
-  float most = -INFINITY, sum = 0.0f;
+  double sum = 0.0;
+  int exponent = 0;
 
   void add(const LogSum& other) {
-    if (other.most > most)
-      sum = sum * std::exp(most - other.most) + other.sum, most = other.most;
-    else if (other.sum != 0.0f)
-      sum += other.sum * std::exp(other.most - most);
+    if (other.sum == 0.0) return;
+    if (sum == 0.0 || other.exponent > exponent) {
+      sum = std::ldexp(sum, exponent - other.exponent);
+      exponent = other.exponent;
+    }
+    sum += std::ldexp(other.sum, other.exponent - exponent);
   }
-  float value() const { return most + std::log(sum); }
+  float value() const { return static_cast<float>(exponent * 0.693147180559945309 + std::log(sum)); }
 };
 
 inline void scan(const float* logits, int count, int first_token, const Best& best) {
@@ -59,20 +64,60 @@ inline void scan(const float* logits, int count, int first_token, const Best& be
   }
 }
 
-inline LogSum log_sum(const float* logits, int count) {
-  Float16 largest = _mm512_set1_ps(-INFINITY);
-  for (int i = 0; i < count; i += kLanes)
-    largest = _mm512_mask_max_ps(largest, first_lanes(count - i), largest, load(logits + i));
-  LogSum total;
-  total.most = _mm512_reduce_max_ps(largest);
-  if (total.most == -INFINITY) return {};
-  Float16 sum = _mm512_setzero_ps();
-  for (int i = 0; i < count; i += kLanes) {
-    const Float16 shifted = _mm512_sub_ps(load(logits + i), _mm512_set1_ps(total.most));
-    sum = _mm512_mask_add_ps(sum, first_lanes(count - i), sum, exponential(shifted));
-  }
-  total.sum = _mm512_reduce_add_ps(sum);
-  return total;
+// Calls work(numbers) for every sixteen of `count`; where there are fewer, -inf stands for the others.
+template <class Work>
+inline void for_logits(const float* logits, int count, const Work& work) {
+  int i = 0;
+  for (; i + kLanes <= count; i += kLanes) work(load(logits + i));
+  if (i < count) work(_mm512_mask_loadu_ps(_mm512_set1_ps(-INFINITY), first_lanes(count - i), logits + i));
+}
+
+inline float largest(const float* logits, int count) {
+  Float16 most = _mm512_set1_ps(-INFINITY);
+  for_logits(logits, count, [&](Float16 x) { most = _mm512_max_ps(most, x); });
+  return _mm512_reduce_max_ps(most);
+}
+
+constexpr float kLog2e = 1.44269504f;
+
+// The unit, a power of 2, in which to sum up the exponentials of such numbers.
+inline float unit_of(float most) {
+  const float unit = std::ceil(most * kLog2e);
+  return std::isnan(unit) ? 0.0f : std::min(std::max(unit, -1e9f), 1e9f);
+}
+
+// The sum of e^x = 2^n 2^r, with a whole n and 0 <= r < 1, and 2^r to 2e-7; also finds the largest x. From
+// `next` on, weights are fetched meanwhile.
+inline LogSum log_sum(const float* logits, int count, const uint8_t* next, float unit, float& most) {
+  const auto constant = [](float x) { return _mm512_set1_ps(x); };
+  Float16 sums = _mm512_setzero_ps(), mosts = constant(-INFINITY);
+  for_logits(logits, count, [&](Float16 x) {
+    mosts = _mm512_max_ps(mosts, x);
+    _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T1);
+    next += 64;
+    // In this order what is no number stays none.
+    const Float16 y = _mm512_max_ps(constant(-1e10f), _mm512_mul_ps(x, constant(kLog2e)));
+    const Float16 n = _mm512_roundscale_ps(y, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    const Float16 r = _mm512_sub_ps(y, n);
+    Float16 p = _mm512_fmadd_ps(constant(1.8775766144e-3f), r, constant(8.9893402977e-3f));
+    p = _mm512_fmadd_ps(p, r, constant(5.5826317815e-2f));
+    p = _mm512_fmadd_ps(p, r, constant(2.4015361716e-1f));
+    p = _mm512_fmadd_ps(p, r, constant(6.9315307318e-1f));
+    p = _mm512_fmadd_ps(p, r, constant(9.9999992506e-1f));
+    sums = _mm512_add_ps(sums, _mm512_scalef_ps(p, _mm512_sub_ps(n, constant(unit))));
+  });
+  most = _mm512_reduce_max_ps(mosts);
+  return {_mm512_reduce_add_ps(sums), static_cast<int>(unit)};
+}
+
+// The same in the unit of the numbers that came before, unless these are far above them. NaN: none came.
+inline LogSum log_sum_near(const float* logits, int count, const uint8_t* next, float& unit, float& most) {
+  constexpr float kRoom = 100.0f;  // powers of 2, times as many numbers as a slice has
+  if (std::isnan(unit)) unit = unit_of(largest(logits, count));
+  const LogSum sum = log_sum(logits, count, next, unit, most);
+  if (!(most * kLog2e > unit + kRoom)) return sum;
+  unit = unit_of(most);
+  return log_sum(logits, count, next, unit, most);
 }
 
 template <class Each>
@@ -107,11 +152,13 @@ inline void project(const Head& head, const Projection& projection, Workspace& w
   const size_t slice_size = spread(kSliceBlocks * kLanes), partial = static_cast<size_t>(num_rows) * num_best;
   const Rows rows{work.narrow.reserve<uint8_t>(static_cast<size_t>(padded(num_rows)) * linear.row_stride()),
                   linear.row_stride(), work.narrow_scales.reserve<float>(padded(num_rows)), num_rows};
-  const size_t own_size =
-      std::max(slice_size * num_rows, static_cast<size_t>(padded(width)));  // of each thread
+  const size_t own_size = std::max(slice_size * std::min(num_rows, kRowsTogether),
+                                   static_cast<size_t>(padded(width)));  // of each thread
   float* slices = work.wide.reserve<float>(own_size * num_threads);
   float* all_values = work.best_values.reserve<float>(partial * num_threads);
   int32_t* all_tokens = work.best_tokens.reserve<int32_t>(partial * num_threads);
+  float* units = work.units.reserve<float>(static_cast<size_t>(num_rows) * num_threads);
+  std::fill(units, units + static_cast<size_t>(num_rows) * num_threads, NAN);
   LogSum* sums = work.sums.reserve<LogSum>(static_cast<size_t>(num_rows) * num_slices);
   const auto best_of = [=](int thread, int row) {
     const size_t at = partial * thread + static_cast<size_t>(row) * num_best;
@@ -132,19 +179,31 @@ inline void project(const Head& head, const Projection& projection, Workspace& w
     const auto take_slice = [&](int slice) {
       const int first = slice * kSliceBlocks, last = std::min(linear.num_blocks(), first + kSliceBlocks);
       const int first_token = first * kLanes, count = std::min(vocabulary, last * kLanes) - first_token;
-      multiply(linear, rows, first, last, [=](int row, int block, Float16 result) {
-        store(own + slice_size * row + static_cast<size_t>(block - first) * kLanes, result);
-      });
       for (int row = 0; row < num_rows; ++row) {
-        float* logits = own + slice_size * row;
+        if (row % kRowsTogether == 0) {
+          Rows part = rows;
+          part.data += static_cast<size_t>(row) * rows.stride, part.scales += row;
+          part.count = std::min(kRowsTogether, num_rows - row);
+          multiply(linear, part, first, last, [=](int at, int block, Float16 result) {
+            store(own + slice_size * at + static_cast<size_t>(block - first) * kLanes, result);
+          });
+        }
+        float* logits = own + slice_size * (row % kRowsTogether);
+        float& unit = units[static_cast<size_t>(team.thread()) * num_rows + row];
         LogSum& sum = sums[static_cast<size_t>(row) * num_slices + slice];
+        float most = INFINITY;
         if (projection.logits)
           std::memcpy(projection.logits + static_cast<size_t>(row) * stride + first_token, logits,
                       count * sizeof(float));
-        if (projection.wants_normalizer && !projection.is_normalized_without) sum = log_sum(logits, count);
+        const auto sum_up = [&] {
+          const uint8_t* next = linear.block(last) + static_cast<size_t>(row) * kSliceBlocks * 64;
+          sum = log_sum_near(logits, count, next, unit, most);
+        };
+        if (projection.wants_normalizer && !projection.is_normalized_without) sum_up();
         for_suppressed(projection, first_token, count, [=](int column) { logits[column] = -INFINITY; });
-        if (projection.wants_normalizer && projection.is_normalized_without) sum = log_sum(logits, count);
-        scan(logits, count, first_token, best_of(team.thread(), row));
+        if (projection.wants_normalizer && projection.is_normalized_without) sum_up();
+        const Best best = best_of(team.thread(), row);
+        if (!(most <= best.values[best.count - 1])) scan(logits, count, first_token, best);
       }
     };
     team.share(num_slices, 1, [&](int begin, int end) {

@@ -46,7 +46,7 @@ struct Continuation {
 
 struct Workspace {
   Buffer states, normed, wide, attended, narrow, narrow_scales, inner, inner_scales, scratch, memory_scratch;
-  Buffer best_values, best_tokens, sums, step;
+  Buffer best_values, best_tokens, sums, units, step;
   std::vector<int> order;
   std::vector<Group> groups;
   std::vector<Continuation> continuations;

@@ -120,9 +120,30 @@ def test_tokens_are_the_same_however_many_threads_look_for_them(vocab_size: int)
         torch.set_num_threads(num_threads)
         log_probs, token_ids = heads.scores(hidden)[0].top(16)
         assert token_ids == expected[1]
-        assert log_probs == [pytest.approx(row, abs=1e-5) for row in expected[0]]
+        assert log_probs == expected[0]
         best = heads.scores(hidden)[0].best()[1]
         assert best == [row[0] for row in expected[1]]
+
+
+@pytest.mark.usefixtures("set_threads")
+@pytest.mark.parametrize("renormalizes", [False, True])
+@pytest.mark.parametrize("levels", [(0, 300), (300, 0), (-600, -900), (-900, 900), (700, 700)])
+def test_logits_may_be_as_far_apart_as_they_like(
+    levels: tuple[float, float], *, renormalizes: bool
+) -> None:
+    """The first slice of 1,024 tokens at one level, the rest at another, whoever takes which."""
+    network = network_of()
+    assert network.output_bias is not None
+    network.output_bias[:1024] += levels[0]
+    network.output_bias[1024:] += levels[1]
+    rules = make_rules(suppressed_ids=tuple(range(1024)), renormalizes=renormalizes)
+    heads = Heads(packed_network(network, torch.float32), rules, num_rows=40)
+    hidden = hidden_states(40)
+    for num_threads in (2, 1):
+        torch.set_num_threads(num_threads)
+        ours, theirs = heads.scores(hidden)
+        for row, expected in zip(ours.top(3)[0], theirs.top(3)[0], strict=True):
+            assert row == pytest.approx(expected, abs=3e-4)
 
 
 def test_of_equal_logits_the_first_token_is_the_best() -> None:
