@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -13,7 +14,7 @@ from loadtests.engine.isolation import Place, apart
 from loadtests.engine.machine import measure_machine
 from loadtests.engine.options import parse, plan
 from loadtests.engine.report import Report
-from loadtests.engine.run import Runner
+from loadtests.engine.run import Found, Runner
 from loadtests.engine.tables import render
 
 
@@ -36,12 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             progress.print(f"{elapsed_s:5.0f} s  {line}", style="dim", highlight=False)
 
         runner = Runner(place=place, cache=options.cache, say=say)
-        found = [runner.run(scenario) for scenario in plan(options)]
+        found: list[Found] = []
+        for scenario in plan(options):
+            found.append(runner.run(scenario))
+            # The full plan takes hours: whoever stops it keeps what was measured.
+            _write(Report(machine=before, place=place, found=found), options.json)
     machine = before.or_better(apart(measure, place=place))
     report = Report(machine=machine, place=place, found=found)
     render(report, console)
-    if options.json is not None:
-        options.json.write_text(json.dumps(report.to_json(), indent=2) + "\n")
+    _write(report, options.json)
     if options.plot is not None and importlib.util.find_spec("matplotlib") is None:
         progress.print("the plot is left out: matplotlib is not installed")
     elif options.plot is not None:
@@ -49,6 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         draw(report, options.plot)
     return 0
+
+
+def _write(report: Report, file: Path | None) -> None:
+    if file is not None:
+        file.write_text(json.dumps(report.to_json(), indent=2) + "\n")
 
 
 if __name__ == "__main__":
