@@ -14,6 +14,7 @@ from model.engine.logits import (
     forced_token,
     has_token_rules,
     hide,
+    needs_logits,
 )
 from model.engine.ranking import top_tokens
 from model.engine.request import Request
@@ -211,8 +212,3 @@ def is_plain(request: Request) -> bool:
     """True for greedy decoding with no rule to apply and no score: an argmax is all it takes."""
     params = request.params
     return params.num_beams == 1 and not params.return_scores and not needs_logits(request)
-
-
-def needs_logits(request: Request) -> bool:
-    """True where more than each row's best few tokens has to be looked at."""
-    return request.do_sample or has_token_rules(request.search.sequences, request.params)

@@ -185,7 +185,8 @@ class Engine:
         step = (self._ahead and self._ahead.of_living()) or self._start_step()
         self._ahead = self._start_ahead(step)
         self._num_decoded, self._num_steps = step.batch.num_rows, step.progress.num_steps
-        outputs += [self._grow(request, growth) for request, growth in step.progress.grown]
+        for request, growth in step.progress.grown:
+            outputs.append(self._grow(request, growth))  # one by one: memory may run out
         for request in step.batch.decode:
             request.num_computed += step.progress.num_steps
         deciding = [
@@ -202,8 +203,8 @@ class Engine:
         for request in batch.encode:
             if request.admitted_s is None:
                 request.admitted_s = self._clock()
-        # Who just came should not wait for a first token.
-        seconds = 0.0 if batch.encode else self.config.run_on_s
+        is_first = any(not request.has_begun for request in batch.decode)
+        seconds = 0.0 if is_first else self.config.run_on_s  # a first token is not held back
         return Step(batch, self._runner.run(batch, seconds=seconds))
 
     def _start_ahead(self, step: Step) -> Step | None:

@@ -16,12 +16,12 @@ import torch
 
 from model.engine.batch import Batch
 from model.engine.beam_search import BeamSearch
-from model.engine.chooser import needs_logits
 from model.engine.config import EngineConfig, TokenRules
 from model.engine.kernel_cache import KernelCache, int32s
 from model.engine.kernel_scores import KernelHead, KernelScores
 from model.engine.kv_cache import KVCache
-from model.engine.logits import forced_token
+from model.engine.logits import forced_token, needs_logits
+from model.engine.params import MAX_BEAMS
 from model.engine.request import Request
 from model.engine.runner import OnProgress, Progress, RowCopy
 from model.engine.search import Growth
@@ -33,6 +33,10 @@ from model.transformer.seq2seq import Seq2SeqTransformer
 # Source tokens that go through the encoder together: more leave the cache between two products,
 # fewer read the weights too often.
 ENCODED_TOGETHER = 256
+
+_MOST_REPEATS = 1 << 20  # more than any sequence has tokens
+
+assert MAX_BEAMS <= structures.MOST_ROWS
 
 
 @dataclass(slots=True)
@@ -213,7 +217,7 @@ class KernelRunner:
         self._ranking.reserve(search.num_best)
         search.num_generated = own.frame.num_generated(own.sequences[0])
         search.max_generated = own.frame.max_new_tokens
-        search.max_repeats = params.max_repeats
+        search.max_repeats = min(params.max_repeats, _MOST_REPEATS)
         search.is_scored = params.num_beams > 1 or params.return_scores
         search.is_beam_search = isinstance(own, BeamSearch)
         if isinstance(own, BeamSearch):

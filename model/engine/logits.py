@@ -12,6 +12,7 @@ from torch import Tensor
 from model.engine.config import TokenRules
 from model.engine.params import GenerationParams
 from model.engine.repetition import banned_by_repeats
+from model.engine.request import Request
 from model.engine.search import Search
 from model.engine.transfer import to_device
 
@@ -83,6 +84,11 @@ def has_token_rules(sequences: Sequence[Sequence[int]], params: GenerationParams
         or params.min_new_tokens > 0
         or (params.max_repeats > 0 and any(_loops(sequence, params) for sequence in sequences))
     )
+
+
+def needs_logits(request: Request) -> bool:
+    """True where more than each row's best few tokens has to be looked at."""
+    return request.do_sample or has_token_rules(request.search.sequences, request.params)
 
 
 def _loops(sequence: Sequence[int], params: GenerationParams) -> bool:

@@ -63,6 +63,13 @@ class Request:
         return len(self.search.sequences[0])
 
     @property
+    def has_begun(self) -> bool:
+        """Whether it has a token that was chosen: none of its prefix, and no forced first one."""
+        frame = self.search.frame
+        is_forced = frame.forced_bos_id is not None and len(frame.prefix_ids) == 1
+        return len(self.search.sequences[0]) > len(frame.prefix_ids) + is_forced
+
+    @property
     def num_live(self) -> int:
         """Hypotheses that still grow, each in a row of its own."""
         return len(self.search.sequences)

@@ -43,12 +43,12 @@ struct Search {
 struct Run {
   int32_t num_searches, num_rows, num_ends;
   Search* const* searches;
-  const int32_t* ends;           // tokens that end an output
-  const int32_t* source_places;  // where each slot's keys and values lie
-  int32_t* own_places;           // where each row's lie; branching changes it
-  float* hidden;                 // (rows, d_model), of the last step
-  const volatile int32_t* is_interrupted;
-  double max_seconds;  // no step begins after so many, but the first
+  const int32_t* ends;            // tokens that end an output
+  const int32_t* source_places;   // where each slot's keys and values lie
+  int32_t* own_places;            // where each row's lie; branching changes it
+  float* hidden;                  // (rows, d_model), of the last step
+  const int32_t* is_interrupted;  // by another thread
+  double max_seconds;             // no step begins after so many, but the first
   // Answers.
   int32_t num_steps;
 };
@@ -248,7 +248,7 @@ inline void run_on(const Stack& stack, const Head& head, const Cache& own, const
         if (loops(ending, search.max_repeats)) search.chooses = search.num_best = 0;
       }
     }
-    goes_on &= run.num_steps < kMostSteps && !*run.is_interrupted &&
+    goes_on &= run.num_steps < kMostSteps && !__atomic_load_n(run.is_interrupted, __ATOMIC_RELAXED) &&
                std::chrono::duration<double>(Clock::now() - start).count() < run.max_seconds;
   } while (goes_on);
 }

@@ -11,11 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.config import Norm, RelativeBias, Stack
+from model.engine.beam_search import BeamSearch
 from model.engine.engine import Engine
 from model.engine.kernel_runner import KernelRunner
 from model.engine.params import GenerationParams
 from model.engine.repetition import SHORT_RUN, count_repeats
 from model.engine.request import RequestOutput
+from model.engine.search import Growth
 from model.kernels.linear import padded
 from model.kernels.packing import KernelPacking
 from model.transformer.packing import pack
@@ -302,18 +304,55 @@ def test_a_loop_is_noticed_in_a_step_that_nobody_sees() -> None:
     assert count_repeats(guarded[0].token_ids) <= SHORT_RUN
 
 
+@pytest.mark.parametrize("forced", [None, 9])
+@pytest.mark.parametrize("prefix", [(START,), (START, 7), (START, 7, 8)])
 @pytest.mark.parametrize("num_beams", [1, 4])
-def test_a_first_token_is_not_held_back(num_beams: int) -> None:
+def test_a_first_token_is_not_held_back(
+    num_beams: int, prefix: tuple[int, ...], forced: int | None
+) -> None:
     engine = kernel_engine(looping_network(), run_on_s=60.0)
-    params = GenerationParams(max_new_tokens=40, num_beams=num_beams)
-    engine.add_request("a", make_prompt(), params)
-    engine.step()
-    assert engine.stats().num_steps == 1
-    engine.step()
-    assert engine.stats().num_steps > 1
-    engine.add_request("b", make_prompt(), params)
-    engine.step()
-    assert engine.stats().num_steps == 1
+    prompt = replace(make_prompt(prefix=prefix), forced_bos_id=forced)
+    num_known = len(prefix) - 1 + (forced is not None and len(prefix) == 1)
+    for request_id in ("a", "b"):
+        params = GenerationParams(max_new_tokens=40, num_beams=num_beams)
+        engine.add_request(request_id, prompt, params)
+        for _ in range(num_known + 1):
+            engine.step()
+            assert engine.stats().num_steps == 1
+        engine.step()
+        assert engine.stats().num_steps > 1
+
+
+@pytest.mark.parametrize("max_repeats", [2**31 - 1, 2**32 - 1, 2**32 + 1])
+def test_a_guard_that_allows_any_number_of_repeats_allows_them(max_repeats: int) -> None:
+    engine = kernel_engine(looping_network(), run_on_s=60.0)
+    params = GenerationParams(max_new_tokens=40)
+    expected = answer(engine, make_prompt(), params)
+    found = answer(engine, make_prompt(), replace(params, max_repeats=max_repeats))
+    assert bits(found) == bits(expected)
+
+
+def test_what_was_chosen_unseen_is_told_although_memory_runs_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A second request's tokens do not fit; the first one's are not lost to whoever streams."""
+    grow, num_calls = BeamSearch.grow, 0
+
+    def fail_once(search: BeamSearch, growth: Growth) -> None:
+        nonlocal num_calls
+        num_calls += 1
+        if num_calls == 2:
+            raise MemoryError
+        grow(search, growth)
+
+    monkeypatch.setattr(BeamSearch, "grow", fail_once)
+    engine = kernel_engine(looping_network(), run_on_s=60.0)
+    engine.add_request("a", make_prompt(), GenerationParams(max_new_tokens=40))
+    engine.add_request("b", make_prompt(), GenerationParams(max_new_tokens=40, num_beams=4))
+    outputs = drain(engine)["a"]
+    assert num_calls > 2
+    tokens = [token_id for output in outputs for token_id in output.new_token_ids]
+    assert tokens == list(outputs[-1].hypotheses[0].token_ids)
 
 
 def test_an_interrupted_engine_looks_up_after_a_step() -> None:
