@@ -222,7 +222,7 @@ class KernelRunner:
         search.is_beam_search = isinstance(own, BeamSearch)
         if isinstance(own, BeamSearch):
             search.worst_rank, search.length_penalty = own.worst_rank, own.length_penalty
-            search.longest = own.compared_length or 0
+            search.compared_length = own.compared_length or 0
 
     def _grown(
         self, requests: Sequence[Request], kept: Sequence[_Kept]

@@ -13,6 +13,7 @@ from operator import eq
 
 from model.engine.params import GenerationParams
 
+# Both are in `model/kernels/src/search.h` again, which sees loops in steps that Python does not.
 MAX_PERIOD = 16  # tokens of the longest n-gram whose repetitions are counted
 SHORT_RUN = 6  # tokens that are no loop yet, whatever they repeat: 1000000, spelt digit by digit
 _TARGET_PER_SOURCE = 2  # what is one token there may be two here: "000" and "0", "0", "0"

@@ -152,7 +152,7 @@ class Search(ctypes.Structure):
         ("num_generated", c_int32),
         ("max_generated", c_int32),
         ("max_repeats", c_int32),
-        ("longest", c_int32),
+        ("compared_length", c_int32),
         ("worst_rank", c_double),
         ("length_penalty", c_double),
         ("num_chosen", c_int32),

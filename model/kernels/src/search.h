@@ -29,9 +29,9 @@ struct Search {
   int32_t is_beam_search;
   int32_t chooses;  // its tokens may be chosen here
   int32_t num_generated, max_generated;
-  int32_t max_repeats;  // times in a row that an n-gram may occur; 0: any
-  int32_t longest;      // tokens that a finished beam is compared at; 0: as many as there are
-  double worst_rank;    // that a beam has to be better than; -inf: none
+  int32_t max_repeats;      // times in a row that an n-gram may occur; 0: any
+  int32_t compared_length;  // tokens that the best beam is thought to have then; 0: as many as it has
+  double worst_rank;        // that the best beam has to be better than; -inf: none
   double length_penalty;
   // Answers.
   int32_t num_chosen;                     // steps
@@ -152,7 +152,7 @@ class Choice {
 
   static bool is_over(const Search& search, double best) {
     if (!(search.worst_rank > -INFINITY)) return false;
-    const int length = search.longest ? search.longest : search.num_generated + 1;
+    const int length = search.compared_length ? search.compared_length : search.num_generated + 1;
     return best / std::pow(length, search.length_penalty) <= search.worst_rank;
   }
 

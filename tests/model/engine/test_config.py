@@ -31,6 +31,13 @@ def test_a_limit_of_nothing_is_refused(field: str) -> None:
         make_engine_config(**{field: 0})
 
 
+@pytest.mark.parametrize("seconds", [-0.1, float("nan")])
+def test_a_run_of_steps_may_last_no_time_but_not_less(seconds: float) -> None:
+    assert make_engine_config(run_on_s=0).run_on_s == 0
+    with pytest.raises(ConfigError, match=f"run_on_s: {seconds} is below 0"):
+        make_engine_config(run_on_s=seconds)
+
+
 @pytest.mark.parametrize("fraction", [0.0, -0.1, 1.01, float("nan")])
 def test_a_fraction_of_nothing_or_of_more_than_all_is_refused(fraction: float) -> None:
     with pytest.raises(ConfigError, match=f"memory_fraction: {fraction} is not above 0"):
