@@ -12,15 +12,14 @@ ABORTED = "dragoman_aborted_total"
 
 
 def start_long_request(service: RunningService, *, stream: bool) -> socket.socket:
-    """Send a request that would take minutes; the connection on which its answer would come."""
+    """Send what takes many seconds: beams or, in a stream, draws. The connection for its answer."""
     text = " ".join(f"My house has {n} rooms and the garden is very large." for n in range(900))
     body = json.dumps(
         {
             "text": text,
             "target_lang": "de",
             "source_lang": "en",
-            "num_beams": 1 if stream else 8,
-            "stream": stream,
+            **({"stream": True, "temperature": 1.0} if stream else {"num_beams": 8}),
             "timeout_ms": 120_000,
         }
     ).encode()
