@@ -114,7 +114,7 @@ inline void block_scores(const char* const (&keys)[2], const char* const (&next)
     __m512i vectors[kBlocks];
     for (int b = 0; b < kBlocks; ++b) {
       vectors[b] = _mm512_loadu_si512(keys[b] + static_cast<size_t>(word) * 64);
-      _mm_prefetch(next[b] + static_cast<size_t>(word) * 64, _MM_HINT_T0);
+      _mm_prefetch(next[b] + static_cast<size_t>(word) * 64, _MM_HINT_T1);
     }
     for (int q = 0; q < kQueries; ++q) {
       const int32_t x = word_at(queries + q * query_bytes, word);
@@ -150,7 +150,7 @@ inline void add_values(const Pages<typename Dot::Number>& pages, const Pages<typ
       __m512i vectors[kVectors];
       for (int v = 0; v < kVectors; ++v) {
         vectors[v] = _mm512_loadu_si512(values + v * 64);
-        _mm_prefetch(following + v * 64, _MM_HINT_T0);
+        _mm_prefetch(following + v * 64, _MM_HINT_T1);
       }
       for (int q = 0; q < kQueries; ++q) {
         const int32_t weight = word_at(weights + q * weights_bytes, first_line + line);

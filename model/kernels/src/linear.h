@@ -98,7 +98,8 @@ inline void narrow_row(const float* x, int width, Kind kind, const Rows& rows, i
   }
 }
 
-// Four bytes of activations times a vector of weights, added to sixteen sums.
+// Four bytes of activations times a vector of weights, added to sixteen sums. Two are written as assembly
+// because GCC 12 copies the sums of its own intrinsics to other registers and back, until there are too few.
 struct FloatDot {
   using Number = float;
   using Sums = __m512;
@@ -113,7 +114,8 @@ struct BfloatDot {
   using Sums = __m512;
   static Sums start(const void* from) { return _mm512_loadu_ps(from); }
   static Sums add(Sums sums, int32_t x, __m512i weights) {
-    return _mm512_dpbf16_ps(sums, (__m512bh)_mm512_set1_epi32(x), (__m512bh)weights);
+    asm("vdpbf16ps %2, %1, %0" : "+v"(sums) : "v"(_mm512_set1_epi32(x)), "v"(weights));
+    return sums;
   }
 };
 
@@ -133,7 +135,8 @@ struct Int8Dot {
   using Sums = __m512i;
   static Sums start(const void* from) { return _mm512_loadu_si512(from); }
   static Sums add(Sums sums, int32_t x, __m512i weights) {
-    return _mm512_dpbusd_epi32(sums, _mm512_set1_epi32(x), weights);
+    asm("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(_mm512_set1_epi32(x)), "v"(weights));
+    return sums;
   }
 };
 
@@ -157,7 +160,8 @@ struct Outputs {
 };
 
 constexpr int kGroupBytes = 256 << 10;  // of weights that stay in the second cache
-constexpr int kPrefetchBytes = 2048;    // how far ahead of the sums weights are asked for
+constexpr int kNearBytes = 2048;        // how far ahead weights are asked for into the first cache
+constexpr int kFarBytes = 4096;         // and into the second, of each of two blocks
 
 template <class Dot, int kRows, int kBlocks, class Emit>
 inline void multiply_few(const Linear& linear, const Rows& rows, int row, int block, const Emit& emit) {
@@ -170,19 +174,25 @@ inline void multiply_few(const Linear& linear, const Rows& rows, int row, int bl
   const uint8_t* weights = linear.block(block);
   const size_t block_bytes = static_cast<size_t>(linear.row_bytes()) * kLanes;
   const uint8_t* x = rows.data + static_cast<size_t>(row) * rows.stride;
-  for (int v = 0; v < num_vectors; ++v) {
-    __m512i vectors[kBlocks];
-    for (int b = 0; b < kBlocks; ++b) {
-      const uint8_t* at = weights + b * block_bytes + static_cast<size_t>(v) * 64;
-      vectors[b] = _mm512_loadu_si512(at);
-      _mm_prefetch(reinterpret_cast<const char*>(at + kPrefetchBytes), _MM_HINT_T0);
+  // Weights of vectors from `begin` to `end`; as much is fetched from `ahead` on.
+  const auto add = [&](int begin, int end, const uint8_t* ahead) {
+    const uint8_t* at = weights + static_cast<size_t>(begin) * 64;
+    for (int v = begin; v < end; ++v, at += 64, ahead += 64) {
+      __m512i vectors[kBlocks];
+      for (int b = 0; b < kBlocks; ++b) {
+        vectors[b] = _mm512_loadu_si512(at + b * block_bytes);
+        _mm_prefetch(reinterpret_cast<const char*>(ahead + b * block_bytes), _MM_HINT_T1);
+      }
+      for (int r = 0; r < kRows; ++r) {
+        int32_t four;
+        std::memcpy(&four, x + static_cast<size_t>(r) * rows.stride + v * 4, 4);
+        for (int b = 0; b < kBlocks; ++b) sums[r][b] = Dot::add(sums[r][b], four, vectors[b]);
+      }
     }
-    for (int r = 0; r < kRows; ++r) {
-      int32_t four;
-      std::memcpy(&four, x + static_cast<size_t>(r) * rows.stride + v * 4, 4);
-      for (int b = 0; b < kBlocks; ++b) sums[r][b] = Dot::add(sums[r][b], four, vectors[b]);
-    }
-  }
+  };
+  const int num_ahead = std::min(kFarBytes / 64, num_vectors), num_before = num_vectors - num_ahead;
+  add(0, num_before, weights + num_ahead * 64);
+  add(num_before, num_vectors, weights + kBlocks * block_bytes);
   for (int b = 0; b < kBlocks; ++b) {
     const Outputs outputs(linear, block + b);
     for (int r = 0; r < kRows; ++r)
@@ -253,9 +263,9 @@ inline void multiply_tiles(const Linear& linear, const Rows& rows, int row, int 
   const uint8_t* other_weights = weights + static_cast<size_t>(linear.row_bytes()) * kLanes;
   for (int k = 0; k < linear.row_bytes(); k += 64) {
     for (int line = 0; line < 16 && row == 0; ++line) {  // later rows find the weights in the cache
-      _mm_prefetch(reinterpret_cast<const char*>(weights + k * 16 + line * 64 + kPrefetchBytes), _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(weights + k * 16 + line * 64 + kNearBytes), _MM_HINT_T0);
       if (kBlocks > 1)
-        _mm_prefetch(reinterpret_cast<const char*>(other_weights + k * 16 + line * 64 + kPrefetchBytes),
+        _mm_prefetch(reinterpret_cast<const char*>(other_weights + k * 16 + line * 64 + kNearBytes),
                      _MM_HINT_T0);
     }
     _tile_loadd(4, x + k, rows.stride);
