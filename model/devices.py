@@ -127,7 +127,10 @@ def choose_packing(
 
 
 def kernels_of(precision: Precision, device: torch.device, config: TransformerConfig) -> str:
-    """Whose kernels compute such a network: `own (AMX)`, `own (AVX-512)` or `pytorch`."""
+    """Whose kernels compute such a network: `pytorch`, or `own` and what they have of a processor.
+
+    That is AMX, AVX-512 BF16 or AVX-512, as in `own (AMX)`.
+    """
     loaded = library()
     if loaded is None or not _runs_by_kernels(precision.weights, device, config):
         return "pytorch"

@@ -204,7 +204,8 @@ class ModelOutput(_Response):
     )
     device: str
     kernels: str = Field(
-        description="What computes there: `own (AMX)`, `own (AVX-512)` or `pytorch`."
+        description="What computes there: `pytorch`, `own (AMX)`, `own (AVX-512 BF16)` or "
+        "`own (AVX-512)`."
     )
     max_input_tokens: int = Field(description="Of one segment, special tokens included.")
     max_new_tokens: int = Field(description="The most that `max_new_tokens` may ask for.")

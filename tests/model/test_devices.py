@@ -175,7 +175,11 @@ def test_a_network_that_our_kernels_do_not_know_stays_with_pytorch(changes: Any)
 @pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
 def test_whose_kernels_compute_can_be_told(dtype: DtypeName) -> None:
     precision = choose_precision(dtype, CPU, CONFIG)
-    assert kernels_of(precision, CPU, CONFIG) in ("own (AMX)", "own (AVX-512)")
+    assert kernels_of(precision, CPU, CONFIG) in (
+        "own (AMX)",
+        "own (AVX-512 BF16)",
+        "own (AVX-512)",
+    )
     assert kernels_of(precision, GPU, CONFIG) == "pytorch"
     assert kernels_of(precision, CPU, make_config(positions=Rotary())) == "pytorch"
     assert kernels_of(choose_precision("float32", CPU, CONFIG), CPU, CONFIG) == "pytorch"
