@@ -1,16 +1,20 @@
-"""The keys and values that the kernels read, (layers, 2, rows, heads, capacity * d_head)."""
+"""The keys and values that the kernels read, (layers, rows, blocks, heads, 2, 16 * d_head)."""
 
 import ctypes
+import math
 from array import array
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from model.config import TransformerConfig
 from model.engine.runner import Moves, RowCopy
 from model.kernels import structures
 from model.kernels.library import Library
-from model.kernels.linear import padded
+from model.kernels.linear import LANES, padded
+
+_PAGE_BYTES = 4096
 
 
 class KernelCache:
@@ -33,14 +37,14 @@ class KernelCache:
         heads = config.heads(config.decoder)
         capacity = padded(max_tokens)
         shape = (
-            *(config.decoder.num_layers, 2, num_rows, heads.num),
-            capacity * padded(heads.size),
+            *(config.decoder.num_layers, num_rows, capacity // LANES, heads.num),
+            *(2, LANES * padded(heads.size)),
         )
-        self._table = torch.empty(shape, dtype=dtype)
+        self._table = _page_aligned(shape, dtype)
         # Which token each is: rows that share their first tokens need not copy them.
         self._token_ids = torch.zeros((num_rows, capacity), dtype=torch.int32)
         # Which place has each block of 16 of its tokens: hypotheses share what they have in common.
-        self._holders = torch.zeros((num_rows, capacity // 16), dtype=torch.int32)
+        self._holders = torch.zeros((num_rows, capacity // LANES), dtype=torch.int32)
         self._library = library
         # Where each row lies. The kernels read it, and change it where hypotheses branch.
         self.places = array("i", range(num_rows))
@@ -75,6 +79,13 @@ class KernelCache:
             int32s([self.places[row] for row in targets]),
             int32s(lengths),
         )
+
+
+def _page_aligned(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """An empty tensor; 16 keys and values of a head of 64 dimensions in bfloat16 are a page."""
+    memory = torch.empty(math.prod(shape) + _PAGE_BYTES // dtype.itemsize, dtype=dtype)
+    first = -memory.data_ptr() % _PAGE_BYTES // dtype.itemsize
+    return memory[first : first + math.prod(shape)].view(shape)
 
 
 def int32s(values: Sequence[int]) -> "ctypes.Array[ctypes.c_int32]":

@@ -19,26 +19,26 @@ namespace dragoman {
 
 constexpr int kMostQueries = 4;
 
-// Where one head's keys and values lie.
+// Where one head's keys and values lie: sixteen positions' keys, then their values, are a cell.
 template <class Number>
 struct HeadMemory {
-  static constexpr int kPerWord = 4 / sizeof(Number);
+  static constexpr int kPerWord = 4 / sizeof(Number), kLines = kLanes / kPerWord;
 
-  Number* keys;
-  Number* values;
+  Number* cells;
+  size_t block_size;  // numbers from a block's cell to the next one's
   int d_head;
 
+  static size_t cell_size(int d_head) { return static_cast<size_t>(padded(d_head)) * kLanes * 2; }
+
   int key_words() const { return (d_head + kPerWord - 1) / kPerWord; }
-  Number* key_block(int block) const {
-    return keys + static_cast<size_t>(block) * key_words() * kPerWord * kLanes;
-  }
+  Number* keys(int block) const { return cells + block * block_size; }
   int line_size() const { return padded(d_head) * kPerWord; }
-  Number* value_line(int line) const { return values + static_cast<size_t>(line) * line_size(); }
+  Number* values(int block) const { return keys(block) + cell_size(d_head) / 2; }
 
   // Positions are written one after another.
   void write(int position, const float* key, const float* value) const {
-    Number* column = key_block(position / kLanes) + position % kLanes * kPerWord;
-    Number* line = value_line(position / kPerWord);
+    Number* column = keys(position / kLanes) + position % kLanes * kPerWord;
+    Number* line = values(position / kLanes) + position % kLanes / kPerWord * line_size();
     for (int d = 0; d < d_head; d += kLanes) {
       const __mmask16 lanes = first_lanes(d_head - d);
       alignas(64) uint32_t words[kLanes];
@@ -74,11 +74,10 @@ struct Pages {
   static Pages of(const HeadMemory<Number>& memory) { return {memory, 0, {}, INT_MAX}; }
 
   const char* keys(int query, int block) const {
-    return reinterpret_cast<const char*>(first.key_block(block) + offset(query, block));
+    return reinterpret_cast<const char*>(first.keys(block) + offset(query, block));
   }
   const char* values(int query, int block) const {
-    return reinterpret_cast<const char*>(first.value_line(block * (kLanes / first.kPerWord)) +
-                                         offset(query, block));
+    return reinterpret_cast<const char*>(first.values(block) + offset(query, block));
   }
 
  private:
@@ -144,7 +143,7 @@ inline void add_values(const Pages<typename Dot::Number>& pages, const Pages<typ
   for (int block = begin; block < end; ++block) {
     const char* values = pages.values(query, block) + offset;
     const char* following = next.values(query, block) + offset;
-    const int first_line = block * (kLanes / kPerWord);
+    const int first_line = block * HeadMemory<typename Dot::Number>::kLines;
     const int num_lines = (std::min(kLanes, num_keys - block * kLanes) + kPerWord - 1) / kPerWord;
     for (int line = 0; line < num_lines; ++line, values += line_bytes, following += line_bytes) {
       __m512i vectors[kVectors];

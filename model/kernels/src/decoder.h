@@ -171,14 +171,13 @@ inline void copy_rows(const Cache& cache, int num_copies, const int32_t* from, c
       for (int head = 0; head < cache.num_heads && first < count; ++head) {
         const auto source = cache.memory<Number>(layer, from[copy], head);
         const auto target = cache.memory<Number>(layer, to[copy], head);
-        const Number* keys = source.key_block(first / kLanes);
-        const Number* values = source.value_line(first / source.kPerWord);
-        std::copy(keys, static_cast<const Number*>(source.key_block(padded(count) / kLanes)),
-                  target.key_block(first / kLanes));
-        std::copy(
-            values,
-            static_cast<const Number*>(source.value_line((count + source.kPerWord - 1) / source.kPerWord)),
-            target.value_line(first / source.kPerWord));
+        const int block = first / kLanes;
+        const Number *keys = source.keys(block), *values = source.values(block);
+        std::copy(keys, values, target.keys(block));
+        const int line_size = source.line_size(), first_line = first % kLanes / source.kPerWord,
+                  num_lines = (count - block * kLanes + source.kPerWord - 1) / source.kPerWord;
+        std::copy(values + first_line * line_size, values + num_lines * line_size,
+                  target.values(block) + first_line * line_size);
       }
     }
   }

@@ -30,8 +30,8 @@ inline void attend_within(const Stack& stack, const Layer& layer, const Sources&
         tiled.attend(qkv, stride, i, bias ? bias - i : nullptr, stack.attention_scale, answers, pass.inner());
       return;
     }
-    Number* keys = reinterpret_cast<Number*>(memory_scratch);
-    const HeadMemory<Number> memory{keys, keys + static_cast<size_t>(longest) * padded(d), d};
+    const HeadMemory<Number> memory{reinterpret_cast<Number*>(memory_scratch),
+                                    HeadMemory<Number>::cell_size(d), d};
     for (int i = 0; i < length; ++i) {
       const float* token = qkv + static_cast<size_t>(i) * stride;
       memory.write(i, token + inner, token + 2 * inner);

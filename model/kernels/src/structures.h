@@ -40,30 +40,23 @@ struct Stack {
   float attention_scale, embedding_scale, output_scale;
 };
 
-// (layers, keys or values, rows, heads, capacity * d_head padded to 16)
+// (layers, rows, blocks of 16 tokens, heads, keys then values, 16 * d_head padded to 16)
 struct Cache {
   void* data;
   int32_t* token_ids;  // (rows, capacity), of which token each key and value is; not kept of sources
   int32_t* holders;    // (rows, capacity / 16), which row has each block of 16 tokens; not kept of sources
   int32_t is_bfloat, num_layers, num_rows, num_heads, capacity, d_head;
 
-  size_t head_size() const { return static_cast<size_t>(capacity) * padded(d_head); }
-  size_t row_size() const { return head_size() * num_heads; }
-  size_t table_size() const { return row_size() * num_rows; }
+  // Heads lie side by side, as they are attended to, so a row is read in long pieces.
   template <class Number>
-  Number* table(int layer, int which) const {
-    return static_cast<Number*>(data) + (static_cast<size_t>(layer) * 2 + which) * table_size();
+  HeadMemory<Number> memory(int layer, int row, int head) const {
+    const size_t cell_size = HeadMemory<Number>::cell_size(d_head);
+    const size_t first = (static_cast<size_t>(layer) * num_rows + row) * row_size() + head * cell_size;
+    return {static_cast<Number*>(data) + first, num_heads * cell_size, d_head};
   }
-  template <class Number>
-  Number* head(int layer, int which, int row, int head) const {
-    return table<Number>(layer, which) + row * row_size() + head * head_size();
-  }
+  size_t row_size() const { return static_cast<size_t>(num_heads) * capacity * padded(d_head) * 2; }
   int32_t* holders_of(int row) const { return holders + static_cast<size_t>(row) * (capacity / kLanes); }
   int32_t* tokens(int row) const { return token_ids + static_cast<size_t>(row) * capacity; }
-  template <class Number>
-  HeadMemory<Number> memory(int layer, int row, int at) const {
-    return {head<Number>(layer, 0, row, at), head<Number>(layer, 1, row, at), d_head};
-  }
 };
 
 struct Step {

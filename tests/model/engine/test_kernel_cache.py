@@ -26,7 +26,7 @@ def make_cache(dtype: torch.dtype = torch.float32) -> KernelCache:
     cache = KernelCache(
         make_config(decoder=stack), loaded, num_rows=NUM_ROWS, max_tokens=MAX_TOKENS, dtype=dtype
     )
-    cache._table.copy_(torch.arange(NUM_ROWS)[None, None, :, None, None])
+    cache._table.copy_(torch.arange(NUM_ROWS)[None, :, None, None, None, None])
     cache._token_ids.copy_(torch.arange(NUM_ROWS)[:, None])
     cache._holders.copy_(torch.arange(NUM_ROWS)[:, None])
     return cache
@@ -34,8 +34,13 @@ def make_cache(dtype: torch.dtype = torch.float32) -> KernelCache:
 
 def test_a_row_has_room_for_the_longest_sequence_in_whole_blocks() -> None:
     cache = make_cache()
-    assert cache._table.shape == (2, 2, NUM_ROWS, 3, 32 * 32)
+    assert cache._table.shape == (2, NUM_ROWS, 2, 3, 2, 16 * 32)
     assert (cache.struct.capacity, cache.struct.d_head) == (32, D_HEAD)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_the_first_row_begins_a_page(dtype: torch.dtype) -> None:
+    assert make_cache(dtype).struct.data % 4096 == 0
 
 
 def test_renumbering_moves_nothing() -> None:
@@ -52,12 +57,12 @@ def numbers_of(cache: KernelCache, row: int, first: int, end: int) -> tuple[Tens
 
     Keys lie in blocks of 16 tokens, values in lines of a word's tokens: 2 of bfloat16.
     """
-    keys, values = cache._table[:, :, row].unbind(1)
+    keys, values = cache._table[:, row].transpose(1, 2).unbind(3)  # (layers, heads, blocks, ...)
     per_line = 4 // cache._table.element_size()
-    key_size, line_size = 16 * D_HEAD, per_line * 32
+    line_size = per_line * 32
     return (
-        keys[..., first // 16 * key_size : -(-end // 16) * key_size],
-        values[..., first // per_line * line_size : -(-end // per_line) * line_size],
+        keys[:, :, first // 16 : -(-end // 16)],
+        values.flatten(2)[..., first // per_line * line_size : -(-end // per_line) * line_size],
     )
 
 
@@ -76,7 +81,7 @@ def test_a_copy_shares_whole_blocks_and_takes_the_rest(num_tokens: int, dtype: t
         for numbers in numbers_of(cache, row, -(-num_tokens // 16) * 16, 32):
             assert (numbers == row).all()
     for row in (0, 1, 3, 5):
-        assert (cache._table[:, :, row] == row).all()
+        assert (cache._table[:, row] == row).all()
         assert cache._holders[row].tolist() == [row, row]
 
 
@@ -123,4 +128,4 @@ def test_a_copy_goes_where_the_rows_lie() -> None:
 def test_the_struct_points_at_the_table() -> None:
     cache = make_cache()
     numbers = ctypes.cast(cache.struct.data, ctypes.POINTER(ctypes.c_float))
-    assert [numbers[i * 3 * 32 * 32] for i in range(NUM_ROWS)] == list(range(NUM_ROWS))
+    assert [numbers[i * 2 * 3 * 2 * 16 * 32] for i in range(NUM_ROWS)] == list(range(NUM_ROWS))

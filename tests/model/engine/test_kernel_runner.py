@@ -218,10 +218,9 @@ def test_what_is_stored_of_a_source_is_what_the_encoder_makes_of_it(
     assert isinstance(runner, KernelRunner)
     stored, layout = runner._source._table, runner._source.struct
     per_line = 4 // stored.dtype.itemsize  # tokens side by side: a word of each dimension
-    lines = stored[0, 1, runner._source.places[0]].unflatten(
-        1, (-1, padded(layout.d_head), per_line)
-    )
-    values = lines.transpose(2, 3).flatten(1, 2)  # (heads, tokens, d_head)
+    blocks = stored[0, runner._source.places[0], :, :, 1]  # (blocks, heads, 16 * d_head)
+    lines = blocks.unflatten(2, (-1, padded(layout.d_head), per_line)).transpose(3, 4)
+    values = lines.transpose(0, 1).flatten(1, 3)  # (heads, tokens, d_head)
     monkeypatch.setattr(F, "scaled_dot_product_attention", attend_narrowly)
     with torch.inference_mode():
         hidden = network.encode(torch.tensor([prompt.encoder_ids]))
