@@ -54,8 +54,9 @@ class EngineConfig:
         kv_cache_bytes: Budget of all keys and values; the number of rows follows from it. On a GPU
             it can be measured.
         run_on_s: Seconds for which steps may follow each other unseen, where a runner can choose
-            tokens itself. Streamed tokens and deadlines may be that much late; new requests are
-            not, as they interrupt. 0: every step is seen.
+            tokens itself. Streamed tokens may be that much late; new requests are not, as they
+            interrupt, nor are deadlines. 0: every step is seen. Five times as many where all are
+            beam searches, which show no token before they end.
     """
 
     max_source_tokens: int

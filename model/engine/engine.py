@@ -35,6 +35,8 @@ from model.errors import InvalidParamsError
 from model.tokenizer.prompt import Prompt
 from model.transformer.seq2seq import Seq2SeqTransformer
 
+_UNSHOWN = 5  # times as long may steps be unseen that have nothing to show
+
 _log = logging.getLogger(__name__)
 
 
@@ -142,7 +144,7 @@ class Engine:
         """Encodes who was admitted, advances everybody by one token, or by several.
 
         By several where until the last of them nobody ends or has to be asked, for as long as
-        `EngineConfig.run_on_s` allows.
+        `EngineConfig` allows and nobody's deadline is over.
 
         When memory runs out in the middle, everybody begins anew, fewer at once, and gets what it
         would have got.
@@ -203,9 +205,16 @@ class Engine:
         for request in batch.encode:
             if request.admitted_s is None:
                 request.admitted_s = self._clock()
-        is_first = any(not request.has_begun for request in batch.decode)
-        seconds = 0.0 if is_first else self.config.run_on_s  # a first token is not held back
-        return Step(batch, self._runner.run(batch, seconds=seconds))
+        return Step(batch, self._runner.run(batch, seconds=self._run_on_s(batch.decode)))
+
+    def _run_on_s(self, requests: Sequence[Request]) -> float:
+        """For how long steps may follow each other unseen."""
+        if any(not request.has_begun for request in requests):
+            return 0.0  # a first token is not held back
+        shows_tokens = any(request.width == 1 for request in requests)
+        seconds = self.config.run_on_s * (1 if shows_tokens else _UNSHOWN)
+        deadlines = [r.deadline_s for r in requests if r.deadline_s is not None]
+        return min(seconds, max(0.0, min(deadlines) - self._clock())) if deadlines else seconds
 
     def _start_ahead(self, step: Step) -> Step | None:
         """The step after this one, if nothing that may come of this one can make it another."""

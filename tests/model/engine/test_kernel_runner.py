@@ -11,12 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.config import Norm, RelativeBias, Stack
+from model.engine.batch import Batch
 from model.engine.beam_search import BeamSearch
 from model.engine.engine import Engine
 from model.engine.kernel_runner import KernelRunner
 from model.engine.params import GenerationParams
 from model.engine.repetition import SHORT_RUN, count_repeats
 from model.engine.request import RequestOutput
+from model.engine.runner import Progress
 from model.engine.search import Growth
 from model.kernels.linear import padded
 from model.kernels.packing import KernelPacking
@@ -98,8 +100,8 @@ def looping_network() -> Seq2SeqTransformer:
 
 
 def kernel_engine(network: Seq2SeqTransformer, *, run_on_s: float = 0.02) -> Engine:
-    limits = make_engine_config(max_rows=40, run_on_s=run_on_s)
-    engine = Engine(network, make_rules(), limits, cache_dtype=torch.bfloat16)
+    config = make_engine_config(max_rows=40, run_on_s=run_on_s)
+    engine = Engine(network, make_rules(), config, cache_dtype=torch.bfloat16)
     assert isinstance(engine._runner, KernelRunner)
     return engine
 
@@ -361,6 +363,40 @@ def test_an_interrupted_engine_looks_up_after_a_step() -> None:
     engine.interrupt()
     engine.step()
     assert engine.stats().num_steps == 1
+    engine.step()
+    assert engine.stats().num_steps > 1
+
+
+@pytest.mark.parametrize(("beside", "seconds"), [((), 5.0), ((4,), 5.0), ((4, 1), 1.0)])
+def test_beams_run_on_for_longer_where_nobody_shows_tokens(
+    monkeypatch: pytest.MonkeyPatch, beside: tuple[int, ...], seconds: float
+) -> None:
+    engine = kernel_engine(looping_network(), run_on_s=1.0)
+    for number, num_beams in enumerate((4, *beside)):
+        params = GenerationParams(max_new_tokens=40, num_beams=num_beams)
+        engine.add_request(str(number), make_prompt(), params)
+    engine.step()
+    run, asked = engine._runner.run, []
+
+    def ask(batch: Batch, *, seconds: float = 0.0) -> Progress:
+        asked.append(seconds)
+        return run(batch, seconds=seconds)
+
+    monkeypatch.setattr(engine._runner, "run", ask)
+    engine.step()
+    assert asked == [seconds]
+
+
+@pytest.mark.parametrize("num_beams", [1, 4])
+def test_no_run_is_begun_that_would_outlast_a_deadline(num_beams: int) -> None:
+    engine = make_engine(network=looping_network(), clock=lambda: 5.0, run_on_s=60.0)
+    params = GenerationParams(max_new_tokens=40, num_beams=num_beams)
+    engine.add_request("late", make_prompt(), params, deadline_s=5.0 + 1e-9)
+    engine.add_request("patient", make_prompt(), params)
+    for _ in range(3):
+        engine.step()
+        assert engine.stats().num_steps == 1
+    engine.abort("late")
     engine.step()
     assert engine.stats().num_steps > 1
 
