@@ -55,8 +55,8 @@ class EngineConfig:
             it can be measured.
         run_on_s: Seconds for which steps may follow each other unseen, where a runner can choose
             tokens itself. Streamed tokens may be that much late; new requests are not, as they
-            interrupt, nor are deadlines. 0: every step is seen. Five times as many where all are
-            beam searches, which show no token before they end.
+            interrupt, nor are deadlines. 0: every step is seen. Five times as many where nobody
+            has tokens to show before the end, as beam searches have not.
     """
 
     max_source_tokens: int

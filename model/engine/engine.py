@@ -213,7 +213,7 @@ class Engine:
             return 0.0  # a first token is not held back
         shows_tokens = any(request.width == 1 for request in requests)
         seconds = self.config.run_on_s * (1 if shows_tokens else _UNSHOWN)
-        deadlines = [r.deadline_s for r in requests if r.deadline_s is not None]
+        deadlines = [r.deadline_s for r in self._requests.values() if r.deadline_s is not None]
         return min(seconds, max(0.0, min(deadlines) - self._clock())) if deadlines else seconds
 
     def _start_ahead(self, step: Step) -> Step | None:

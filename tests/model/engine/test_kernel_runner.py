@@ -387,12 +387,16 @@ def test_beams_run_on_for_longer_where_nobody_shows_tokens(
     assert asked == [seconds]
 
 
+@pytest.mark.parametrize("max_rows", [4, 8], ids=["waiting", "running"])
 @pytest.mark.parametrize("num_beams", [1, 4])
-def test_no_run_is_begun_that_would_outlast_a_deadline(num_beams: int) -> None:
-    engine = make_engine(network=looping_network(), clock=lambda: 5.0, run_on_s=60.0)
+def test_no_unseen_step_begins_after_a_deadline(num_beams: int, max_rows: int) -> None:
+    """Whether it is of one who runs or of one who waits for a place."""
+    engine = make_engine(
+        network=looping_network(), clock=lambda: 5.0, run_on_s=60.0, max_rows=max_rows
+    )
     params = GenerationParams(max_new_tokens=40, num_beams=num_beams)
+    engine.add_request("patient", make_prompt(), replace(params, num_beams=4))
     engine.add_request("late", make_prompt(), params, deadline_s=5.0 + 1e-9)
-    engine.add_request("patient", make_prompt(), params)
     for _ in range(3):
         engine.step()
         assert engine.stats().num_steps == 1
