@@ -35,7 +35,7 @@ from model.errors import InvalidParamsError
 from model.tokenizer.prompt import Prompt
 from model.transformer.seq2seq import Seq2SeqTransformer
 
-_UNSHOWN = 5  # times as long may steps be unseen that have nothing to show
+_UNSHOWN_FACTOR = 5  # as in `EngineConfig.run_on_s`, where nobody has tokens to show
 
 _log = logging.getLogger(__name__)
 
@@ -212,7 +212,7 @@ class Engine:
         if any(not request.has_begun for request in requests):
             return 0.0  # a first token is not held back
         shows_tokens = any(request.width == 1 for request in requests)
-        seconds = self.config.run_on_s * (1 if shows_tokens else _UNSHOWN)
+        seconds = self.config.run_on_s * (1 if shows_tokens else _UNSHOWN_FACTOR)
         deadlines = [r.deadline_s for r in self._requests.values() if r.deadline_s is not None]
         return min(seconds, max(0.0, min(deadlines) - self._clock())) if deadlines else seconds
 

@@ -175,8 +175,8 @@ inline void copy_rows(const Cache& cache, int num_copies, const int32_t* from, c
         const Number *keys = source.keys(block), *values = source.values(block);
         std::copy(keys, values, target.keys(block));
         const int line_size = source.line_size(), first_line = first % kLanes / source.kPerWord,
-                  num_lines = (count - block * kLanes + source.kPerWord - 1) / source.kPerWord;
-        std::copy(values + first_line * line_size, values + num_lines * line_size,
+                  end_line = (count - block * kLanes + source.kPerWord - 1) / source.kPerWord;
+        std::copy(values + first_line * line_size, values + end_line * line_size,
                   target.values(block) + first_line * line_size);
       }
     }

@@ -160,8 +160,8 @@ struct Outputs {
 };
 
 constexpr int kGroupBytes = 256 << 10;  // of weights that stay in the second cache
-constexpr int kNearBytes = 2048;        // how far ahead weights are asked for into the first cache
-constexpr int kFarBytes = 4096;         // and into the second, of each of two blocks
+constexpr int kNearBytes = 2048;        // how far ahead of tiles weights are fetched, to the first cache
+constexpr int kFarBytes = 4096;         // and of vectors, in each block, to the second
 
 template <class Dot, int kRows, int kBlocks, class Emit>
 inline void multiply_few(const Linear& linear, const Rows& rows, int row, int block, const Emit& emit) {
@@ -174,7 +174,7 @@ inline void multiply_few(const Linear& linear, const Rows& rows, int row, int bl
   const uint8_t* weights = linear.block(block);
   const size_t block_bytes = static_cast<size_t>(linear.row_bytes()) * kLanes;
   const uint8_t* x = rows.data + static_cast<size_t>(row) * rows.stride;
-  // Weights of vectors from `begin` to `end`; as much is fetched from `ahead` on.
+  // Multiplies the vectors from `begin` to `end` of each block; as many are fetched from `ahead` on.
   const auto add = [&](int begin, int end, const uint8_t* ahead) {
     const uint8_t* at = weights + static_cast<size_t>(begin) * 64;
     for (int v = begin; v < end; ++v, at += 64, ahead += 64) {
