@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from service.api import create_api
+from service.api.create import create_api
 from service.settings import Settings
 from tests.fakes import FakeBackend
 

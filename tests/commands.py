@@ -2,7 +2,7 @@
 
 from typer.testing import CliRunner, Result
 
-from service.cli import app
+from service.cli.main import app
 
 
 def dragoman(*arguments: str) -> Result:

@@ -7,8 +7,8 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from model.weights.files import INDEX_FILE, SINGLE_FILE
-from service.hub import HubModel
 from service.settings import Settings
+from service.sources.hub import HubModel
 
 HUB_ID = "somebody/opus"
 COMMIT = "a" * 40

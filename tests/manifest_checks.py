@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from ray.serve.config import AutoscalingConfig
 from ray.serve.schema import ServeDeploySchema
 
-from service.environment import haproxy_environment, ray_environment
+from service.cluster.environment import haproxy_environment, ray_environment
 from service.settings import Settings
 from tests.manifests import CORE_SCHEMAS, CUSTOM_KINDS, Manifest, one, pod_templates, serve_config
 from tests.manifests import schema_problems as problems_by_schema
@@ -57,8 +57,8 @@ def serve_config_problems(manifests: list[Manifest]) -> list[str]:
     names = [(app, deployment["name"]) for app, deployment in _deployments(config)]
     if names != [("dragoman", "ModelServer")]:
         problems.append(f"serveConfigV2 deploys {names}")
-    if config["applications"][0]["import_path"] != "service.app:build_app":
-        problems.append("serveConfigV2 imports something else than service.app:build_app")
+    if config["applications"][0]["import_path"] != "service.cluster.app:build_app":
+        problems.append("serveConfigV2 imports something else than service.cluster.app:build_app")
     return problems
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from service.environment import free_port
+from service.cluster.environment import free_port
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent
@@ -62,7 +62,7 @@ def running_service(
         (Path(folder) / "log").open("w") as log,
     ):
         process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "service.cli", "serve", "--port", str(port), *options],
+            [sys.executable, "-m", "service.cli.main", "serve", "--port", str(port), *options],
             stdout=subprocess.PIPE,
             stderr=log,
             env={

@@ -6,7 +6,7 @@ from typing import Any
 
 from model.tokenizer.prompt import Summarization, Translation
 from service.backend import GenerateRequest
-from service.catalogue import ModelEntry
+from service.catalogue.catalogue import ModelEntry
 from service.settings import Settings
 from tests.checkpoint_factories import bart_config, marian_config, write_checkpoint
 from tests.tokenizer_factories import (

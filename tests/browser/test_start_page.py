@@ -13,7 +13,7 @@ import pytest
 from starlette.responses import HTMLResponse
 
 from model.tokenizer.prompt import Summarization
-from service.api import create_api
+from service.api.create import create_api
 from service.pairs import Pairs
 from service.settings import Settings
 from tests.clients import server_running

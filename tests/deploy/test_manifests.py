@@ -153,7 +153,9 @@ SEEDS = [
     pytest.param(_swap("EveryNode", "EachNode"), id="proxy-value"),
     pytest.param(_swap("max_surge_percent: 100", "max_surge_percent: 0"), id="surge"),
     pytest.param(_swap("name: ModelServer", "name: ModelServr"), id="deployment-name"),
-    pytest.param(_swap("service.app:build_app", "service.app:build"), id="import-path"),
+    pytest.param(
+        _swap("service.cluster.app:build_app", "service.cluster.app:build"), id="import-path"
+    ),
     pytest.param(
         _swap("graceful_shutdown_timeout_s: 130", "graceful_shutdown_timeout_s: 20"), id="shutdown"
     ),

@@ -15,8 +15,8 @@ from transformers import LEDConfig
 from typer.testing import CliRunner, Result
 
 from model.families.registry import FAMILIES
-from service.cli import app
-from service.offline.checking import MAX_NEW_TOKENS
+from service.cli.check import MAX_NEW_TOKENS
+from service.cli.main import app
 from tests.parity.checkpoint_kinds import KINDS
 from tests.parity.checkpoints import EN_DE, Kind, read_network
 

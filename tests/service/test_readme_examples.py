@@ -8,10 +8,10 @@ import typer
 
 from model.families.registry import FAMILIES
 from model.tokenizer.prompt import Summarization, Translation
-from service.admin import ChangeRequest
-from service.catalogue import Catalogue, load_catalogue
-from service.models_cli import app
-from service.sources import origin_of
+from service.api.admin import ChangeRequest
+from service.catalogue.catalogue import Catalogue, load_catalogue
+from service.cli.models import app
+from service.sources.locate import origin_of
 
 ROOT = Path(__file__).parents[2]
 READMES = {name: (ROOT / name).read_text("utf-8") for name in ("README.md", "service/README.md")}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from service.api import create_api
-from service.catalogue import load_catalogue
-from service.local_backend import LocalBackend
+from service.api.create import create_api
+from service.catalogue.catalogue import load_catalogue
+from service.hosting.local_backend import LocalBackend
 from service.settings import Settings
 from tests.checkpoint_factories import bart_config, write_checkpoint
 from tests.clients import sse_events
@@ -24,7 +24,7 @@ models:
     task: summarization
     defaults: {max_new_tokens: 12}
 """
-COMMAND = "from service.cli import main; main()"
+COMMAND = "from service.cli.main import main; main()"
 
 
 @pytest.fixture(scope="module")

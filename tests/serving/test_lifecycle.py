@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from service.environment import Endpoint, free_port
+from service.cluster.environment import Endpoint, free_port
 from tests.running import ROOT, RunningService, running_service
 from tests.waiting import wait_until
 
@@ -77,7 +77,7 @@ def test_a_second_service_runs_beside_the_first_and_ctrl_c_leaves_nothing_of_it(
 @pytest.mark.parametrize("is_hurried", [False, True], ids=["one", "and another"])
 def test_a_signal_during_the_start_leaves_nothing_either(*, is_hurried: bool) -> None:
     process = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "service.cli", "serve", "--port", str(free_port())],
+        [sys.executable, "-m", "service.cli.main", "serve", "--port", str(free_port())],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=ROOT,

@@ -9,10 +9,10 @@ import psutil
 import pytest
 import ray
 
-from service.catalogue import load_catalogue
+from service.catalogue.catalogue import load_catalogue
+from service.catalogue.fleet import Change, Outcome, Plan
+from service.cluster.ray_fleet import NAMESPACE, RayFleet
 from service.errors import FleetLostError
-from service.fleet import Change, Outcome, Plan
-from service.ray_fleet import NAMESPACE, RayFleet
 from tests.waiting import wait_until
 
 ENTRIES = load_catalogue().models

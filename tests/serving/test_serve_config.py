@@ -14,7 +14,12 @@ import psutil
 import pytest
 import yaml
 
-from service.environment import free_port, haproxy_binary, haproxy_environment, ray_environment
+from service.cluster.environment import (
+    free_port,
+    haproxy_binary,
+    haproxy_environment,
+    ray_environment,
+)
 from tests.manifests import load_manifests, pod_templates, serve_config
 from tests.running import ROOT
 from tests.waiting import wait_until

@@ -1,0 +1,1 @@
+"""Assemble the HTTP application: every dialect, the operator's routes, the pages."""

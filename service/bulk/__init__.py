@@ -1,0 +1,1 @@
+"""Answer many texts in order, without HTTP."""

@@ -1,0 +1,98 @@
+"""The catalogue: a YAML file that names the models to serve and how to run them."""
+
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from service.catalogue.entry import CatalogueError, ModelEntry, Place
+from service.catalogue.fields import DefaultKey, Problem, nearest, parse_pair, refusal
+from service.catalogue.messages import sentences
+from service.catalogue.yaml_file import YamlError, YamlFile, parse_yaml
+
+__all__ = ["DEFAULT_CATALOGUE", "Catalogue", "CatalogueError", "ModelEntry", "load_catalogue"]
+
+DEFAULT_CATALOGUE = Path(str(files("service.catalogue") / "dragoman.yaml"))
+
+
+class Catalogue(BaseModel):
+    """The models to serve, in order.
+
+    A request that names no model is given to the one that `defaults` has for its task, or for its
+    language pair (`en-de`), which goes first; otherwise to the first of `models` that fits.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    models: tuple[ModelEntry, ...]
+    defaults: Mapping[DefaultKey, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        problems = [*self._name_problems(), *self._default_problems()]
+        if problems:
+            raise refusal(*problems)
+        return self
+
+    def _name_problems(self) -> Iterator[Problem]:
+        if not self.models:
+            yield ("models",), "there is no model in it", None
+        names: set[str] = set()
+        for index, entry in enumerate(self.models):
+            if entry.name in names:
+                yield ("models", index, "name"), f"two models are called {entry.name!r}", None
+            names.add(entry.name)
+
+    def _default_problems(self) -> Iterator[Problem]:
+        entries = {entry.name: entry for entry in self.models}
+        for key, name in self.defaults.items():
+            entry, pair = entries.get(name), parse_pair(key)
+            task = key if pair is None else "translation"
+            sentence = None
+            if entry is None:
+                sentence = f"there is no such model{nearest(name, entries)}"
+            elif task not in entry.tasks:
+                sentence = f"{name} is not made for {task}"
+            elif pair is not None and entry.languages != "all" and pair not in entry.pairs:
+                sentence = f"{name} does not translate {key}"
+            if sentence is not None:
+                yield ("defaults", key), sentence, name
+
+
+def load_catalogue(path: Path | None = None) -> Catalogue:
+    """The catalogue in a YAML file; the bundled models where none is named.
+
+    A relative folder is relative to the file's own.
+
+    Raises:
+        CatalogueError: The file cannot be read, or describes no catalogue; a line for each problem.
+    """
+    path = DEFAULT_CATALOGUE if path is None else path
+    try:
+        file = parse_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogueError(f"cannot read the catalogue {path}: {error}") from error
+    except YamlError as error:
+        raise CatalogueError(f"{path}:{error.line}: {error}") from error
+    try:
+        catalogue = Catalogue.model_validate(file.data, context={"folder": path.parent})
+    except ValidationError as error:
+        found = sentences(error, file, keys={1: Catalogue, 3: ModelEntry})
+        lines = [f"{path}:{line}: {sentence}" for line, sentence in found]
+        raise CatalogueError("\n".join(lines)) from error
+    return catalogue.model_copy(update={"models": tuple(_placed(catalogue, path, file))})
+
+
+def _placed(catalogue: Catalogue, path: Path, file: YamlFile) -> Iterator[ModelEntry]:
+    """The catalogue's entries, each with where it is and what it is the default for."""
+    for index, entry in enumerate(catalogue.models):
+        place = Place(
+            name=f"{path}:{file.line(('models', index))}",
+            keys={
+                key: f"{path}:{file.line(('models', index, key))}" for key in entry.model_fields_set
+            },
+            default_for=tuple(k for k, name in catalogue.defaults.items() if name == entry.name),
+        )
+        yield entry.placed(place)

@@ -1,0 +1,179 @@
+"""Which models a command without a server has to load: those that its texts may need, no other."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from service.catalogue.catalogue import Catalogue, ModelEntry
+from service.cli.terminal import CommandError, UsageError
+from service.errors import TaskNotServedError, listing
+from service.settings import Settings
+from service.sources.locate import ModelSource, SourceError, find, locate, origin_of, split_revision
+from service.text.languages import resolve
+
+Entries = tuple[ModelEntry, ...]
+
+
+def models_to_translate(
+    catalogue: Catalogue, *, name: str | None, target: str, source: str | None
+) -> Entries:
+    """The catalogue's models for the languages; all translators where none fits.
+
+    Args:
+        catalogue: The models to choose from.
+        name: One of them, a folder with a checkpoint, or a hub's `owner/name@revision`.
+        target: As the user wrote it.
+        source: Likewise; None stands for every language.
+
+    Raises:
+        UsageError: There is no such model.
+        TaskNotServedError: No model of the catalogue translates.
+    """
+    if name is not None and not _is_described(catalogue, name, task="translation"):
+        place = _place_of(catalogue, name)
+        if source is None:
+            raise UsageError(f"--from is needed with {name}, which the catalogue does not describe")
+        return (_entry(place, task="translation", pairs=[(source, target)]),)
+    translators = _offering(catalogue, "translation", name)
+    fitting = tuple(e for e in translators if _translates(e, target=target, source=source))
+    return fitting or translators
+
+
+def models_to_summarize(catalogue: Catalogue, *, name: str | None, style: str | None) -> Entries:
+    """The catalogue's first summarizer with the style; all summarizers where none has it.
+
+    Args:
+        catalogue: The models to choose from.
+        name: As for `models_to_translate`; what the catalogue does not describe is taken to have
+            the style.
+        style: None stands for every style.
+
+    Raises:
+        UsageError: There is no such model.
+        TaskNotServedError: No model of the catalogue summarizes.
+    """
+    if name is not None and not _is_described(catalogue, name, task="summarization"):
+        styles = [] if style is None else [style]
+        return (undescribed(catalogue, name, task="summarization", styles=styles),)
+    summarizers = _offering(catalogue, "summarization", name)
+    fitting = tuple(e for e in summarizers if style is None or style in e.styles)
+    return fitting[:1] or summarizers
+
+
+def entry_of(catalogue: Catalogue, name: str) -> ModelEntry | None:
+    """The model of the catalogue with that name, or else with those files."""
+    named = (entry for entry in catalogue.models if entry.name == name)
+    at_path = (entry for entry in catalogue.models if _is_at(entry, name))
+    return next(named, None) or next(at_path, None)
+
+
+def undescribed(catalogue: Catalogue, name: str, **offers: object) -> ModelEntry:
+    """A model that the catalogue does not have, as if it did.
+
+    Args:
+        catalogue: For the error, which lists what it has.
+        name: A folder with a checkpoint, or a hub's `owner/name@revision`.
+        offers: The fields of the entry that say what the model is for.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    return _entry(_place_of(catalogue, name), **offers)
+
+
+def on_this_machine(entries: Sequence[ModelEntry], settings: Settings) -> Entries:
+    """The entries, those of a hub downloaded and at the commit that was downloaded.
+
+    Raises:
+        HubError: A hub does not have a model, or does not give it.
+    """
+    return tuple(_pinned(entry, settings) for entry in entries)
+
+
+def source_of(entry: ModelEntry, settings: Settings, *, is_newest: bool = False) -> ModelSource:
+    """An entry's files, as `locate` finds them."""
+    return locate(entry.path, revision=entry.revision, settings=settings, is_newest=is_newest)
+
+
+def source_here(entry: ModelEntry, settings: Settings) -> ModelSource:
+    """An entry's files, if they are on this machine.
+
+    Raises:
+        CommandError: They are still on their hub.
+    """
+    source = find(entry.path, revision=entry.revision, settings=settings)
+    if source is not None:
+        return source
+    if origin_of(entry.path) != "hub":
+        return source_of(entry, settings)  # which says what is not there
+    at = "" if entry.revision is None else f"@{entry.revision}"
+    raise CommandError(
+        f"{entry.path}{at} is not on this machine; `dragoman models pull {entry.path}{at}` "
+        "downloads it"
+    )
+
+
+def _pinned(entry: ModelEntry, settings: Settings) -> ModelEntry:
+    if origin_of(entry.path) != "hub":
+        return entry
+    return entry.model_copy(update={"revision": source_of(entry, settings).revision})
+
+
+def _place_of(catalogue: Catalogue, name: str) -> dict[str, str | None]:
+    """The path and revision that a name which the catalogue does not have stands for."""
+    path, revision = split_revision(name)
+    try:
+        origin = origin_of(path)
+    except SourceError:
+        known = listing([entry.name for entry in catalogue.models])
+        raise UsageError(
+            f"{name} is neither a model of the catalogue ({known}) nor a folder nor a model of a "
+            "hub (owner/name)"
+        ) from None
+    if origin == "folder":
+        path = str(Path(path).expanduser().resolve())
+        if not Path(path).is_dir():
+            raise UsageError(f"there is no folder {path}")
+    return {"path": path, "revision": revision}
+
+
+def _entry(place: dict[str, str | None], **offers: object) -> ModelEntry:
+    path = str(place["path"])
+    name = re.sub(r"[^\w.-]", "_", Path(path).name).lstrip(".-") or "model"
+    is_folder = origin_of(path) == "folder"
+    return ModelEntry.model_validate({**place, "name": name if is_folder else path, **offers})
+
+
+def _is_described(catalogue: Catalogue, name: str, *, task: str) -> bool:
+    """The catalogue has it; files that it has for other tasks only may still be fit for this."""
+    entry = entry_of(catalogue, name)
+    return entry is not None and (entry.name == name or task in entry.tasks)
+
+
+def _is_at(entry: ModelEntry, name: str) -> bool:
+    path, revision = split_revision(name)
+    if entry.path == path:
+        return revision in {None, entry.revision}
+    folder, other = Path(path).expanduser(), Path(entry.path)
+    return folder.is_dir() and other.is_dir() and folder.samefile(other)
+
+
+def _offering(catalogue: Catalogue, task: str, name: str | None) -> Entries:
+    if name is None:
+        offering = tuple(entry for entry in catalogue.models if task in entry.tasks)
+        if not offering:
+            raise TaskNotServedError(task)
+        return offering
+    entry = entry_of(catalogue, name)
+    if entry is None or task not in entry.tasks:
+        raise UsageError(f"{name} is not made for {task}")
+    return (entry,)
+
+
+def _translates(entry: ModelEntry, *, target: str, source: str | None) -> bool:
+    if entry.languages == "all":  # of its vocabulary, which is not read here
+        return True
+    found = resolve(target, entry.pairs.targets)
+    if found is None or source is None:
+        return found is not None
+    return (resolve(source, entry.pairs.sources), found) in entry.pairs

@@ -1,0 +1,89 @@
+"""The texts of the command line, many at once, and their answers in order."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import TypeVar
+
+from service.cli.terminal import CommandError
+
+T = TypeVar("T")
+
+MAX_PENDING = 64  # enough to keep the engine's batch full
+_STDIN = 0
+
+
+def texts_of_file(name: str, *, by_line: bool) -> Iterator[str]:
+    """A file's lines, without their ends, or all of it as one text; `-` is standard input.
+
+    Raises:
+        CommandError: There is no such file, or it is not UTF-8.
+    """
+    try:
+        # Not `sys.stdin`: a thread that waits in it when the program ends brings Python down.
+        with open(_STDIN if name == "-" else name, "rb", closefd=name != "-") as file:
+            for number, line in enumerate(file if by_line else [file.read()], start=1):
+                text = _decoded(line, f"{name}, line {number}" if by_line else name)
+                yield text.removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        raise CommandError(f"cannot read {name}: {error.strerror}") from error
+
+
+def _decoded(text: bytes, where: str) -> str:
+    try:
+        return text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{where}: not UTF-8") from error
+
+
+async def answer_in_order(
+    texts: Iterable[str],
+    answer: Callable[[str], Awaitable[T]],
+    write: Callable[[T], None],
+    *,
+    max_pending: int = MAX_PENDING,
+) -> None:
+    """Write the answer of every text, in order; the first error ends everything.
+
+    The texts are read in a thread of their own, so that one that is slow to come holds up no
+    answer; at most `max_pending` are read ahead of the writing.
+    """
+    loop = asyncio.get_running_loop()
+    pending: asyncio.Queue[asyncio.Future[T] | None] = asyncio.Queue()
+    places = threading.Semaphore(max_pending)
+
+    def submit(text: str) -> None:
+        pending.put_nowait(asyncio.ensure_future(answer(text)))
+
+    def fail(error: Exception) -> None:
+        failed: asyncio.Future[T] = loop.create_future()
+        failed.set_exception(error)
+        pending.put_nowait(failed)
+
+    def read() -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody wants the rest
+            try:
+                for text in texts:
+                    places.acquire()
+                    loop.call_soon_threadsafe(submit, text)
+            except CommandError as error:
+                loop.call_soon_threadsafe(fail, error)
+            loop.call_soon_threadsafe(pending.put_nowait, None)
+
+    threading.Thread(target=read, name="texts", daemon=True).start()
+    try:
+        while (future := await pending.get()) is not None:
+            write(await future)
+            places.release()
+    finally:
+        await _discard(pending)
+
+
+async def _discard(pending: "asyncio.Queue[asyncio.Future[T] | None]") -> None:
+    """Give up what nobody will read, errors included."""
+    futures = [pending.get_nowait() for _ in range(pending.qsize())]
+    unwanted = [future for future in futures if future is not None]
+    for future in unwanted:
+        future.cancel()
+    await asyncio.gather(*unwanted, return_exceptions=True)

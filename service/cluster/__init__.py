@@ -1,0 +1,1 @@
+"""Run the service on Ray Serve; no other package imports Ray."""

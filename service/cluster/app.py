@@ -1,0 +1,62 @@
+"""What Ray Serve runs: `service.cluster.app:build_app` in a serve config, and `dragoman serve`."""
+
+import hashlib
+from typing import Any
+
+import ray
+from ray import serve
+from ray.serve import Application
+
+from service.catalogue.catalogue import Catalogue, load_catalogue
+from service.cluster.deployments import ModelServer
+from service.cluster.ray_fleet import RayFleet
+from service.hosting.cores import threads_per_replica
+from service.settings import Settings
+
+# The engine admits, queues and refuses requests itself, with our error object and `Retry-After`:
+# Ray's own limit must never be the one that is met.
+MAX_ONGOING_REQUESTS = 100_000
+
+
+def build_app(args: Settings) -> Application:
+    """The application that a serve config's `args` (settings by name) and the environment describe.
+
+    A serve config overrides the deployment's options under `deployments`, where the resources of
+    a replica belong on a cluster: here they are those of the machine that builds the application.
+    """
+    deployment = serve.deployment(
+        name="ModelServer",
+        num_replicas=args.num_replicas,
+        ray_actor_options=replica_resources(args),
+        max_ongoing_requests=MAX_ONGOING_REQUESTS,
+        max_surge_percent=100,  # a new replica answers before the old one leaves
+        max_constructor_retry_count=3,
+        health_check_period_s=5,
+        health_check_timeout_s=20,
+        graceful_shutdown_wait_loop_s=0.2,
+        graceful_shutdown_timeout_s=args.max_timeout_ms / 1_000,
+        logging_config={"enable_access_log": False, "log_level": "WARNING"},  # ours says it all
+    )(serve.ingress()(ModelServer))
+    catalogue = load_catalogue(args.catalogue)
+    app: Application = deployment.bind(catalogue, args, fleet_of(catalogue, args))
+    return app
+
+
+def fleet_of(catalogue: Catalogue, settings: Settings) -> RayFleet | None:
+    """What makes all replicas serve the same, where that can change at all.
+
+    Its name is the catalogue's content: a new catalogue starts with nothing that was changed under
+    the old one, while replicas of both run side by side.
+    """
+    if settings.admin_key is None:
+        return None
+    content = hashlib.sha256(catalogue.model_dump_json().encode()).hexdigest()
+    return RayFleet(f"fleet-{content[:16]}", catalogue.models)
+
+
+def replica_resources(settings: Settings) -> dict[str, Any]:
+    """CPUs and GPUs of one replica; Ray sets the replica's `OMP_NUM_THREADS` to its CPUs."""
+    num_gpus = 0.0
+    if settings.device != "cpu":
+        num_gpus = ray.cluster_resources().get("GPU", 0.0) / settings.num_replicas
+    return {"num_cpus": threads_per_replica(settings), "num_gpus": min(1.0, num_gpus)}

@@ -1,0 +1,1 @@
+"""One package for each client API: bodies in, records of `service.tasks`, bodies out."""

@@ -1,0 +1,1 @@
+"""Dragoman's own API under `/v1`."""

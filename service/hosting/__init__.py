@@ -1,0 +1,1 @@
+"""Run models in this process; no other package of the service imports torch."""

@@ -1,0 +1,301 @@
+"""One engine in a thread of its own, spoken to in messages; to asyncio, a stream per request.
+
+The thread owns the network, the caches and the engine. Nothing else touches them: others put
+messages in its inbox, and it posts what each step brought back to the event loops that asked, once
+a step.
+"""
+
+import asyncio
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+
+import structlog
+import torch
+
+from model.engine.engine import Engine
+from model.engine.params import FinishReason, GenerationParams, Priority
+from model.engine.request import RequestOutput
+from model.engine.stats import EngineStats
+from model.errors import (
+    DeadlineExceededError,
+    EngineStoppedError,
+    NoMemoryError,
+    NoTokenError,
+)
+from model.tokenizer.prompt import Prompt
+from service.telemetry.metrics import EngineMetrics
+
+HEARTBEAT_TIMEOUT_S = 60.0  # longer than any step: a whole encode and decode of a full batch
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRequest:
+    """What the engine thread needs to know of one request."""
+
+    request_id: str
+    prompt: Prompt
+    params: GenerationParams
+    priority: Priority
+    timeout_s: float
+    stream: bool  # whether to send tokens before the end
+
+
+@dataclass(frozen=True, slots=True)
+class _Add:
+    request: EngineRequest
+    deadline_s: float
+    stream: "_Stream"
+
+
+@dataclass(frozen=True, slots=True)
+class _Abort:
+    stream: "_Stream"
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    pass
+
+
+class _Stream:
+    """What the engine thread has to say to one request, on that request's event loop."""
+
+    def __init__(self, request: EngineRequest) -> None:
+        self.request = request
+        self.loop = asyncio.get_running_loop()
+        self.messages: asyncio.Queue[RequestOutput | Exception] = asyncio.Queue()
+
+
+_Delivery = tuple[_Stream, RequestOutput | Exception]
+
+
+class AsyncEngine:
+    """Runs an engine; safe to call from any event loop."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        num_threads: int,
+        metrics: EngineMetrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock` is the engine's own: deadlines are moments on it."""
+        self._engine = engine
+        self._num_threads = num_threads
+        self._metrics = metrics
+        self._inbox: queue.SimpleQueue[_Add | _Abort | _Stop] = queue.SimpleQueue()
+        self._streams: dict[str, _Stream] = {}  # the engine thread's own
+        self._stats = engine.stats()
+        self._clock = clock
+        self._lock = threading.Lock()  # of the two below
+        self._num_open = 0
+        self._ending: str | None = None  # why nobody reads the inbox any more
+        self._is_idle = False
+        self._last_beat_s = clock()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    @property
+    def stats(self) -> EngineStats:
+        """As of the last step."""
+        return self._stats
+
+    @property
+    def num_free_places(self) -> int:
+        """Requests that may still come before the queue is full."""
+        waiting = max(0, self._num_open - self._stats.num_running)
+        return max(0, self._engine.config.max_waiting - waiting)
+
+    def is_alive(self) -> bool:
+        """Whether the thread runs, and is not stuck in a step."""
+        is_fresh = self._clock() - self._last_beat_s < HEARTBEAT_TIMEOUT_S
+        return self._thread.is_alive() and (is_fresh or self._is_idle)
+
+    async def generate(self, request: EngineRequest) -> AsyncGenerator[RequestOutput, None]:
+        """The outputs of one request; the last has a finish reason.
+
+        Closing the generator early aborts the request: its rows are free by the next step.
+
+        Raises:
+            ModelError: As `Engine.add_request`; DeadlineExceededError, EngineStoppedError,
+                NoMemoryError or NoTokenError.
+        """
+        stream = _Stream(request)
+        self._open(_Add(request, self._clock() + request.timeout_s, stream))
+        is_finished = False
+        try:
+            while not is_finished:
+                message = await stream.messages.get()
+                is_finished = isinstance(message, Exception) or message.finish_reason is not None
+                yield _output_or_error(message, request)
+        finally:
+            with self._lock:
+                self._num_open -= 1
+            if not is_finished:
+                self._send(_Abort(stream))
+
+    def stop(self) -> None:
+        """Ends the thread; unfinished requests get EngineStoppedError."""
+        self._send(_Stop())
+        self._thread.join()
+
+    def _open(self, message: _Add) -> None:
+        with self._lock:  # so that no message comes after the thread has read its last
+            if self._ending is not None:
+                raise EngineStoppedError(self._ending)
+            self._num_open += 1
+            self._send(message)
+
+    def _send(self, message: _Add | _Abort | _Stop) -> None:
+        self._inbox.put(message)
+        self._engine.interrupt()  # or it might see the message some tokens later
+
+    def _run(self) -> None:
+        ending = "the engine was shut down"
+        try:
+            # In this thread: a thread count set in another costs tens of milliseconds a step.
+            torch.set_num_threads(self._num_threads)
+            while self._read_inbox():
+                self._step()
+        except Exception as error:  # noqa: BLE001 - whatever it is, everybody waiting is told
+            _log.exception("engine failed")
+            ending = f"the engine failed: {type(error).__name__}"
+        finally:
+            with self._lock:
+                self._ending = ending
+            self._fail_all(ending)
+
+    def _read_inbox(self) -> bool:
+        """Takes in all messages, waiting for one if there is nothing to do; False to stop."""
+        self._is_idle = not self._engine.has_work
+        if self._is_idle:
+            self._report_idle()
+        while True:
+            try:
+                message = self._inbox.get(block=self._is_idle)
+            except queue.Empty:
+                return True
+            self._last_beat_s = self._clock()
+            self._is_idle = False
+            match message:
+                case _Add():
+                    self._add(message)
+                case _Abort(stream):
+                    self._abort(stream)
+                case _Stop():
+                    return False
+
+    def _add(self, message: _Add) -> None:
+        request, stream = message.request, message.stream
+        try:
+            self._engine.add_request(
+                request.request_id,
+                request.prompt,
+                request.params,
+                priority=request.priority,
+                deadline_s=message.deadline_s,
+            )
+        except Exception as error:  # noqa: BLE001 - one bad request must not end the others
+            _deliver([(stream, error)])
+        else:
+            self._streams[request.request_id] = stream
+
+    def _abort(self, stream: _Stream) -> None:
+        request_id = stream.request.request_id
+        if self._streams.get(request_id) is stream:
+            del self._streams[request_id]
+            self._engine.abort(request_id)
+            self._metrics.aborted()
+
+    def _step(self) -> None:
+        self._last_beat_s = started_s = self._clock()
+        outputs = self._engine.step()
+        self._last_beat_s = self._clock()
+        self._stats = stats = self._engine.stats()
+        self._metrics.step(
+            duration_s=self._last_beat_s - started_s,
+            num_rows=stats.num_decoded,
+            num_steps=stats.num_steps,
+            num_running=stats.num_running,
+            num_waiting=stats.num_waiting,
+            cache_used_ratio=stats.cache_use,
+        )
+        deliveries: list[_Delivery] = []
+        for output in outputs:
+            stream = self._streams[output.request_id]
+            if output.finish_reason is not None:
+                del self._streams[output.request_id]
+                self._report_finished(stream.request, output)
+            if output.finish_reason is not None or stream.request.stream:
+                deliveries.append((stream, output))
+        _deliver(deliveries)
+
+    def _report_finished(self, request: EngineRequest, output: RequestOutput) -> None:
+        if output.timing is None or output.finish_reason is None:
+            return
+        self._metrics.finished(
+            queue_s=output.timing.queue_s,
+            inference_s=output.timing.inference_s,
+            time_to_first_token_s=output.timing.time_to_first_token_s,
+            input_tokens=len(request.prompt.encoder_ids),
+            output_tokens=sum(h.num_generated for h in output.hypotheses),
+            finish_reason=output.finish_reason,
+        )
+
+    def _report_idle(self) -> None:
+        self._stats = stats = self._engine.stats()
+        self._metrics.step(
+            duration_s=0.0,
+            num_rows=0,
+            num_running=stats.num_running,
+            num_waiting=stats.num_waiting,
+            cache_used_ratio=stats.cache_use,
+        )
+
+    def _fail_all(self, ending: str) -> None:
+        """Tells everybody that no answer will come, those still in the inbox too."""
+        streams = list(self._streams.values())
+        self._streams.clear()
+        while True:
+            try:
+                message = self._inbox.get(block=False)
+            except queue.Empty:
+                break
+            if isinstance(message, _Add):
+                streams.append(message.stream)
+        _deliver([(stream, EngineStoppedError(ending)) for stream in streams])
+
+
+def _output_or_error(message: RequestOutput | Exception, request: EngineRequest) -> RequestOutput:
+    """The output, or its failure raised."""
+    if isinstance(message, Exception):
+        raise message
+    if message.finish_reason is FinishReason.DEADLINE:
+        raise DeadlineExceededError(timeout_ms=request.timeout_s * 1_000)
+    if message.finish_reason is FinishReason.OUT_OF_MEMORY:
+        raise NoMemoryError
+    if message.finish_reason is FinishReason.ERROR:
+        raise NoTokenError
+    return message
+
+
+def _deliver(deliveries: list[_Delivery]) -> None:
+    """Posts messages to their event loops, waking each loop once."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Delivery]] = {}
+    for delivery in deliveries:
+        by_loop.setdefault(delivery[0].loop, []).append(delivery)
+    for loop, messages in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more
+            loop.call_soon_threadsafe(_put_all, messages)
+
+
+def _put_all(deliveries: list[_Delivery]) -> None:
+    for stream, message in deliveries:
+        stream.messages.put_nowait(message)

@@ -1,0 +1,295 @@
+"""One model in memory: text in, text out, over an engine in a thread of its own."""
+
+import asyncio
+import gc
+import hashlib
+import itertools
+import time
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+from model.engine.engine import Engine
+from model.engine.params import GenerationParams
+from model.engine.request import RequestOutput
+from model.errors import InputTooLongError, InvalidParamsError, ModelError, UnsupportedTaskError
+from model.load import load_model
+from model.tokenizer.detokenizer import IncrementalDetokenizer
+from model.tokenizer.prompt import Prompt, Summarization, Task, Translation
+from service.backend import Event, FinishedEvent, GenerateRequest, ModelInfo, Output, TokenEvent
+from service.catalogue.catalogue import CatalogueError, ModelEntry
+from service.hosting.async_engine import AsyncEngine, EngineRequest
+from service.hosting.cores import threads_per_replica
+from service.hosting.profile import (
+    Facts,
+    defaults_of,
+    device_of,
+    dtype_of,
+    errors_naming,
+    merged,
+    positions_of,
+    profile_of,
+)
+from service.hosting.warm_up import rounds
+from service.pairs import Pairs
+from service.settings import Settings
+from service.sources.locate import ModelSource, locate
+from service.telemetry.log import get_logger
+from service.telemetry.metrics import EngineMetrics
+
+MAX_PREFIX_TOKENS = 256
+# Tokens of a translation for each of its source's, at most: Hindi has three bytes for one of
+# English, and a byte is a token to ByT5. A few words may need more.
+MAX_TOKENS_PER_SOURCE_TOKEN, SPARE_TOKENS = 4, 32
+FEW_ROWS = 16  # hypotheses; 4 requests with 4 beams each
+
+logger = get_logger(__name__)
+
+
+class ModelHost:
+    """A loaded model: its tokenizer, its engine, and what it can do."""
+
+    def __init__(self, entry: ModelEntry, settings: Settings) -> None:
+        """Load the model.
+
+        Raises:
+            ModelError: It cannot be loaded, or not as the catalogue says.
+        """
+        source = locate(entry.path, revision=entry.revision, settings=settings)
+        _check_hashes(source, entry)
+        self._entry = entry
+        self._loaded = load_model(
+            source.folder,
+            dtype=dtype_of(entry, settings),
+            device=device_of(entry, settings),
+            max_positions=positions_of(source, entry),
+        )
+        profile = profile_of(entry, settings, Facts.of(self._loaded), source=source)
+        self.info: ModelInfo = profile.info
+        self._check_tags()
+        self._config = profile.engine
+        engine = Engine(
+            self._loaded.network,
+            self._loaded.rules,
+            self._config,
+            cache_dtype=self._loaded.cache_dtype,
+        )
+        if entry.warm_up:
+            engine.warm_up(widths=(1, self.info.default_num_beams), on_progress=self._log_progress)
+        self._metrics = EngineMetrics(entry.name)
+        self.engine = AsyncEngine(
+            engine, num_threads=threads_per_replica(settings), metrics=self._metrics
+        )
+        self._ids = itertools.count()
+
+    def warm_up(self, texts: tuple[str, ...] = ()) -> None:
+        """Answer a few requests that nobody sent, before the first that somebody does.
+
+        They are not counted. Must not be called where an event loop runs.
+
+        Raises:
+            ModelError: The model cannot answer.
+        """
+        with self._metrics.paused():
+            asyncio.run(self._answer_all(texts))
+
+    def _log_progress(self, num_done: int, num_parts: int) -> None:
+        """A line for each quarter, as this may take a minute."""
+        if 4 * num_done // num_parts > 4 * (num_done - 1) // num_parts:
+            logger.info("steps recorded", model=self._entry.name, done=num_done, of=num_parts)
+
+    async def _answer_all(self, texts: tuple[str, ...]) -> None:
+        for requests in rounds(self.info, texts):
+            fitting = requests[: self._config.max_waiting]
+            await asyncio.gather(*map(self._finish, fitting))
+
+    async def _finish(self, request: GenerateRequest) -> None:
+        async with aclosing(self.generate(request)) as events:
+            async for _ in events:
+                pass
+
+    def num_input_tokens(self, text: str, task: Task) -> int:
+        """Encoder tokens of a text, special ones included."""
+        return len(self._prompt(text, task).encoder_ids)
+
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
+        """As `Backend.generate`."""
+        prompt, was_cut = self._fit(self._prompt(request.text, request.task), request)
+        params = self._params(request, prompt)
+        is_streamed = request.stream and params.num_rows == 1
+        outputs = self.engine.generate(
+            EngineRequest(
+                request_id=f"{request.request_id}/{next(self._ids)}",
+                prompt=prompt,
+                params=params,
+                priority=request.priority,
+                timeout_s=request.timeout_s,
+                stream=is_streamed,
+            )
+        )
+        detokenizer = IncrementalDetokenizer(self._loaded.tokenizer)
+        unsent = params.target_prefix_ids  # until the engine has taken the request and answers
+        async with aclosing(outputs):
+            async for output in outputs:
+                if is_streamed:
+                    piece = "".join(map(detokenizer.push, (*unsent, *output.new_token_ids)))
+                    unsent = ()
+                    piece += detokenizer.flush() if output.finish_reason is not None else ""
+                    if piece:
+                        yield TokenEvent(piece)
+                if output.finish_reason is not None:
+                    yield self._finished(prompt, params, output, was_cut=was_cut)
+
+    def stop(self) -> None:
+        """End the engine's thread; what still runs gets EngineStoppedError."""
+        self.engine.stop()
+
+    def _check_tags(self) -> None:
+        """Raise CatalogueError for a language or style that the vocabulary has no tag for."""
+        for key, tasks in (("pairs", _each_language(self.info.pairs)), ("styles", self._styles())):
+            for task in tasks:
+                try:
+                    self._prompt("", task)
+                except UnsupportedTaskError as error:
+                    raise CatalogueError(f"{self._entry.at(key)}: {error}") from error
+
+    def _styles(self) -> Iterator[Task]:
+        return map(Summarization, self.info.styles)
+
+    def _prompt(self, text: str, task: Task) -> Prompt:
+        return self._loaded.prompt(text, task, prefix=self._entry.prefix_for(task))
+
+    def _fit(self, prompt: Prompt, request: GenerateRequest) -> tuple[Prompt, bool]:
+        """The prompt as the model can read it, and whether its end was cut for that."""
+        limit, num_tokens = self._config.max_source_tokens, len(prompt.encoder_ids)
+        if num_tokens <= limit:
+            return prompt, False
+        if request.on_overflow == "error":
+            raise InputTooLongError(num_tokens=num_tokens, limit_tokens=limit)
+        *kept, _ = prompt.encoder_ids[:limit]
+        return replace(prompt, encoder_ids=(*kept, prompt.encoder_ids[-1])), True  # ends as it did
+
+    def _params(self, request: GenerateRequest, prompt: Prompt) -> GenerationParams:
+        """What the client set, over the model's own defaults.
+
+        Unless the client says otherwise, a translation ends at a few times the length of its
+        source: a small model in a loop should not hold its rows up to the model's limit.
+
+        Raises:
+            InvalidParamsError: A parameter out of range, or a target_prefix that is too long.
+        """
+        fields = merged(self._defaults(request.task), request.overrides)
+        prefix = tuple(self._loaded.tokenizer.encode_target(request.target_prefix or ""))
+        if len(prefix) > MAX_PREFIX_TOKENS:
+            raise InvalidParamsError(
+                "target_prefix",
+                f"has {len(prefix)} tokens; at most {MAX_PREFIX_TOKENS} are allowed",
+            )
+        if "max_new_tokens" not in request.overrides:
+            limits = [fields["max_new_tokens"], self._room(prompt, len(prefix))]
+            if isinstance(request.task, Translation):
+                num_tokens = len(prompt.encoder_ids)
+                limits.append(MAX_TOKENS_PER_SOURCE_TOKEN * num_tokens + SPARE_TOKENS)
+            fields["max_new_tokens"] = max(1, min(limits))
+        return GenerationParams(
+            **fields, target_prefix_ids=prefix, return_scores=request.return_scores
+        )
+
+    def _defaults(self, task: Task) -> Mapping[str, Any]:
+        """The model's own parameters; of several tasks each may have some of its own."""
+        generation = self._loaded.generation_for(task)
+        if generation == self._loaded.generation:
+            return self.info.defaults
+        return defaults_of(self._entry, generation, self._config)
+
+    def _room(self, prompt: Prompt, num_prefix_tokens: int) -> int:
+        """New tokens that fit after the decoder's prefix, a forced token, the client's prefix."""
+        used = len(prompt.decoder_prefix_ids) + 1 + num_prefix_tokens
+        return self._config.max_target_tokens - used
+
+    def _finished(
+        self, prompt: Prompt, params: GenerationParams, output: RequestOutput, *, was_cut: bool
+    ) -> FinishedEvent:
+        assert output.timing is not None and output.finish_reason is not None  # noqa: PT018, S101
+        special = self._loaded.tokenizer.special_ids
+        return FinishedEvent(
+            outputs=tuple(
+                Output(
+                    text=self._loaded.tokenizer.decode(hypothesis.token_ids),
+                    token_ids=tuple(i for i in hypothesis.token_ids if i not in special),
+                    score=hypothesis.score if params.return_scores else 0.0,
+                )
+                for hypothesis in output.hypotheses
+            ),
+            finish_reason=output.finish_reason,
+            input_tokens=len(prompt.encoder_ids),
+            output_tokens=sum(hypothesis.num_generated for hypothesis in output.hypotheses),
+            truncated=was_cut or output.finish_reason == "length",
+            queue_s=output.timing.queue_s,
+            inference_s=output.timing.inference_s,
+        )
+
+
+def _each_language(pairs: Pairs) -> Iterator[Translation]:
+    """Translations from every language and to every language; not every pair of them."""
+    for source in pairs.sources:
+        yield from (Translation(target, source) for target in pairs.targets_of(source)[:1])
+    for target in pairs.targets:
+        yield from (Translation(target, source) for source in pairs.sources_of(target)[:1])
+
+
+def start_host(entry: ModelEntry, settings: Settings) -> ModelHost:
+    """Load a model and let it answer its first requests; logs how long that took.
+
+    Must not be called where an event loop runs.
+
+    Raises:
+        CatalogueError: It cannot be loaded, or cannot answer; names the model.
+    """
+    begin_s = time.monotonic()
+    with errors_naming(entry):
+        host = ModelHost(entry, settings)
+    loaded_s = time.monotonic()
+    if entry.warm_up:
+        try:
+            host.warm_up(entry.warm_up if isinstance(entry.warm_up, tuple) else ())
+        except Exception as error:
+            host.stop()
+            name = "" if isinstance(error, ModelError) else f"{type(error).__name__}: "
+            sentence = f"{entry.at()} is loaded, but cannot answer: {name}{error}"
+            raise CatalogueError(sentence) from error
+    # What is here by now stays: the collector need not go through it again while requests wait.
+    gc.collect()
+    gc.freeze()
+    logger.info(
+        "model loaded",
+        model=entry.name,
+        family=host.info.family,
+        dtype=host.info.quantize or host.info.dtype,
+        kernels=host.info.kernels,
+        load_s=round(loaded_s - begin_s, 2),
+        warm_up_s=round(time.monotonic() - loaded_s, 2),
+        bytes=host.info.weights_bytes,
+        rows=host.engine.stats.max_rows,
+    )
+    if host.engine.stats.max_rows < FEW_ROWS:
+        logger.warning(
+            "few outputs fit into the cache at once",
+            model=entry.name,
+            rows=host.engine.stats.max_rows,
+            hint="raise kv_cache_bytes, or lower max_input_tokens and max_new_tokens",
+        )
+    return host
+
+
+def _check_hashes(source: ModelSource, entry: ModelEntry) -> None:
+    """Raise CatalogueError for a file that is not what the catalogue says."""
+    for name, expected in entry.sha256.items():
+        path = source.folder / name
+        if not path.is_file():
+            raise CatalogueError(f"{entry.at('sha256')}: there is no file {path}")
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != expected:
+            raise CatalogueError(f"{entry.at('sha256')}: {name} has {found}, not {expected}")

@@ -1,0 +1,204 @@
+"""One model among those that are served: loaded at once or when it is needed, held, let go."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from concurrent.futures import Executor
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
+
+from model.errors import DeadlineExceededError, QueueFullError
+from model.tokenizer.prompt import Task
+from service.backend import Event, GenerateRequest, ModelInfo, ModelState
+from service.catalogue.fleet import Placement
+from service.errors import ModelNotLoadedError
+from service.hosting.model_host import ModelHost, start_host
+from service.hosting.profile import Facts, errors_naming, profile_of
+from service.settings import Settings
+from service.sources.locate import locate
+from service.telemetry.log import get_logger
+
+RETRY_AFTER_S = 10.0  # from a load that failed to the next
+
+logger = get_logger(__name__)
+
+
+class ServedModel:
+    """A version of a model, from the moment it is known until nobody uses it any more.
+
+    Of one event loop, except for `open` and `close`, which block and run in the loader's thread.
+    """
+
+    def __init__(self, placement: Placement, settings: Settings, *, loader: Executor) -> None:
+        """`loader` has one thread, so that models are loaded one after another."""
+        self.placement = placement
+        self._entry = placement.entry
+        self._settings = settings
+        self._loader = loader
+        self._info: ModelInfo | None = None
+        self._host: ModelHost | None = None
+        self._loading: asyncio.Task[None] | None = None
+        self._failed_s: float | None = None  # when, on the event loop's clock
+        self._max_waiting = settings.max_waiting
+        self._num_early = 0  # requests that wait for the load
+        self._num_users = 0
+        self._is_unused = asyncio.Event()
+        self._is_unused.set()
+        self._is_closed = False
+
+    @property
+    def name(self) -> str:
+        return self.placement.entry.name
+
+    @property
+    def is_open(self) -> bool:
+        """Its files were looked at, so that it has an `info`."""
+        return self._info is not None
+
+    @property
+    def info(self) -> ModelInfo:
+        """What it can do, and whether it is loaded; another object whenever that changes."""
+        assert self._info is not None, "not opened yet"  # noqa: S101
+        return self._info
+
+    @property
+    def host(self) -> ModelHost | None:
+        """The model in memory, if it is."""
+        return self._host
+
+    @property
+    def is_alive(self) -> bool:
+        """Nothing that was started has ended."""
+        host = self._host
+        return not self._is_closed and (host is None or host.engine.is_alive())
+
+    @property
+    def is_ready(self) -> bool:
+        """Requests can be answered; a lazy model need not be loaded for that."""
+        is_lazy = self.placement.entry.load == "lazy"
+        return self.is_alive and (is_lazy or self._host is not None)
+
+    @property
+    def num_free_places(self) -> int:
+        """Requests that may still come before `QueueFullError`."""
+        if self._host is not None:
+            return self._host.engine.num_free_places
+        return max(0, self._max_waiting - self._num_early)
+
+    def open(self) -> None:
+        """Read what the model can do and, unless it is lazy, load it.
+
+        Raises:
+            CatalogueError: It cannot be loaded, or cannot answer; names the model.
+        """
+        entry = self.placement.entry
+        is_lazy = entry.load == "lazy"
+        with errors_naming(entry):
+            source = locate(entry.path, revision=entry.revision, settings=self._settings)
+            facts = Facts.read(source, entry, self._settings)
+            profile = profile_of(entry, self._settings, facts, source=source)
+        # Loaded later, it is still what was described here, whatever its hub has by then.
+        self._entry = entry.model_copy(update={"revision": source.revision})
+        self._max_waiting = profile.engine.max_waiting
+        self._info = self._in_state(profile.info, "not_loaded" if is_lazy else "loading")
+        if not is_lazy:
+            self._load()
+
+    def close(self) -> None:
+        """End the engine's thread and let go of the weights."""
+        self._is_closed = True
+        host, self._host = self._host, None
+        if host is not None:
+            host.stop()
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Within it the model is not let go."""
+        self._num_users += 1
+        self._is_unused.clear()
+        try:
+            yield
+        finally:
+            self._num_users -= 1
+            if self._num_users == 0:
+                self._is_unused.set()
+
+    async def unused(self, *, timeout_s: float) -> bool:
+        """Wait until nobody uses it; whether that came to pass in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._is_unused.wait()
+                if self._loading is not None:
+                    await asyncio.shield(self._loading)
+        except TimeoutError:
+            return False
+        return True
+
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
+        """As `Backend.generate`; a model that is not loaded yet is loaded first, in its time."""
+        with self.in_use():
+            begin_s = asyncio.get_running_loop().time()
+            host = self._host or await self._loaded_within(request.timeout_s)
+            left_s = request.timeout_s - (asyncio.get_running_loop().time() - begin_s)
+            async with aclosing(host.generate(replace(request, timeout_s=left_s))) as events:
+                async for event in events:
+                    yield event
+
+    async def count_tokens(self, text: str, task: Task) -> int:
+        """As `Backend.count_tokens`; likewise."""
+        with self.in_use():
+            host = self._host or await self._loaded_within(None)
+            return host.num_input_tokens(text, task)
+
+    async def _loaded_within(self, timeout_s: float | None) -> ModelHost:
+        """The model, loaded for the first who need it.
+
+        Raises:
+            ModelNotLoadedError: It could not be loaded, just now or a moment ago.
+            DeadlineExceededError: Not in time; the load goes on, for others.
+            QueueFullError: As many wait as may.
+        """
+        if self._num_early >= self._max_waiting:
+            raise QueueFullError(num_waiting=self._num_early, limit=self._max_waiting)
+        if self._loading is None:
+            self._begin_loading()
+        assert self._loading is not None  # noqa: S101 - just begun
+        self._num_early += 1
+        try:
+            async with asyncio.timeout(timeout_s):
+                await asyncio.shield(self._loading)
+        except TimeoutError:
+            raise DeadlineExceededError(timeout_ms=(timeout_s or 0.0) * 1_000) from None
+        finally:
+            self._num_early -= 1
+        if self._host is None:
+            raise ModelNotLoadedError(self.name, retry_s=RETRY_AFTER_S)
+        return self._host
+
+    def _begin_loading(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._failed_s is not None:
+            left_s = self._failed_s + RETRY_AFTER_S - loop.time()
+            if left_s > 0:
+                raise ModelNotLoadedError(self.name, retry_s=left_s)
+        self._info = self._in_state(self.info, "loading")
+        self._loading = loop.create_task(self._load_for_all())
+
+    async def _load_for_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._loader, self._load)
+        except Exception:
+            logger.exception("a lazy model could not be loaded", model=self.name)
+            self._failed_s = loop.time()
+            self._info = self._in_state(self.info, "failed")
+        finally:
+            self._loading = None
+
+    def _load(self) -> None:
+        self._host = host = start_host(self._entry, self._settings)
+        self._info = self._in_state(host.info, "loaded")
+        if self._is_closed:  # meanwhile: who waited for it has given up
+            self.close()
+
+    def _in_state(self, info: ModelInfo, state: ModelState) -> ModelInfo:
+        return replace(info, state=state, version=self.placement.version)

@@ -1,0 +1,1 @@
+"""Find a checkpoint's files: bundled, in a folder, or downloaded from a hub."""

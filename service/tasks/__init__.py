@@ -1,0 +1,1 @@
+"""Turn a checked request into an answer, through `service.backend.Backend`."""

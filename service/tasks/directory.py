@@ -1,0 +1,159 @@
+"""Which served model does what: by name, by language pair, by summary style."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from model.errors import UnsupportedTaskError
+from service.backend import ModelInfo, TaskName
+from service.errors import (
+    InvalidFieldError,
+    ModelNotFoundError,
+    TaskNotServedError,
+    UnknownLanguageError,
+    UnsupportedPairError,
+    listing,
+    show,
+)
+from service.text.languages import resolve
+
+Models = Sequence[ModelInfo]
+
+
+class Directory:
+    """The models that are served now.
+
+    A request that names none is given to the default for what it asks; without a default, to the
+    catalogue's first that fits. What could not be loaded comes last.
+    """
+
+    def __init__(self, models: Callable[[], Models]) -> None:
+        """`models` gives them in the catalogue's order, the same object until one changes."""
+        self._current = models
+        self._index = _Index(())
+
+    @property
+    def models(self) -> Models:
+        return self._indexed().models
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """What can be translated, then what only can be translated to."""
+        return self._indexed().languages
+
+    def targets(self, source: str) -> tuple[str, ...]:
+        """What `source` can be translated to."""
+        return self._indexed().targets_of.get(source, ())
+
+    def language(self, field: str, code: str) -> str:
+        """The served code that a client's code means.
+
+        Raises:
+            UnknownLanguageError: no served language is meant.
+        """
+        index = self._indexed()
+        served = code if code in index.language_set else resolve(code, index.languages)
+        if served is None:
+            raise UnknownLanguageError(field, code, served=index.languages)
+        return served
+
+    def translators(self, name: str | None) -> Models:
+        """The models that a request may be given to.
+
+        Raises:
+            ModelNotFoundError, UnsupportedTaskError: the named model is none of them.
+            TaskNotServedError: there is none.
+        """
+        return self._offering("translation", name)
+
+    def for_pair(self, source: str, target: str, *, among: Models, detected: bool) -> ModelInfo:
+        """The model for the pair.
+
+        Raises:
+            UnsupportedPairError: none of them translates it.
+        """
+        fitting = [model for model in among if (source, target) in model.pairs]
+        if fitting:
+            return _preferred(fitting, (f"{source}-{target}", "translation"))
+        raise UnsupportedPairError(
+            source,
+            target,
+            sources=sources_of(target, among=among),
+            targets=_targets(source, among=among),
+            detected=detected,
+        )
+
+    def summarizer(self, name: str | None, style: str | None) -> ModelInfo:
+        """The model that summarizes in the style.
+
+        Raises:
+            ModelNotFoundError, UnsupportedTaskError: the named model does not summarize.
+            TaskNotServedError: no model does.
+            InvalidFieldError: none has the style.
+        """
+        models = self._offering("summarization", name)
+        fitting = [model for model in models if style is None or style in model.styles]
+        if fitting:
+            return _preferred(fitting, ("summarization",))
+        styles = list(dict.fromkeys(s for model in models for s in model.styles))
+        raise InvalidFieldError(f"`style` is {show(style)}; the styles are {listing(styles)}")
+
+    def _indexed(self) -> "_Index":
+        models = self._current()
+        if models is not self._index.models:
+            self._index = _Index(models)
+        return self._index
+
+    def _offering(self, task: TaskName, name: str | None) -> Models:
+        index = self._indexed()
+        if name is None:
+            models = index.by_task.get(task)
+            if models is None:
+                raise TaskNotServedError(task)
+            return models
+        model = index.by_name.get(name)
+        if model is None:
+            raise ModelNotFoundError(name, served=list(index.by_name))
+        if task not in model.tasks:
+            raise UnsupportedTaskError(f"{name} is made for {model.tasks[0]}, not for {task}")
+        return (model,)
+
+
+class _Index:
+    """What is looked up in one state of the models."""
+
+    def __init__(self, models: Models) -> None:
+        self.models = models
+        offered = [model for model in models if model.is_offered]
+        self.by_name = {model.name: model for model in offered}
+        self.by_task: dict[TaskName, Models] = {}
+        for model in offered:
+            for task in model.tasks:
+                self.by_task[task] = (*self.by_task.get(task, ()), model)
+        sources = _unique(model.pairs.sources for model in offered)
+        targets = _unique(model.pairs.targets for model in offered)
+        self.targets_of = {source: _targets(source, among=offered) for source in sources}
+        self.languages = _unique((sources, targets))
+        self.language_set = frozenset(self.languages)
+
+
+def sources_of(target: str, *, among: Models) -> tuple[str, ...]:
+    """What can be translated to `target`, by any of the models."""
+    return _unique(model.pairs.sources_of(target) for model in among)
+
+
+def _targets(source: str, *, among: Models) -> tuple[str, ...]:
+    return _unique(model.pairs.targets_of(source) for model in among)
+
+
+def _unique(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value for group in groups for value in group))
+
+
+def _preferred(models: Models, wanted: Sequence[str]) -> ModelInfo:
+    """The first that could be loaded and is a default for what is wanted, the first of it most."""
+    return min(
+        models,
+        key=lambda model: (
+            model.state == "failed",
+            *(what not in model.default_for for what in wanted),
+        ),
+    )

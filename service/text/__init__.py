@@ -1,0 +1,1 @@
+"""Work on strings alone: split a text into segments, detect languages."""

@@ -1,0 +1,185 @@
+r"""A text as segments for a model, and back again, with the original white space kept exactly.
+
+    document = split("One. Two.\n\n  Three.", mode="sentences", language="en")
+    document.lead      ""
+    document.segments  ("One.", " "), ("Two.", "\n\n  "), ("Three.", "")
+
+Only what has words is a segment; the rest (blank lines, rules, numbers, emoji, URLs and e-mail
+addresses that stand alone) is white space to this module and reaches the answer unchanged.
+"""
+
+import re
+import unicodedata
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Literal
+
+import sentencex
+
+from service.text.words import has_words, is_address
+
+Mode = Literal["sentences", "newlines", "none"]
+Fits = Callable[[str], Awaitable[bool]]
+
+_MIN_LETTERS = 3  # a sentence with fewer joins its neighbour: "M. Dupont", "1. Introduction"
+_UNSPACED_SENTENCE_ENDS = frozenset("\n\u3002\uff01\uff1f")  # end a sentence with no blank after
+_SENTENCE_ENDS = _UNSPACED_SENTENCE_ENDS | frozenset(".!?\u2026\u061f\u0964\u06d4")
+_UNSPACED_CLAUSE_ENDS = frozenset("\u3001\uff0c\uff1b\uff1a")
+_CLAUSE_ENDS = _UNSPACED_CLAUSE_ENDS | frozenset(",;:\u060c\u061b\u2014\u2013")
+_JOINERS = frozenset("\u200d\ufe0e\ufe0f")
+_CHUNK = re.compile(r"\S+")
+_INNER_SENTENCE_END = re.compile(r"[.!?](?=.)")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What one model request reads, and the white space up to the next segment."""
+
+    text: str
+    gap: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text in segments: `lead`, then each segment followed by its gap."""
+
+    lead: str
+    segments: tuple[Segment, ...]
+
+    def reassemble(self, texts: Sequence[str]) -> str:
+        """The document with each segment's text replaced; as many texts as segments."""
+        pairs = zip(texts, self.segments, strict=True)
+        return self.lead + "".join(text + segment.gap for text, segment in pairs)
+
+
+def split(text: str, *, mode: Mode, language: str | None) -> Document:
+    """The text in segments of at most a sentence, a line, or as a whole.
+
+    Reassembling the segments' own texts gives `text`, for every text. `language` is the code of the
+    source language; it decides which points end a sentence.
+    """
+    if mode == "none":
+        return document_of([text])
+    lines = text.splitlines(keepends=True)
+    if mode == "newlines":
+        return document_of(lines)
+    return document_of(s for line in lines for s in _sentences(line, language=language or "en"))
+
+
+def document_of(parts: Iterable[str]) -> Document:
+    """A document whose segments are the parts, trimmed; a part without words joins the gap."""
+    lead = ""
+    segments: list[Segment] = []
+    for part in parts:
+        before, core, after = _trim(part)
+        if not core:
+            before, after = before + after, ""
+        if segments:
+            last = segments[-1]
+            segments[-1] = Segment(last.text, last.gap + before)
+        else:
+            lead += before
+        if core:
+            segments.append(Segment(core, after))
+    return Document(lead, tuple(segments))
+
+
+async def split_to_fit(text: str, fits: Fits) -> list[str]:
+    """The text in parts that each fit, cut at the best place near the middle, again and again.
+
+    Sentence ends are preferred, then the ends of clauses, blanks, and at last anywhere. The parts,
+    joined, are `text`. A single character is returned even if it does not fit.
+    """
+    if len(text) <= 1 or await fits(text.strip()):
+        return [text]
+    cut = _best_cut(text)
+    return [*await split_to_fit(text[:cut], fits), *await split_to_fit(text[cut:], fits)]
+
+
+def as_sentence(text: str) -> str:
+    """The text, trimmed, with a full stop where nothing ends it: headlines have none."""
+    text = text.strip()
+    return text if not text or text[-1] in _SENTENCE_ENDS else f"{text}."
+
+
+def _trim(part: str) -> tuple[str, str, str]:
+    """White space before, what a model reads, white space after; all before without a word."""
+    if not has_words(part):
+        return part, "", ""
+    start = len(part) - len(part.lstrip())
+    stop = len(part.rstrip())
+    return part[:start], part[start:stop], part[stop:]
+
+
+def _sentences(line: str, *, language: str) -> list[str]:
+    """The sentences of one line, each with the white space after it; short ones joined."""
+    shielded = _CHUNK.sub(_shield, line)
+    sentences: list[str] = sentencex.segment(language, shielded)
+    if "".join(sentences) != shielded:
+        return [line]
+    merged: list[str] = []
+    begin = num_letters = 0  # of what is too short to stand alone: it begins the next sentence
+    for start, stop in pairwise(accumulate(map(len, sentences), initial=0)):
+        num_letters += sum(map(str.isalpha, line[start:stop]))
+        if num_letters >= _MIN_LETTERS:
+            merged.append(line[begin:stop])
+            begin, num_letters = stop, 0
+    if not merged:
+        return [line]
+    merged[-1] += line[begin:]
+    return merged
+
+
+def _shield(chunk: re.Match[str]) -> str:
+    """An address with nothing inside that could end a sentence; other words as they are."""
+    return _INNER_SENTENCE_END.sub("_", chunk[0]) if is_address(chunk[0]) else chunk[0]
+
+
+def _best_cut(text: str) -> int:
+    """Where to cut a text of two characters or more: 0 < cut < len(text).
+
+    The middle half is searched for each kind of place in turn, so that no part is a mere scrap.
+    """
+    for kind in (_ends_sentence, _ends_clause, _after_blank, _between_clusters):
+        cut = _nearest_the_middle(text, kind)
+        if cut is not None:
+            return cut
+    return len(text) // 2
+
+
+def _nearest_the_middle(text: str, kind: Callable[[str, int], bool]) -> int | None:
+    middle = len(text) // 2
+    for distance in range(len(text) // 4 + 1):
+        for cut in (middle - distance, middle + distance):
+            if 0 < cut < len(text) and kind(text, cut):
+                return cut
+    return None
+
+
+def _ends_sentence(text: str, cut: int) -> bool:
+    """`text[:cut]` ends in the blank after a sentence, or a full stop that needs no blank."""
+    if text[cut - 1] in _UNSPACED_SENTENCE_ENDS:
+        return True
+    if not _after_blank(text, cut):
+        return False
+    end = cut - 1
+    while end > 0 and text[end].isspace():
+        end -= 1
+    return text[end] in _SENTENCE_ENDS
+
+
+def _ends_clause(text: str, cut: int) -> bool:
+    if text[cut - 1] in _UNSPACED_CLAUSE_ENDS:
+        return True
+    return cut > 1 and text[cut - 2] in _CLAUSE_ENDS and _after_blank(text, cut)
+
+
+def _after_blank(text: str, cut: int) -> bool:
+    return text[cut - 1].isspace() and not text[cut].isspace()
+
+
+def _between_clusters(text: str, cut: int) -> bool:
+    """The cut parts no accent from its letter and no emoji from its modifier."""
+    after = text[cut]
+    return not (unicodedata.combining(after) or after in _JOINERS or text[cut - 1] in _JOINERS)

@@ -1,0 +1,1 @@
+"""HTTP without routes: request ids, limits, errors, streams."""

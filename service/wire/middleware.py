@@ -1,0 +1,236 @@
+"""Pure ASGI around every route: request id, access log, times, body limit, cancel on disconnect.
+
+The order, outermost first: `RequestContext`, `BodyLimit`, `CancelOnDisconnect`, the application.
+All of it works alike under uvicorn and inside a Ray Serve replica. The headers by which a client
+could switch off Ray Serve's own timeout and cancellation (`x-request-timeout-seconds`,
+`x-request-disconnect-disabled`) take effect before a request reaches this code:
+`service.cluster.edge` strips them.
+"""
+
+import asyncio
+import re
+import time
+import uuid
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.telemetry.log import get_logger
+from service.wire.problems import Answer, BodyTooLargeError
+
+logger = get_logger(__name__)
+
+REQUEST_ID = "dragoman.request_id"  # the key in the ASGI scope
+CLIENT_CLOSED_REQUEST = 499  # as nginx and Ray Serve log it; nobody receives it
+UNKNOWN_ROUTE = "other"
+_SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_QUIET_ROUTES = frozenset({"/health", "/ready", "/metrics"})  # asked every few seconds
+
+Observe = Callable[[str, int, float], None]  # route, status, duration in seconds
+AnswerTo = Callable[[Exception, str], Answer]  # error, request id
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection before its answer was complete."""
+
+
+def request_id_of(scope: Scope) -> str:
+    """The id that `RequestContext` gave the request."""
+    return str(scope[REQUEST_ID])
+
+
+async def send_answer(answer: Answer, send: Send) -> None:
+    """Send an error object as a whole response."""
+    body = answer.body.model_dump_json().encode()
+    headers = {
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        **answer.headers,
+    }
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": int(answer.status), "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+class RequestContext:
+    """Names each request, times it, logs it, and answers what nothing else answered."""
+
+    def __init__(self, app: ASGIApp, *, observe: Observe, answer_to: AnswerTo) -> None:
+        self.app = app
+        self.observe = observe
+        self.answer_to = answer_to
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope))
+        scope[REQUEST_ID] = request_id
+        exchange = _Exchange(send, request_id=request_id)
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._run(scope, receive, exchange)
+            finally:
+                self._record(scope, exchange)
+
+    async def _run(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
+        try:
+            await self.app(scope, receive, exchange.send)
+        except ClientGoneError:
+            exchange.status = CLIENT_CLOSED_REQUEST
+        except asyncio.CancelledError:  # Ray Serve, or a server that stops, ends the request
+            exchange.status = CLIENT_CLOSED_REQUEST
+            raise
+        except Exception as error:
+            if exchange.has_started:
+                raise  # the server cuts the connection: the client sees that something is missing
+            await send_answer(self.answer_to(error, exchange.request_id), exchange.send)
+
+    def _record(self, scope: Scope, exchange: "_Exchange") -> None:
+        route = route_of(scope)
+        duration_s = exchange.elapsed_s
+        self.observe(route, exchange.status, duration_s)
+        log = logger.debug if route in _QUIET_ROUTES else logger.info
+        log(
+            "request finished",
+            method=scope["method"],
+            route=route,
+            status=exchange.status,
+            duration_s=round(duration_s, 4),
+        )
+
+
+class BodyLimit:
+    """Refuses a body beyond the limit: by its stated length at once, else while it is read."""
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
+        self.app = app
+        self.max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        stated = Headers(scope=scope).get("content-length", "")
+        if stated.isdecimal() and int(stated[:20]) > self.max_body_bytes:
+            raise BodyTooLargeError(limit_bytes=self.max_body_bytes)
+        num_bytes = 0
+
+        async def receive_limited() -> Message:
+            nonlocal num_bytes
+            message = await receive()
+            num_bytes += len(message.get("body", b""))
+            if num_bytes > self.max_body_bytes:
+                raise BodyTooLargeError(limit_bytes=self.max_body_bytes)
+            return message
+
+        await self.app(scope, receive_limited, send)
+
+
+class CancelOnDisconnect:
+    """Cancels a handler whose client has gone, so that its `finally` frees what it holds."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        line = _Line(receive, send)
+        handler = asyncio.ensure_future(self.app(scope, line.receive, line.send))
+        watcher = asyncio.ensure_future(line.wait_for_disconnect())
+        try:
+            await asyncio.wait({handler, watcher}, return_when=asyncio.FIRST_COMPLETED)
+            if not handler.done() and not line.is_complete:
+                handler.cancel()
+            await asyncio.wait({handler})
+        finally:
+            handler.cancel()
+            watcher.cancel()
+            await asyncio.gather(handler, watcher, return_exceptions=True)
+        if handler.cancelled():
+            raise ClientGoneError
+        handler.result()
+
+
+class _Line:
+    """One request's connection: the body goes to the handler, what comes after to the watcher."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._body_read = asyncio.Event()
+        self._gone = asyncio.Event()
+        self.is_complete = False
+
+    async def receive(self) -> Message:
+        if self._body_read.is_set():
+            await self._gone.wait()
+            return {"type": "http.disconnect"}
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self._gone.set()
+        if not message.get("more_body", False):
+            self._body_read.set()
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.is_complete = True
+        await self._send(message)
+
+    async def wait_for_disconnect(self) -> None:
+        await self._body_read.wait()
+        while not self._gone.is_set():
+            if (await self._receive())["type"] == "http.disconnect":
+                self._gone.set()
+
+
+class _Exchange:
+    """What went out for one request so far."""
+
+    def __init__(self, send: Send, *, request_id: str) -> None:
+        self._send = send
+        self._begin_s = time.perf_counter()
+        self.request_id = request_id
+        self.status = int(HTTPStatus.INTERNAL_SERVER_ERROR)
+        self.has_started = False
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.perf_counter() - self._begin_s
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.has_started = True
+            self.status = int(message["status"])
+            headers = MutableHeaders(scope=message)
+            headers["x-request-id"] = self.request_id
+            if not headers.get("content-type", "").startswith(STREAMS):
+                headers["x-total-time"] = milliseconds(self.elapsed_s)
+        await self._send(message)
+
+
+STREAMS = ("text/event-stream", "application/x-ndjson")
+
+
+def milliseconds(seconds: float) -> str:
+    """A header's value: milliseconds with one decimal."""
+    return f"{seconds * 1_000:.1f}"
+
+
+def route_of(scope: Scope) -> str:
+    """The route's template, so that labels are few; one name for all paths without a route."""
+    route: Any = scope.get("route")
+    return str(getattr(route, "path", UNKNOWN_ROUTE))
+
+
+def _request_id(headers: Headers) -> str:
+    """The client's own id if it is fit for a log line, else a new one."""
+    given = headers.get("x-request-id", "")
+    return given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex

@@ -1,0 +1,462 @@
+"""Models that come and go in one process: eager and lazy ones, swaps under way, and their end."""
+
+import asyncio
+import gc
+import shutil
+import threading
+import weakref
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from model.errors import DeadlineExceededError, QueueFullError
+from model.tokenizer.prompt import Translation
+from service.backend import FinishedEvent, GenerateRequest, TokenEvent
+from service.catalogue.catalogue import CatalogueError, ModelEntry
+from service.catalogue.fleet import Placement
+from service.errors import ModelNotFoundError, ModelNotLoadedError
+from service.hosting.local_backend import LocalBackend
+from service.telemetry.metrics import render
+from tests.hub_server import running_hub, use_hub
+from tests.tiny_models import (
+    SETTINGS,
+    SUMMARIZER,
+    TRANSLATOR,
+    make_request,
+    tiny_entry,
+    write_tiny_marian,
+    write_tiny_models,
+)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return write_tiny_models(tmp_path_factory.mktemp("models"))
+
+
+@contextmanager
+def serving(*models: ModelEntry | Placement) -> Iterator[LocalBackend]:
+    backend = LocalBackend(models, SETTINGS)
+    try:
+        yield backend
+    finally:
+        backend.close()
+
+
+def copy_of(folder: Path, to: Path) -> Path:
+    return Path(shutil.copytree(folder, to))
+
+
+def num_engines() -> int:
+    return sum(thread.name == "engine" for thread in threading.enumerate())
+
+
+def states(backend: LocalBackend) -> dict[str, str]:
+    return {model.name: model.state for model in backend.models()}
+
+
+async def text_of(backend: LocalBackend, request: GenerateRequest) -> str:
+    async with aclosing(backend.generate(request)) as events:
+        *_, last = [event async for event in events]
+    assert isinstance(last, FinishedEvent)
+    return last.outputs[0].text
+
+
+@asynccontextmanager
+async def loader_busy(backend: LocalBackend) -> AsyncIterator[None]:
+    """Within it whatever is to be loaded waits its turn."""
+    gate = threading.Event()
+    backend._loader.submit(gate.wait)
+    try:
+        yield
+    finally:
+        gate.set()
+
+
+# Eager models
+
+
+def test_a_model_says_what_it_can_do(folders: dict[str, Path]) -> None:
+    with serving(tiny_entry(folders), tiny_entry(folders, SUMMARIZER)) as backend:
+        translator, summarizer = backend.models()
+    assert (translator.name, list(translator.pairs)) == (TRANSLATOR, [("en", "de")])
+    assert (translator.max_input_tokens, translator.max_new_tokens) == (32, 30)
+    assert (translator.family, summarizer.family) == ("Marian", "BART")
+    assert (translator.dtype, translator.device) == ("float32", "cpu")
+    assert (summarizer.tasks, summarizer.default_num_beams) == (("summarization",), 1)
+    assert translator.num_parameters > 0
+    assert translator.weights_bytes is not None
+    assert translator.weights_bytes >= translator.num_parameters * 4
+
+
+def test_models_are_loaded_in_their_order_each_with_its_time_and_size_in_the_log(
+    folders: dict[str, Path],
+) -> None:
+    warm = tiny_entry(folders, SUMMARIZER, warm_up=True)
+    with capture_logs() as logs, serving(warm, tiny_entry(folders)) as backend:
+        sizes = [model.weights_bytes for model in backend.models()]
+    loaded = [log for log in logs if log["event"] == "model loaded"]
+    assert [log["model"] for log in loaded] == [SUMMARIZER, TRANSLATOR]
+    assert [log["family"] for log in loaded] == ["BART", "Marian"]
+    assert [log["bytes"] for log in loaded] == sizes
+    ours = {"own (AMX)", "own (AVX-512 BF16)", "own (AVX-512)"}
+    assert {log["kernels"] for log in loaded} <= {"pytorch", *ours}
+    assert loaded[0]["warm_up_s"] > loaded[1]["warm_up_s"] == 0
+
+
+@pytest.mark.parametrize(("max_rows", "is_warned"), [(15, True), (16, False)])
+def test_a_cache_that_holds_few_outputs_is_warned_of(
+    folders: dict[str, Path], *, max_rows: int, is_warned: bool
+) -> None:
+    entry = tiny_entry(folders, max_running_rows=max_rows)
+    with capture_logs() as logs, serving(entry):
+        pass
+    warnings = [log for log in logs if log["log_level"] == "warning"]
+    assert [log["rows"] for log in warnings] == [max_rows] * is_warned
+
+
+def test_a_closed_backend_is_not_alive(folders: dict[str, Path]) -> None:
+    with serving(tiny_entry(folders)) as backend:
+        assert backend.is_alive()
+        assert backend.is_ready()
+    assert not backend.is_alive()
+    assert not backend.is_ready()
+
+
+def test_a_model_that_cannot_be_loaded_is_named_and_leaves_no_thread_of_the_others_behind(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    before = num_engines()
+    broken = tiny_entry(folders, SUMMARIZER, path=str(tmp_path))
+    with pytest.raises(CatalogueError, match=f"^model '{SUMMARIZER}': .*config.json"):
+        LocalBackend([tiny_entry(folders), broken], SETTINGS)
+    assert num_engines() == before
+
+
+def test_a_model_that_cannot_do_what_it_is_offered_for_is_found_by_its_warm_up(
+    folders: dict[str, Path],
+) -> None:
+    wrong = tiny_entry(folders, max_running_rows=2, warm_up=["Good morning."])
+    with pytest.raises(CatalogueError, match="is loaded, but cannot answer: num_beams: 3 is above"):
+        LocalBackend([wrong], SETTINGS)
+
+
+def test_every_language_of_a_model_must_have_its_tag_in_the_vocabulary(
+    folders: dict[str, Path],
+) -> None:
+    wrong = tiny_entry(folders, pairs=["en-de", "en-fr", "en-ja"])
+    with pytest.raises(CatalogueError, match="pairs: target_lang: 'ja' is not one of"):
+        LocalBackend([wrong], SETTINGS)
+
+
+@pytest.mark.parametrize("load", ["eager", "lazy"])
+@pytest.mark.parametrize(
+    "limits", [{"kv_cache_bytes": 9}, {"max_input_tokens": 10**12}], ids=["cache", "tokens"]
+)
+def test_limits_that_no_memory_holds_are_refused_before_anything_is_loaded(
+    folders: dict[str, Path], limits: dict[str, Any], load: str
+) -> None:
+    wrong = tiny_entry(folders, load=load, **limits)
+    sentence = r"model 'test/translate': kv_cache_bytes: \d+ is below the \d+ bytes of one row"
+    with pytest.raises(CatalogueError, match=sentence):
+        LocalBackend([wrong], SETTINGS)
+
+
+def test_a_file_that_is_not_the_one_of_the_catalogue_is_refused(folders: dict[str, Path]) -> None:
+    wrong = tiny_entry(folders, sha256={"model.safetensors": "0" * 64})
+    with pytest.raises(CatalogueError, match=r"sha256: model.safetensors has \w{64}, not 0{64}"):
+        LocalBackend([wrong], SETTINGS)
+
+
+async def test_the_catalogue_s_limits_are_the_model_s(folders: dict[str, Path]) -> None:
+    entry = tiny_entry(folders, max_input_tokens=12, max_new_tokens=7, max_waiting=2)
+    with serving(entry) as backend:
+        (info,) = backend.models()
+        assert (info.max_input_tokens, info.max_new_tokens, info.max_waiting) == (12, 7, 2)
+        assert backend.num_free_places(TRANSLATOR) == 2
+
+
+async def test_leaving_early_frees_the_place(folders: dict[str, Path]) -> None:
+    request = make_request(stream=True, num_beams=1, max_new_tokens=30, seed=2, temperature=5.0)
+    with serving(tiny_entry(folders)) as backend:
+        async with aclosing(backend.generate(request)) as events:
+            await anext(events)
+        async with asyncio.timeout(20):
+            while backend.num_running() or backend.num_waiting():  # noqa: ASYNC110 - a thread's
+                await asyncio.sleep(0.001)
+        assert backend.cache_use() == 0.0
+        assert backend.num_free_places(TRANSLATOR) == 9
+
+
+# Lazy models
+
+
+def lazy(folders: dict[str, Path], files: str = TRANSLATOR, **changes: object) -> ModelEntry:
+    return tiny_entry(folders, files, load="lazy", **changes)
+
+
+async def test_a_lazy_model_says_the_same_before_it_is_loaded(folders: dict[str, Path]) -> None:
+    before_threads = num_engines()
+    with serving(lazy(folders)) as backend:
+        (before,) = backend.models()
+        assert (before.state, before.weights_bytes) == ("not_loaded", None)
+        assert num_engines() == before_threads
+        assert backend.is_ready()
+        assert await text_of(backend, make_request())
+        (after,) = backend.models()
+    assert (after.state, num_engines()) == ("loaded", before_threads)
+    differing = {f for f in before.__slots__ if getattr(before, f) != getattr(after, f)}
+    assert differing == {"state", "weights_bytes"}
+
+
+async def test_many_first_requests_cause_one_load_and_others_are_answered_meanwhile(
+    folders: dict[str, Path],
+) -> None:
+    with (
+        capture_logs() as logs,
+        serving(lazy(folders), tiny_entry(folders, SUMMARIZER)) as backend,
+    ):
+        async with loader_busy(backend):
+            requests = [make_request(num_beams=1) for _ in range(8)]
+            first = [asyncio.create_task(text_of(backend, request)) for request in requests]
+            count = asyncio.create_task(
+                backend.count_tokens(TRANSLATOR, "a", Translation("de", "en"))
+            )
+            assert await text_of(backend, make_request("The fox.", model=SUMMARIZER))
+            assert states(backend) == {TRANSLATOR: "loading", SUMMARIZER: "loaded"}
+            assert not any(task.done() for task in [*first, count])
+        assert len(set(await asyncio.gather(*first))) == 1
+        assert await count > 0
+    assert [log["model"] for log in logs if log["event"] == "model loaded"] == [
+        SUMMARIZER,
+        TRANSLATOR,
+    ]
+
+
+async def test_a_lazy_model_does_not_wait_for_an_operator_s_change(
+    folders: dict[str, Path],
+) -> None:
+    gate = threading.Event()
+    with serving(lazy(folders)) as backend:
+        backend._changer.submit(gate.wait)
+        change = asyncio.create_task(
+            backend.prepare(Placement(tiny_entry(folders, SUMMARIZER), version=1))
+        )
+        try:
+            assert await text_of(backend, make_request(num_beams=1))
+            assert not change.done()
+        finally:
+            gate.set()
+            await change
+
+
+async def test_a_model_that_is_closed_while_it_loads_leaves_no_thread_behind(
+    folders: dict[str, Path],
+) -> None:
+    before = num_engines()
+    with serving(lazy(folders)) as backend:
+        (served,) = backend._served
+        async with loader_busy(backend):
+            first = asyncio.create_task(text_of(backend, make_request()))
+            await asyncio.sleep(0)  # it has asked for the model
+            assert served.info.state == "loading"
+            served.close()
+        with pytest.raises(ModelNotLoadedError):
+            await first
+        assert num_engines() == before
+
+
+async def test_no_more_wait_for_a_load_than_may_wait_for_a_model(folders: dict[str, Path]) -> None:
+    summarizer = tiny_entry(folders, SUMMARIZER)
+    with serving(lazy(folders, max_waiting=2), summarizer) as backend:
+        async with loader_busy(backend):
+            tasks = [asyncio.create_task(text_of(backend, make_request())) for _ in range(2)]
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert backend.num_free_places(TRANSLATOR) == 0
+            assert backend.num_free_places(SUMMARIZER) == 9
+            with pytest.raises(QueueFullError):
+                await text_of(backend, make_request())
+        await asyncio.gather(*tasks)
+
+
+async def test_a_load_counts_against_a_request_s_time_and_goes_on_for_others(
+    folders: dict[str, Path],
+) -> None:
+    with serving(lazy(folders)) as backend:
+        async with loader_busy(backend):
+            with pytest.raises(DeadlineExceededError):
+                await text_of(backend, make_request(timeout_s=0.02))
+        assert await text_of(backend, make_request())
+
+
+async def test_a_lazy_model_of_a_hub_is_loaded_at_the_commit_that_was_described(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = copy_of(folders[TRANSLATOR], tmp_path / "newer")
+    write_tiny_marian(newer, seed=1)
+    with running_hub() as hub:
+        use_hub(monkeypatch, hub.url)
+        hub.add("owner/model", folders[TRANSLATOR], commit="a" * 40)
+        entry = tiny_entry(folders, path="owner/model", load="lazy")
+        settings = SETTINGS.model_copy(update={"cache_folder": tmp_path / "cache"})
+        backend = LocalBackend([entry], settings)
+        try:
+            hub.add("owner/model", newer, commit="b" * 40)
+            await text_of(backend, make_request())
+            (info,) = backend.models()
+        finally:
+            backend.close()
+    assert (info.state, info.revision) == ("loaded", "a" * 40)
+
+
+async def test_a_lazy_model_that_fails_to_load_is_tried_again_after_a_pause(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = {TRANSLATOR: copy_of(folders[TRANSLATOR], tmp_path / "marian")}
+    weights = copy[TRANSLATOR] / "model.safetensors"
+    away = weights.rename(tmp_path / "away")
+    with serving(lazy(copy), tiny_entry(folders, SUMMARIZER)) as backend:
+        for _ in range(2):  # the second finds that it is too early
+            with pytest.raises(ModelNotLoadedError, match=r"a request in \d+ s or later"):
+                await text_of(backend, make_request())
+        assert states(backend)[TRANSLATOR] == "failed"
+        assert backend.is_ready()
+        assert backend.is_alive()
+        assert await text_of(backend, make_request("The fox.", model=SUMMARIZER))
+        away.rename(weights)
+        monkeypatch.setattr("service.hosting.served_model.RETRY_AFTER_S", 0.0)
+        assert await text_of(backend, make_request())
+        assert states(backend)[TRANSLATOR] == "loaded"
+
+
+# Changes
+
+
+@pytest.fixture
+def other_weights(folders: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
+    """The same tokenizer, other weights."""
+    folder = copy_of(folders[TRANSLATOR], tmp_path / "other")
+    write_tiny_marian(folder, seed=1)
+    return {TRANSLATOR: folder}
+
+
+async def test_who_began_before_a_swap_is_answered_by_the_old_model_and_who_comes_by_the_new(
+    folders: dict[str, Path], other_weights: dict[str, Path]
+) -> None:
+    with serving(tiny_entry(folders)) as backend, serving(tiny_entry(other_weights)) as reference:
+        request = make_request(num_beams=1)
+        old_text, new_text = await text_of(backend, request), await text_of(reference, request)
+        assert old_text != new_text
+        (old,) = backend.models()
+        new = Placement(tiny_entry(other_weights), version=1)
+        with backend.hold([old]):
+            await backend.prepare(new)
+            assert backend.models() == (old,)
+            swap = asyncio.create_task(backend.serve([new]))
+            while backend.models() == (old,):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            (info,) = backend.models()
+            assert (info.name, info.handle) == (TRANSLATOR, f"{TRANSLATOR}#1")
+            assert await text_of(backend, make_request(num_beams=1, model=old.handle)) == old_text
+            assert await text_of(backend, make_request(num_beams=1, model=info.handle)) == new_text
+            assert not swap.done()
+        await swap
+        assert await text_of(backend, request) == new_text  # by its name
+
+
+async def test_what_is_let_go_gives_its_thread_and_its_tensors_back(
+    folders: dict[str, Path],
+) -> None:
+    before = num_engines()
+    with serving(tiny_entry(folders), tiny_entry(folders, SUMMARIZER)) as backend:
+        await text_of(backend, make_request())
+        assert num_engines() == before + 2
+        (host,) = (host for host in backend._hosts() if host.info.name == TRANSLATOR)
+        weights = [weakref.ref(p) for p in host._loaded.network.parameters()]
+        del host
+        assert f'model="{TRANSLATOR}"' in render().decode()
+        await backend.serve([Placement(tiny_entry(folders, SUMMARIZER))])
+        gc.collect()
+        assert num_engines() == before + 1
+        assert [ref for ref in weights if ref() is not None] == []
+        assert f'model="{TRANSLATOR}"' not in render().decode()
+        assert backend.is_ready()
+        with pytest.raises(ModelNotFoundError, match=f"the models served are {SUMMARIZER}"):
+            await text_of(backend, make_request())
+
+
+async def test_a_stream_that_began_is_finished_before_its_model_is_let_go(
+    folders: dict[str, Path],
+) -> None:
+    request = make_request(stream=True, num_beams=1, max_new_tokens=30, seed=2, temperature=5.0)
+    with serving(tiny_entry(folders), tiny_entry(folders, SUMMARIZER)) as backend:
+        async with aclosing(backend.generate(request)) as events:
+            pieces = [await anext(events)]
+            unload = asyncio.create_task(
+                backend.serve([Placement(tiny_entry(folders, SUMMARIZER))])
+            )
+            while len(backend.models()) == 2:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            pieces += [event async for event in events]
+        await unload
+    *tokens, last = pieces
+    assert isinstance(last, FinishedEvent)
+    assert "".join(t.text for t in tokens if isinstance(t, TokenEvent)) == last.outputs[0].text
+
+
+async def test_a_model_that_arrives_is_listed_but_not_offered_until_all_are_to_serve_it(
+    folders: dict[str, Path],
+) -> None:
+    new = Placement(tiny_entry(folders, SUMMARIZER), version=1)
+    with serving(tiny_entry(folders)) as backend:
+        before = backend.models()
+        assert backend.models() is before
+        await backend.prepare(new)
+        arriving = backend.models()[1]
+        assert (arriving.name, arriving.state, arriving.is_offered) == (
+            SUMMARIZER,
+            "loading",
+            False,
+        )
+        await backend.serve([Placement(tiny_entry(folders)), new])
+        assert [model.is_offered for model in backend.models()] == [True, True]
+        assert await text_of(backend, make_request("The fox.", model=SUMMARIZER))
+
+
+async def test_a_model_that_was_prepared_and_is_not_wanted_any_more_leaves_nothing(
+    folders: dict[str, Path],
+) -> None:
+    with serving(tiny_entry(folders)) as backend:
+        threads = num_engines()
+        await backend.prepare(Placement(tiny_entry(folders, SUMMARIZER), version=1))
+        assert num_engines() == threads + 1
+        await backend.prepare(None)
+        assert num_engines() == threads
+        assert len(backend.models()) == 1
+
+
+async def test_a_model_that_cannot_be_prepared_changes_nothing(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    broken = Placement(tiny_entry(folders, path=str(tmp_path)), version=1)
+    with serving(tiny_entry(folders)) as backend:
+        before = backend.models()
+        with pytest.raises(CatalogueError):
+            await backend.prepare(broken)
+        with pytest.raises(CatalogueError):
+            await backend.serve([broken])
+        assert backend.models() is before
+        assert await text_of(backend, make_request())
+
+
+async def test_a_service_may_be_left_without_a_model(folders: dict[str, Path]) -> None:
+    with serving(tiny_entry(folders)) as backend:
+        await backend.serve([])
+        assert list(backend.models()) == []
+        assert backend.is_ready()
+        assert (backend.num_running(), backend.cache_use()) == (0, 0.0)

@@ -1,0 +1,55 @@
+"""How a model is run, by what its files, its entry and the settings say together."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from model.engine.config import EngineConfig, MemoryFraction
+from service.hosting.profile import Facts, profile_of
+from service.settings import Settings
+from service.sources.locate import locate
+from tests.tiny_models import TRANSLATOR, tiny_entry, write_tiny_models
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return write_tiny_models(tmp_path_factory.mktemp("models"))
+
+
+def engine_of(
+    folders: dict[str, Path], *, device: str, entry: dict[str, Any] | None = None, **settings: Any
+) -> EngineConfig:
+    """The engine of a tiny model on a device, which need not be there."""
+    chosen = Settings(device="cpu", **settings)
+    model = tiny_entry(folders, TRANSLATOR, **(entry or {}))
+    source = locate(model.path, revision=None, settings=chosen)
+    facts = replace(Facts.read(source, model, chosen), device=torch.device(device))
+    return profile_of(model, chosen, facts, source=source).engine
+
+
+def test_the_cache_has_two_gigabytes_on_a_cpu_and_a_measured_part_of_a_gpu(
+    folders: dict[str, Path],
+) -> None:
+    assert engine_of(folders, device="cpu").kv_cache_bytes == 2 << 30
+    assert engine_of(folders, device="cuda").kv_cache_bytes == MemoryFraction(0.9)
+    part = engine_of(folders, device="cuda", memory_fraction=0.25)
+    assert part.kv_cache_bytes == MemoryFraction(0.25)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_bytes_that_somebody_names_go_before_anything_measured(
+    folders: dict[str, Path], device: str
+) -> None:
+    assert engine_of(folders, device=device, kv_cache_bytes=5 << 20).kv_cache_bytes == 5 << 20
+    named = engine_of(
+        folders, device=device, entry={"kv_cache_bytes": 6 << 20}, kv_cache_bytes=5 << 20
+    )
+    assert named.kv_cache_bytes == 6 << 20
+
+
+def test_a_gpu_encodes_more_at_once(folders: dict[str, Path]) -> None:
+    on_cpu, on_gpu = (engine_of(folders, device=device) for device in ("cpu", "cuda"))
+    assert on_gpu.max_encode_tokens == 8 * on_cpu.max_encode_tokens

@@ -1,0 +1,99 @@
+"""One item from several segments: its score, its other outputs, its stream."""
+
+from typing import Any
+
+import pytest
+
+from model.engine.params import FinishReason, GenerationParams
+from model.tokenizer.prompt import Translation
+from service.backend import FinishedEvent, Output
+from service.settings import Settings
+from service.tasks.generation import Generation
+from service.tasks.items import Item, answer, fit
+from service.tasks.requests import options_of
+from service.tasks.schemas import TranslateRequest
+from service.text.documents import Document, Segment
+from tests.fakes import TRANSLATOR, FakeBackend
+
+DOCUMENT = Document("  ", (Segment("one", " "), Segment("two", "\n")))
+
+
+class Scripted(FakeBackend):
+    """Finishes segments with what the test says."""
+
+    def __init__(self, events: dict[str, FinishedEvent]) -> None:
+        super().__init__()
+        self.events = events
+
+    async def generate(self, request):  # type: ignore[no-untyped-def]
+        yield self.events[request.text]
+
+
+def finished(*outputs: Output, reason: FinishReason = FinishReason.STOP) -> FinishedEvent:
+    return FinishedEvent(
+        outputs=outputs,
+        finish_reason=reason,
+        input_tokens=1,
+        output_tokens=1,
+        truncated=reason is FinishReason.LENGTH,
+        queue_s=0.0,
+        inference_s=0.0,
+    )
+
+
+async def answered(events: dict[str, FinishedEvent]) -> dict[str, Any]:
+    body = TranslateRequest.model_validate(
+        {"text": "x", "target_lang": "de", "return": ["scores", "alternatives"]}
+    )
+    options = options_of(body, request_id="r", settings=Settings())
+    generation = Generation(Scripted(events), options, max_in_flight=2)
+    item = Item(
+        index=0,
+        model=TRANSLATOR,
+        task=Translation("de", "en"),
+        document=DOCUMENT,
+        params=GenerationParams(),
+    )
+    return await answer(item, generation, options=options, emit=None)
+
+
+async def test_the_score_is_the_mean_over_all_tokens_with_the_ends_of_sentences() -> None:
+    fields = await answered(
+        {
+            "one": finished(Output("A", (1,), -1.0)),  # two tokens with its end
+            "two": finished(Output("B", (1, 2, 3, 4), -4.0), reason=FinishReason.LENGTH),  # four
+        }
+    )
+    assert fields["score"] == pytest.approx((2 * -1.0 + 4 * -4.0) / 6)
+    assert fields["truncated"] is True
+
+
+async def test_a_segment_with_fewer_outputs_lends_its_last() -> None:
+    fields = await answered(
+        {
+            "one": finished(Output("A", (1,), -1.0)),
+            "two": finished(Output("B", (1,), -1.0), Output("C", (1,), -3.0)),
+        }
+    )
+    assert fields["text"] == "  A B\n"
+    (alternative,) = fields["alternatives"]
+    assert (alternative.text, alternative.score) == ("  A C\n", -2.0)
+
+
+async def test_only_what_does_not_fit_is_split() -> None:
+    async def fits(text: str) -> bool:
+        return len(text) <= 8
+
+    short = Document(" ", (Segment("one two.", "  "), Segment("three four five.", "\n")))
+    found = await fit(short, fits)
+    assert [segment.text for segment in found.segments] == ["one two.", "three", "four", "five."]
+    assert found.reassemble([segment.text for segment in found.segments]) == (
+        " one two.  three four five.\n"
+    )
+
+
+async def test_a_document_that_fits_is_the_same() -> None:
+    async def fits(_: str) -> bool:
+        return True
+
+    assert await fit(DOCUMENT, fits) is DOCUMENT
