@@ -10,10 +10,10 @@ import torch
 from model.config import Activation, Learned, Norm, Stack, TransformerConfig
 from model.engine.config import EngineConfig, MemoryFraction, TokenRules
 from model.engine.engine import Engine
-from model.engine.make_runner import MakeRunner, make_runner
 from model.engine.params import GenerationParams, Priority
 from model.engine.request import Request, RequestOutput
-from model.engine.search import Frame, IndependentSearch
+from model.engine.runners.make_runner import MakeRunner, make_runner
+from model.engine.search.search import Frame, IndependentSearch
 from model.tokenizer.prompt import Prompt
 from model.transformer.seq2seq import Seq2SeqTransformer
 

@@ -15,21 +15,21 @@ from collections.abc import Callable, Sequence
 import torch
 
 from model.engine.batch import Batch
-from model.engine.branching import inherit_rows
 from model.engine.checks import check_request, check_setup
-from model.engine.chooser import Candidates, Chooser
+from model.engine.choosing.chooser import Candidates, Chooser
+from model.engine.choosing.sampler import Sampler
 from model.engine.config import EngineConfig, TokenRules
 from model.engine.lookahead import Step, goes_on_from_best
-from model.engine.make_runner import MakeRunner, make_runner
-from model.engine.make_search import make_search
 from model.engine.out_of_memory import is_out_of_memory
 from model.engine.params import FinishReason, GenerationParams, Priority
-from model.engine.repetition import allow_repeats_of
 from model.engine.request import Request, RequestOutput, Timing
 from model.engine.runner import OnProgress, Progress, RowCopy
-from model.engine.sampler import Sampler
+from model.engine.runners.make_runner import MakeRunner, make_runner
 from model.engine.scheduler import Scheduler
-from model.engine.search import Growth
+from model.engine.search.branching import inherit_rows
+from model.engine.search.make_search import make_search
+from model.engine.search.repetition import allow_repeats_of
+from model.engine.search.search import Growth
 from model.engine.stats import EngineStats
 from model.errors import InvalidParamsError
 from model.tokenizer.prompt import Prompt

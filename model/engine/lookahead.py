@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model.engine.batch import Batch
-from model.engine.chooser import is_plain
+from model.engine.choosing.chooser import is_plain
+from model.engine.choosing.logits import forced_token
 from model.engine.config import TokenRules
-from model.engine.logits import forced_token
 from model.engine.request import Request, RequestStatus
 from model.engine.runner import Progress, Scores
 

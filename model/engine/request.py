@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from model.engine.params import FinishReason, GenerationParams, Priority
-from model.engine.search import Hypothesis, Search
+from model.engine.search.search import Hypothesis, Search
 from model.tokenizer.prompt import Prompt
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from model.engine.batch import Batch
 from model.engine.request import Request
-from model.engine.search import Growth
+from model.engine.search.search import Growth
 
 Moves = Sequence[tuple[int, int]]  # (from row, to row); no row is both
 Best = tuple[list[float], list[int]]  # values and token ids, one of each for every row

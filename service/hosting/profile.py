@@ -9,8 +9,8 @@ import torch
 
 from model.config import TransformerConfig
 from model.devices import DtypeName, Precision, choose_precision, kernels_of, resolve_device
+from model.engine.cache.kv_cache import KVCache
 from model.engine.config import EngineConfig, MemoryFraction
-from model.engine.kv_cache import KVCache
 from model.engine.params import GenerationParams
 from model.errors import InvalidParamsError, ModelError
 from model.families.family import Family, network_config

@@ -13,7 +13,7 @@ from transformers import MarianMTModel, MarianTokenizer
 from model.engine.config import EngineConfig
 from model.engine.engine import Engine
 from model.engine.params import GenerationParams
-from model.engine.search import Hypothesis
+from model.engine.search.search import Hypothesis
 from model.load import BUNDLED, LoadedModel, load_model
 from model.tokenizer.prompt import Translation
 from tests.factories import drain

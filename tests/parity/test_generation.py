@@ -20,11 +20,11 @@ from transformers.generation.logits_process import (
     TopPLogitsWarper,
 )
 
+from model.engine.choosing.sampler import candidates
 from model.engine.config import EngineConfig
 from model.engine.engine import Engine
 from model.engine.params import GenerationParams
-from model.engine.sampler import candidates
-from model.engine.search import Hypothesis
+from model.engine.search.search import Hypothesis
 from model.tokenizer.prompt import Prompt
 from tests.factories import drain
 from tests.parity.families import FAMILIES

@@ -8,8 +8,8 @@ import pytest
 from model.devices import DtypeName
 from model.engine.config import EngineConfig
 from model.engine.engine import Engine
-from model.engine.kernel_runner import KernelRunner
 from model.engine.params import GenerationParams
+from model.engine.runners.kernel_runner import KernelRunner
 from model.load import BUNDLED, load_model
 from model.tokenizer.prompt import Translation
 from tests.factories import drain

@@ -10,16 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from model.engine import kv_cache, repetition
 from model.engine.batch import Batch
-from model.engine.beam_search import BeamSearch
+from model.engine.cache import kv_cache
 from model.engine.config import TokenRules
-from model.engine.model_runner import ModelRunner
-from model.engine.output_head import TorchScores
 from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.request import RequestOutput
 from model.engine.runner import Progress
-from model.engine.search import Candidate, Frame, Hypothesis, Search
+from model.engine.runners.model_runner import ModelRunner
+from model.engine.runners.output_head import TorchScores
+from model.engine.search import repetition
+from model.engine.search.beam_search import BeamSearch
+from model.engine.search.search import Candidate, Frame, Hypothesis, Search
 from model.tokenizer.prompt import Prompt
 from model.transformer.seq2seq import Seq2SeqTransformer
 from tests.clocks import FakeClock

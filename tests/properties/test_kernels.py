@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from model.config import Activation, Norm, RelativeBias, Sinusoidal, Stack
 from model.engine.config import TokenRules
-from model.engine.kernel_runner import KernelRunner
 from model.engine.request import RequestOutput
+from model.engine.runners.kernel_runner import KernelRunner
 from model.kernels.packing import KernelPacking
 from model.transformer.packing import pack
 from model.transformer.seq2seq import Seq2SeqTransformer

@@ -10,10 +10,10 @@ import torch
 from model.config import Stack
 from model.engine.config import MemoryFraction
 from model.engine.engine import Engine
-from model.engine.graphed_runner import GraphedRunner
-from model.engine.model_runner import ModelRunner
 from model.engine.params import FinishReason, GenerationParams
 from model.engine.request import RequestOutput
+from model.engine.runners.graphed_runner import GraphedRunner
+from model.engine.runners.model_runner import ModelRunner
 from model.errors import ConfigError
 from model.transformer.seq2seq import Seq2SeqTransformer
 from tests.factories import (

@@ -13,11 +13,11 @@ from torch import Tensor
 from model.engine.batch import Batch
 from model.engine.config import EngineConfig, TokenRules
 from model.engine.engine import Engine
-from model.engine.make_runner import make_runner
 from model.engine.out_of_memory import is_out_of_memory
 from model.engine.params import FinishReason, GenerationParams
 from model.engine.request import RequestOutput
 from model.engine.runner import Best, OnProgress, Progress, RowCopy, Runner, Scores, Top
+from model.engine.runners.make_runner import make_runner
 from model.transformer.seq2seq import Seq2SeqTransformer
 from tests.factories import EOS, START, drain, make_engine, make_network, make_prompt, make_rules
 from tests.jobs import Job, alone, jobs, networks, rules, run_together

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from model.engine.params import FinishReason
-from model.engine.repetition import SHORT_RUN, count_repeats
+from model.engine.search.repetition import SHORT_RUN, count_repeats
 from model.errors import (
     DeadlineExceededError,
     InputTooLongError,

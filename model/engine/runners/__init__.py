@@ -1,0 +1,1 @@
+"""Run the network for a batch: PyTorch, CUDA graphs, or the project's own kernels."""

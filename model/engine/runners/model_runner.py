@@ -1,0 +1,193 @@
+"""Carries out a batch: lists of tokens become tensors and go through the network.
+
+This is the only place where requests meet tensors. One transfer to the device and one back per
+step.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from model.engine.batch import Batch
+from model.engine.cache.kv_cache import KVCache
+from model.engine.config import EngineConfig, TokenRules
+from model.engine.request import Request
+from model.engine.runner import OnProgress, Progress, RowCopy, Scores
+from model.engine.runners.output_head import OutputHead, TorchScores
+from model.engine.transfer import to_device
+from model.transformer.attention import HIDDEN, Fan, Memory, padding_bias
+from model.transformer.seq2seq import Seq2SeqTransformer
+
+# Sources of one encoder call differ in length by at most this ratio: padding costs like tokens.
+MAX_PADDING_RATIO = 1.3
+
+
+class ModelRunner:
+    """One network, its caches, and the tensors that steps reuse: a `Runner` for every device."""
+
+    runs_ahead = False
+    max_padding_ratio = MAX_PADDING_RATIO
+
+    def __init__(
+        self,
+        network: Seq2SeqTransformer,
+        rules: TokenRules,
+        config: EngineConfig,
+        *,
+        cache_dtype: torch.dtype,
+    ) -> None:
+        bytes_per_token = KVCache.bytes_per_token(network.config, cache_dtype)
+        self.num_rows = config.num_rows(bytes_per_token=bytes_per_token)
+        self._network = network
+        self._head = OutputHead(network, rules)
+        self._device, self._dtype = network.device, network.dtype
+        self._cache = KVCache(
+            network.config,
+            num_rows=self.num_rows,
+            max_source_tokens=config.max_source_tokens,
+            max_target_tokens=config.max_target_tokens,
+            dtype=cache_dtype,
+            device=self._device,
+        )
+        longest = max(config.max_target_tokens, config.max_source_tokens, self.num_rows)
+        self._arange = torch.arange(longest, device=self._device)
+        self._memory = Memory([])
+        self._memory_of: list[tuple[Request, int | None, tuple[int, ...]]] = []
+
+    @torch.inference_mode()
+    def run(self, batch: Batch, *, seconds: float = 0.0) -> Progress:  # noqa: ARG002
+        """As `Runner.run`: a step, in which it chooses nothing."""
+        if batch.row_moves:
+            longest = max(request.num_computed for request in batch.decode)
+            self._cache.own.copy(batch.row_moves, num_tokens=longest)
+        if batch.slot_moves:
+            longest = max(request.num_source_tokens for request in batch.decode)
+            self._cache.source.copy(batch.slot_moves, num_tokens=longest)
+        if batch.encode:
+            self._encode(batch.encode)
+        return Progress(self._score(batch) if batch.decode else None)
+
+    def interrupt(self) -> None:
+        """As `Runner.interrupt`: no run is longer than a step."""
+
+    def release(self) -> None:
+        """As `Runner.release`."""
+        self._memory, self._memory_of = Memory([]), []
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def run_ahead(self, batch: Batch) -> Scores | None:  # noqa: ARG002 - it never does
+        """As `Runner.run_ahead`."""
+        return None
+
+    def warm_up(self, *, widths: Sequence[int], on_progress: OnProgress) -> None:
+        """As `Runner.warm_up`; there is nothing to prepare."""
+
+    @torch.inference_mode()
+    def copy_rows(self, copies: Sequence[RowCopy]) -> None:
+        """As `Runner.copy_rows`."""
+        longest = max(copy.num_tokens for copy in copies)
+        self._cache.own.copy([(c.source, c.target) for c in copies], num_tokens=longest)
+
+    @torch.inference_mode()
+    def scrub(self) -> None:
+        """As `Runner.scrub`."""
+        self._cache.own.scrub()
+        self._cache.source.scrub()
+
+    def _encode(self, requests: Sequence[Request]) -> None:
+        for group in _similar_lengths(requests, max_ratio=self.max_padding_ratio):
+            num_rows, longest = self._encoded_shape(len(group), group[-1].num_source_tokens)
+            sources = [request.prompt.encoder_ids for request in group]
+            sources += [(0,)] * (
+                num_rows - len(group)
+            )  # of padding: one token each, read by nobody
+            lengths = [len(source) for source in sources]
+            bias = None
+            if min(lengths) != longest:
+                limits = to_device(lengths, self._device)
+                bias = padding_bias(self._arange[:longest] < limits[:, None], self._dtype)
+            padded = [(*source, *(0,) * (longest - len(source))) for source in sources]
+            memory = self._network.encode(to_device(padded, self._device), bias=bias)
+            slots = to_device([request.slot for request in group], self._device)
+            self._cache.write_memories(slots, self._network.keys_values(memory[: len(group)]))
+
+    def _encoded_shape(self, num_sources: int, num_tokens: int) -> tuple[int, int]:
+        """How many sources, of how many tokens, to encode so many as."""
+        return num_sources, num_tokens
+
+    def _score(self, batch: Batch) -> TorchScores | None:
+        hidden = self._decode(batch)
+        return TorchScores(self._head, hidden) if batch.wants_logits else None
+
+    def _decode(self, batch: Batch) -> Tensor:
+        """The hidden state of every row's new token, (rows, d_model)."""
+        num_rows = batch.num_rows
+        token_ids, positions = [0] * num_rows, [0] * num_rows
+        for request in batch.decode:
+            position = request.num_computed
+            for row, sequence in zip(request.rows, request.search.sequences, strict=True):
+                token_ids[row], positions[row] = sequence[position], position
+        inputs = to_device([token_ids, positions], self._device)
+        longest = max(positions) + 1
+        hidden = self._network.decode(
+            inputs[0][:, None],
+            inputs[1][:, None],
+            self._memories(batch.decode),
+            self_bias=None if min(positions) + 1 == longest else self._future(inputs[1], longest),
+            stores=self._cache.step_stores(inputs[1], num_keys=longest),
+        )
+        return hidden[:, 0]
+
+    def _future(self, positions: Tensor, num_keys: int) -> Tensor:
+        """Hides the keys after each row's own position, (rows, 1, 1, num_keys)."""
+        is_future = self._arange[:num_keys] > positions[:, None]
+        bias = torch.zeros(is_future.shape, dtype=self._cache.dtype, device=self._device)
+        return bias.masked_fill_(is_future, HIDDEN)[:, None, None, :]
+
+    def _memories(self, requests: Sequence[Request]) -> Memory:
+        """The sources of the running requests; made anew only when who runs, or where, changed."""
+        memory_of = [(request, request.slot, tuple(request.rows)) for request in requests]
+        if memory_of != self._memory_of:
+            self._memory, self._memory_of = self._make_memory(requests), memory_of
+        return self._memory
+
+    def _make_memory(self, requests: Sequence[Request]) -> Memory:
+        by_slot = sorted(requests, key=lambda request: request.slot or 0)
+        lengths = [request.num_source_tokens for request in by_slot]
+        longest = max(lengths)
+        bias = None
+        if min(lengths) != longest:
+            limits = to_device(lengths, self._device)
+            bias = padding_bias(self._arange[:longest] < limits[:, None], self._cache.dtype)
+        return Memory(
+            self._cache.memories(num_slots=len(by_slot), num_keys=longest),
+            bias,
+            self._fan([request.rows for request in by_slot]),
+        )
+
+    def _fan(self, rows_of: list[list[int]]) -> Fan | None:
+        if rows_of == [[slot] for slot in range(len(rows_of))]:
+            return None
+        width = max(len(rows) for rows in rows_of)
+        place_of = [0] * sum(len(rows) for rows in rows_of)
+        for slot, rows in enumerate(rows_of):
+            for beam, row in enumerate(rows):
+                place_of[row] = slot * width + beam
+        padded = [rows + [rows[-1]] * (width - len(rows)) for rows in rows_of]
+        return Fan(to_device(padded, self._device), to_device(place_of, self._device))
+
+
+def _similar_lengths(
+    requests: Sequence[Request], *, max_ratio: float = MAX_PADDING_RATIO
+) -> list[list[Request]]:
+    """The requests in groups of rising length, little padding in each."""
+    groups: list[list[Request]] = []
+    for request in sorted(requests, key=lambda request: request.num_source_tokens):
+        shortest = groups[-1][0].num_source_tokens if groups else 0
+        if groups and request.num_source_tokens <= shortest * max_ratio:
+            groups[-1].append(request)
+        else:
+            groups.append([request])
+    return groups

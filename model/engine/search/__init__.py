@@ -1,0 +1,1 @@
+"""Decide which hypotheses live on: plain numbers, no tensors."""

@@ -1,0 +1,160 @@
+"""Beam search with the semantics of Hugging Face's `generate`, on plain numbers.
+
+Each step extends every beam by its best tokens and keeps the `num_beams` best of all. Of the top 2
+* num_beams candidates, those that end and are among the first `num_beams` become finished; the best
+of the others live on. Finished hypotheses are ranked by log-probability / length ** length_penalty.
+"""
+
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Literal, NamedTuple
+
+from model.engine.search.search import Frame, Growth, Hypothesis
+
+_IMPOSSIBLE = float("-inf")
+
+
+_by_log_prob = itemgetter(0)  # of a `_Continuation`
+
+
+class _Beam(NamedTuple):
+    sequence: tuple[int, ...]
+    log_prob: float
+
+
+# Its log-probability, the beam that it continues, its token; no class, as a step makes hundreds.
+_Continuation = tuple[float, int, int]
+
+
+class BeamSearch:
+    """The `num_beams` most promising hypotheses, side by side.
+
+    There are always that many. Where fewer differ (at the start all are the prefix, and after a
+    forced token there is still but one), the others are copies with a log-probability of -inf, and
+    say nothing.
+    """
+
+    def __init__(
+        self,
+        frame: Frame,
+        *,
+        num_beams: int,
+        num_return: int,
+        length_penalty: float,
+        early_stopping: bool | Literal["never"],
+    ) -> None:
+        self.frame = frame
+        self._num_beams = num_beams
+        self._num_return = num_return
+        self._length_penalty = length_penalty
+        self._early_stopping = early_stopping
+        copies = [_Beam(frame.prefix_ids, _IMPOSSIBLE)] * (num_beams - 1)
+        self._set_beams([_Beam(frame.prefix_ids, 0.0), *copies])
+        self._num_candidates = (1 + len(frame.eos_ids)) * num_beams
+        self._finished: list[Hypothesis] = []  # best first, at most num_beams
+
+    @property
+    def num_candidates(self) -> int:
+        """Enough that `num_beams` live on even if every beam's best tokens end it."""
+        return self._num_candidates
+
+    @property
+    def sequences(self) -> Sequence[Sequence[int]]:
+        return self._sequences
+
+    @property
+    def log_probs(self) -> Sequence[float]:
+        return [beam.log_prob for beam in self._beams]
+
+    @property
+    def live_indices(self) -> Sequence[int]:
+        return range(len(self._beams))
+
+    def advance(self, candidates: Sequence[Sequence[tuple[int, float]]]) -> list[int]:
+        num_generated = self.frame.num_generated(self._beams[0].sequence) + 1
+        is_last = num_generated == self.frame.max_new_tokens
+        eos_ids = self.frame.eos_ids
+        survivors = []
+        for rank, continuation in enumerate(self._best(candidates)):
+            if not is_last and continuation[2] not in eos_ids:
+                survivors.append(continuation)
+            elif rank < self._num_beams:
+                self._add_finished(continuation)
+        if not survivors or self._is_done(survivors[0][0], num_generated):
+            self._set_beams([])
+            return []
+        _, parent, token_id = survivors[0]
+        num_missing = max(0, self._num_beams - len(survivors))
+        copies = [(_IMPOSSIBLE, parent, token_id)] * num_missing
+        survivors = [*survivors[: self._num_beams], *copies]
+        beams = self._beams
+        self._set_beams(
+            [
+                _Beam((*beams[parent].sequence, token_id), log_prob)
+                for log_prob, parent, token_id in survivors
+            ]
+        )
+        return [parent for _, parent, _ in survivors]
+
+    def grow(self, growth: Growth) -> None:
+        beams = self._beams
+        self._set_beams(
+            [
+                _Beam((*beams[parent].sequence, *token_ids), log_prob)
+                for parent, token_ids, log_prob in zip(*growth, strict=True)
+            ]
+        )
+
+    @property
+    def worst_rank(self) -> float:
+        """What the best beam has to be better than for the search to go on; -inf: nothing yet."""
+        return self._finished[-1].rank if len(self._finished) == self._num_beams else _IMPOSSIBLE
+
+    @property
+    def length_penalty(self) -> float:
+        """The power of the length that a log-probability is divided by."""
+        return self._length_penalty
+
+    @property
+    def compared_length(self) -> int | None:
+        """Tokens that the best beam is thought to have in that comparison; None: those it has."""
+        is_hopeful = self._early_stopping == "never" and self._length_penalty > 0.0
+        return self.frame.max_new_tokens if is_hopeful else None
+
+    def finished(self) -> tuple[Hypothesis, ...]:
+        return tuple(self._finished[: self._num_return])
+
+    def _best(self, candidates: Sequence[Sequence[tuple[int, float]]]) -> list[_Continuation]:
+        """The best continuations over all beams; an impossible one (-inf, NaN) is none."""
+        continuations = [
+            (log_prob, parent, token_id)
+            for parent, beam in enumerate(self._beams)
+            if beam.log_prob > _IMPOSSIBLE
+            for token_id, new in candidates[parent]
+            if (log_prob := beam.log_prob + new) > _IMPOSSIBLE
+        ]
+        continuations.sort(key=_by_log_prob, reverse=True)  # stable: of equals the first goes first
+        return continuations[: self.num_candidates]
+
+    def _set_beams(self, beams: list[_Beam]) -> None:
+        self._beams = beams
+        self._sequences = [beam.sequence for beam in beams]
+
+    def _add_finished(self, continuation: _Continuation) -> None:
+        log_prob, parent, token_id = continuation
+        sequence = (*self._beams[parent].sequence, token_id)
+        hypothesis = self.frame.finish(
+            sequence, log_prob=log_prob, length_penalty=self._length_penalty
+        )
+        self._finished.append(hypothesis)
+        self._finished.sort(key=lambda finished: -finished.rank)
+        del self._finished[self._num_beams :]
+
+    def _is_done(self, best_log_prob: float, num_generated: int) -> bool:
+        """Whether no live beam can, or need, improve on the finished ones."""
+        if len(self._finished) < self._num_beams:
+            return False
+        if self._early_stopping is True:
+            return True
+        length = self.compared_length or num_generated
+        return best_log_prob / length**self._length_penalty <= self.worst_rank

@@ -1,0 +1,131 @@
+"""Rows of keys and values: renumbered without moving, copied as far as they are full."""
+
+import ctypes
+
+import pytest
+import torch
+from torch import Tensor
+
+from model.config import Stack
+from model.engine.cache.kernel_cache import KernelCache
+from model.engine.runner import RowCopy
+from model.kernels.library import library
+from tests.factories import make_config
+from tests.machines import needs_kernels
+
+pytestmark = needs_kernels
+
+NUM_ROWS, MAX_TOKENS, D_HEAD = 6, 20, 18
+
+
+def make_cache(dtype: torch.dtype = torch.float32) -> KernelCache:
+    """Each of its numbers is that of its row, and so are its tokens; each holds its own blocks."""
+    loaded = library()
+    assert loaded is not None
+    stack = Stack(num_layers=2, num_heads=3, d_ff=8, d_head=D_HEAD)
+    cache = KernelCache(
+        make_config(decoder=stack), loaded, num_rows=NUM_ROWS, max_tokens=MAX_TOKENS, dtype=dtype
+    )
+    cache._table.copy_(torch.arange(NUM_ROWS)[None, :, None, None, None, None])
+    cache._token_ids.copy_(torch.arange(NUM_ROWS)[:, None])
+    cache._holders.copy_(torch.arange(NUM_ROWS)[:, None])
+    return cache
+
+
+def test_a_row_has_room_for_the_longest_sequence_in_whole_blocks() -> None:
+    cache = make_cache()
+    assert cache._table.shape == (2, NUM_ROWS, 2, 3, 2, 16 * 32)
+    assert (cache.struct.capacity, cache.struct.d_head) == (32, D_HEAD)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_the_first_row_begins_a_page(dtype: torch.dtype) -> None:
+    assert make_cache(dtype).struct.data % 4096 == 0
+
+
+def test_renumbering_moves_nothing() -> None:
+    cache = make_cache()
+    before = cache._table.clone()
+    cache.move([(5, 1), (4, 2)])
+    cache.move([(1, 0)])
+    assert list(cache.places) == [5, 0, 4, 3, 2, 1]
+    assert torch.equal(cache._table, before)
+
+
+def numbers_of(cache: KernelCache, row: int, first: int, end: int) -> tuple[Tensor, Tensor]:
+    """Keys and values of all heads and layers, in the whole blocks and lines of some tokens.
+
+    Keys lie in blocks of 16 tokens, values in lines of a word's tokens: 2 of bfloat16.
+    """
+    keys, values = cache._table[:, row].transpose(1, 2).unbind(3)  # (layers, heads, blocks, ...)
+    per_line = 4 // cache._table.element_size()
+    line_size = per_line * 32
+    return (
+        keys[:, :, first // 16 : -(-end // 16)],
+        values.flatten(2)[..., first // per_line * line_size : -(-end // per_line) * line_size],
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("num_tokens", [1, 15, 16, 17, 20])
+def test_a_copy_shares_whole_blocks_and_takes_the_rest(num_tokens: int, dtype: torch.dtype) -> None:
+    cache = make_cache(dtype)
+    cache.copy([RowCopy(1, 4, num_tokens), RowCopy(1, 2, num_tokens)])
+    num_shared = num_tokens // 16
+    for row in (4, 2):
+        assert cache._holders[row].tolist() == [1] * num_shared + [row] * (2 - num_shared)
+        for numbers in numbers_of(cache, row, 0, num_shared * 16):
+            assert (numbers == row).all()
+        for numbers in numbers_of(cache, row, num_shared * 16, num_tokens):
+            assert (numbers == 1).all()
+        for numbers in numbers_of(cache, row, -(-num_tokens // 16) * 16, 32):
+            assert (numbers == row).all()
+    for row in (0, 1, 3, 5):
+        assert (cache._table[:, row] == row).all()
+        assert cache._holders[row].tolist() == [row, row]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("num_same", [0, 1, 15, 16, 17, 18, 20])
+def test_a_copy_leaves_what_both_rows_have(num_same: int, dtype: torch.dtype) -> None:
+    """In the last block: keys if a token differs, values from the line of the first that does."""
+    cache = make_cache(dtype)
+    cache._token_ids[4, :num_same] = 1
+    cache.copy([RowCopy(1, 4, 20)])
+    assert (cache._token_ids[4, :20] == 1).all()
+    first = max(num_same, 16)
+    keys, values = numbers_of(cache, 4, 16, 20)
+    assert (keys == (4 if num_same == 20 else 1)).all()
+    per_line = 4 // dtype.itemsize
+    num_own = (first - 16) // per_line * per_line * 32
+    assert (values[..., :num_own] == 4).all()
+    assert (values[..., num_own:] == 1).all()
+
+
+def test_a_block_is_shared_by_whoever_comes_from_the_same_row() -> None:
+    cache = make_cache()
+    cache.copy([RowCopy(1, 4, 16)])
+    cache.copy([RowCopy(4, 2, 16)])
+    assert cache._holders[:, 0].tolist() == [0, 1, 1, 3, 1, 5]
+
+
+def test_a_row_knows_its_tokens_wherever_they_came_from() -> None:
+    cache = make_cache()
+    cache.copy([RowCopy(1, 4, 3)])
+    cache.copy([RowCopy(4, 2, 5)])
+    assert cache._token_ids[2].tolist() == [1] * 3 + [4] * 2 + [2] * 27
+
+
+def test_a_copy_goes_where_the_rows_lie() -> None:
+    cache = make_cache()
+    cache.move([(5, 0)])  # row 0 lies at place 5
+    cache.copy([RowCopy(0, 3, 20)])
+    assert cache._holders[3].tolist() == [5, 3]
+    for numbers in numbers_of(cache, 3, 16, 20):
+        assert (numbers == 5).all()
+
+
+def test_the_struct_points_at_the_table() -> None:
+    cache = make_cache()
+    numbers = ctypes.cast(cache.struct.data, ctypes.POINTER(ctypes.c_float))
+    assert [numbers[i * 2 * 3 * 2 * 16 * 32] for i in range(NUM_ROWS)] == list(range(NUM_ROWS))
