@@ -16,8 +16,8 @@ from model.tokenizer.prompt import Summarization
 from service.api.create import create_api
 from service.pairs import Pairs
 from service.settings import Settings
-from tests.clients import server_running
-from tests.fakes import SUMMARIZER, TRANSLATOR, FakeBackend
+from tests.support.service.clients import server_running
+from tests.support.service.fakes import SUMMARIZER, TRANSLATOR, FakeBackend
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 # The browser's clock runs ahead while nothing but a timer is due, faster than a busy machine can

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.manifest_checks import CHECKS, Check
-from tests.manifests import (
+from tests.support.deploy.manifest_checks import CHECKS, Check
+from tests.support.deploy.manifests import (
     CRD_SCHEMAS_VARIABLE,
     KUBERNETES,
     ROOT,

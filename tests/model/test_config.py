@@ -16,7 +16,7 @@ from model.config import (
     Stack,
 )
 from model.errors import ConfigError
-from tests.factories import make_config
+from tests.support.engine.factories import make_config
 
 
 @pytest.mark.parametrize(

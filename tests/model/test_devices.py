@@ -22,8 +22,8 @@ from model.kernels.packing import KernelPacking
 from model.transformer.int8 import Int8Linear, WeightOnlyInt8Linear, quantize
 from model.transformer.packed import PackedLinear
 from model.transformer.packing import Bfloat16Packing, Int8Packing
-from tests.factories import make_config
-from tests.machines import needs_kernels
+from tests.support.engine.factories import make_config
+from tests.support.service.machines import needs_kernels
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 CONFIG = make_config()

@@ -18,20 +18,20 @@ from model.load import BUNDLED, LoadedModel, load_model
 from model.tokenizer.prompt import Translation
 from model.transformer.int8 import Int8Linear, WeightOnlyInt8Linear, WideInt8Linear
 from model.transformer.packed import PackedLinear
-from tests.checkpoint_factories import (
+from tests.support.checkpoints.factories import (
     Json,
     bart_config,
     marian_config,
     write_checkpoint,
     write_json,
 )
-from tests.machines import needs_kernels
-from tests.tokenizer_factories import (
+from tests.support.checkpoints.tokenizers import (
     make_sentences,
     train_spm,
     write_bart_tokenizer,
     write_marian_tokenizer,
 )
+from tests.support.service.machines import needs_kernels
 
 needs_int8 = pytest.mark.skipif(not Int8Linear.is_available(), reason="has no int8 kernels here")
 

@@ -23,7 +23,7 @@ from transformers.models.nllb.tokenization_nllb import FAIRSEQ_LANGUAGE_CODES
 from tests.parity import references_bart, references_t5, references_t5gemma
 from tests.parity.checkpoints import Kind
 from tests.parity.references import Changes
-from tests.tokenizer_factories import (
+from tests.support.checkpoints.tokenizers import (
     GEMMA_PIECES,
     NLLB_PIECES,
     T5_PIECES,

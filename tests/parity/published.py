@@ -13,8 +13,8 @@ from typing import Any
 
 from model.json_file import read_json_object
 from model.tokenizer.prompt import Summarization, Task, Translation
-from tests.checkpoint_factories import write_json
-from tests.tokenizer_factories import (
+from tests.support.checkpoints.factories import write_json
+from tests.support.checkpoints.tokenizers import (
     GEMMA_PIECES,
     NLLB_PIECES,
     T5_PIECES,

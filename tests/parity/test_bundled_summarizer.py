@@ -13,8 +13,8 @@ from model.engine.engine import Engine
 from model.engine.params import GenerationParams
 from model.load import BUNDLED, LoadedModel, load_model
 from model.tokenizer.prompt import Summarization
-from tests.factories import drain
 from tests.parity.references import generated
+from tests.support.engine.factories import drain
 
 FOLDER = BUNDLED / "summarize"
 ABSTRACTS = Path(__file__).with_name("abstracts.txt")

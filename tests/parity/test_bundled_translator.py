@@ -16,8 +16,8 @@ from model.engine.params import GenerationParams
 from model.engine.search.search import Hypothesis
 from model.load import BUNDLED, LoadedModel, load_model
 from model.tokenizer.prompt import Translation
-from tests.factories import drain
 from tests.parity.references import generated
+from tests.support.engine.factories import drain
 
 SENTENCES = Path(__file__).with_name("sentences.txt")
 MAX_NEW_TOKENS = 64

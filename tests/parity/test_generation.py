@@ -26,9 +26,9 @@ from model.engine.engine import Engine
 from model.engine.params import GenerationParams
 from model.engine.search.search import Hypothesis
 from model.tokenizer.prompt import Prompt
-from tests.factories import drain
 from tests.parity.families import FAMILIES
 from tests.parity.references import Generating, Ours, ReferenceFamily, generated, load, save
+from tests.support.engine.factories import drain
 
 NUM_PROMPTS = 14
 IMPOSSIBLE = -1e6  # a score that no possible output has

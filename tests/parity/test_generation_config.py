@@ -13,9 +13,9 @@ from model.engine.config import EngineConfig
 from model.engine.engine import Engine
 from model.engine.params import GenerationParams
 from model.tokenizer.prompt import Prompt
-from tests.factories import drain
 from tests.parity.references import Changes, generated, load, save
 from tests.parity.references_bart import MBART
+from tests.support.engine.factories import drain
 
 EOS = 2
 BASE: Changes = {

@@ -12,8 +12,8 @@ from model.engine.params import GenerationParams
 from model.engine.runners.kernel_runner import KernelRunner
 from model.load import BUNDLED, load_model
 from model.tokenizer.prompt import Translation
-from tests.factories import drain
-from tests.machines import needs_kernels
+from tests.support.engine.factories import drain
+from tests.support.service.machines import needs_kernels
 
 pytestmark = needs_kernels
 

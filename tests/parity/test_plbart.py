@@ -9,7 +9,7 @@ from model.load import load_model
 from model.tokenizer.prompt import Summarization, Translation
 from tests.parity.references import save
 from tests.parity.references_bart import PLBART
-from tests.tokenizer_factories import make_sentences, train_spm, write_spm_tokenizer
+from tests.support.checkpoints.tokenizers import make_sentences, train_spm, write_spm_tokenizer
 
 TEXTS = ("the book", " def f(x):\n\treturn  x", "")
 

@@ -30,11 +30,10 @@ from model.families.prompting import Prompter
 from model.generation_config import tokenizer_settings
 from model.load import load_model
 from model.tokenizer.prompt import Summarization, Task, Translation
-from tests.checkpoint_factories import make_prompter
-from tests.factories import drain
 from tests.parity import references_bart
 from tests.parity.references import ReferenceFamily, save
-from tests.tokenizer_factories import (
+from tests.support.checkpoints.factories import make_prompter
+from tests.support.checkpoints.tokenizers import (
     NLLB_PIECES,
     T5_PIECES,
     make_sentences,
@@ -44,6 +43,7 @@ from tests.tokenizer_factories import (
     write_marian_tokenizer,
     write_spm_tokenizer,
 )
+from tests.support.engine.factories import drain
 
 TEXTS = ("the book", "The lazy dog jumps over my window!", "", "1999 - ok?", "straße")
 SENTENCES = make_sentences(count=300)

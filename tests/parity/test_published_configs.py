@@ -15,8 +15,6 @@ from model.engine.params import GenerationParams
 from model.families.registry import family_of
 from model.generation_config import task_params
 from model.load import LoadedModel, load_model
-from tests.checkpoint_factories import write_json
-from tests.factories import answer, make_engine
 from tests.parity import references_bart, references_t5, references_t5gemma
 from tests.parity.published import (
     FROM_FAIRSEQ,
@@ -26,6 +24,8 @@ from tests.parity.published import (
     published_json,
 )
 from tests.parity.references import generated
+from tests.support.checkpoints.factories import write_json
+from tests.support.engine.factories import answer, make_engine
 
 TEXTS = ("the lazy dog jumps over my window", "1999 - ok?")
 LENGTH = 12  # of outputs, in tokens, where a checkpoint sets no limit

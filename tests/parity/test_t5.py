@@ -22,16 +22,16 @@ from model.engine.params import GenerationParams
 from model.generation_config import generation_defaults
 from model.load import LoadedModel, load_model
 from model.tokenizer.prompt import Prompt, Summarization, Task, Translation
-from tests.factories import answer, make_engine
 from tests.parity.references import Ours, ReferenceFamily, generated, load, save
 from tests.parity.references_t5 import FAMILIES, MT5, T5, UMT5, UNTIED, V1_1
-from tests.tokenizer_factories import (
+from tests.support.checkpoints.tokenizers import (
     T5_PIECES,
     make_sentences,
     train_spm,
     write_spm_tokenizer,
     write_unigram_json,
 )
+from tests.support.engine.factories import answer, make_engine
 
 SHARED, OUTPUT = "shared.weight", "lm_head.weight"
 ENCODER, DECODER = "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"

@@ -10,16 +10,16 @@ from transformers import AutoTokenizer
 from model.engine.params import GenerationParams
 from model.load import load_model
 from model.tokenizer.prompt import Summarization
-from tests.factories import answer, make_engine
 from tests.parity.references import generated, save
 from tests.parity.references_t5gemma import T5GEMMA
-from tests.tokenizer_factories import (
+from tests.support.checkpoints.tokenizers import (
     GEMMA_PIECES,
     make_sentences,
     spm_pieces,
     train_spm,
     write_spm_tokenizer,
 )
+from tests.support.engine.factories import answer, make_engine
 
 TEXTS = ("the book", " The lazy  dog\njumps over 1999 windows!", "straße", "")
 

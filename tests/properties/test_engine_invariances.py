@@ -23,9 +23,18 @@ from model.engine.search.beam_search import BeamSearch
 from model.engine.search.search import Candidate, Frame, Hypothesis, Search
 from model.tokenizer.prompt import Prompt
 from model.transformer.seq2seq import Seq2SeqTransformer
-from tests.clocks import FakeClock
-from tests.factories import EOS, START, answer, make_engine, make_rules
-from tests.jobs import Job, alone, jobs, networks, parameters, prompts, rules, run_together
+from tests.support.engine.clocks import FakeClock
+from tests.support.engine.factories import EOS, START, answer, make_engine, make_rules
+from tests.support.engine.jobs import (
+    Job,
+    alone,
+    jobs,
+    networks,
+    parameters,
+    prompts,
+    rules,
+    run_together,
+)
 
 NO_RULES: dict[str, Any] = {
     "repetition_penalty": 1.0,

@@ -15,9 +15,9 @@ from model.engine.runners.kernel_runner import KernelRunner
 from model.kernels.packing import KernelPacking
 from model.transformer.packing import pack
 from model.transformer.seq2seq import Seq2SeqTransformer
-from tests.factories import make_config, make_engine, make_network
-from tests.jobs import Job, jobs, rules, run_together
-from tests.machines import needs_kernels
+from tests.support.engine.factories import make_config, make_engine, make_network
+from tests.support.engine.jobs import Job, jobs, rules, run_together
+from tests.support.service.machines import needs_kernels
 
 pytestmark = needs_kernels
 

@@ -13,9 +13,9 @@ from service.api.create import create_api
 from service.catalogue.catalogue import load_catalogue
 from service.hosting.local_backend import LocalBackend
 from service.settings import Settings
-from tests.checkpoint_factories import bart_config, write_checkpoint
-from tests.clients import sse_events
-from tests.tokenizer_factories import make_sentences, write_bart_tokenizer
+from tests.support.checkpoints.factories import bart_config, write_checkpoint
+from tests.support.checkpoints.tokenizers import make_sentences, write_bart_tokenizer
+from tests.support.service.clients import sse_events
 
 CATALOGUE = """
 models:

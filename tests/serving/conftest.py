@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.running import RunningService, running_service
+from tests.support.service.running import RunningService, running_service
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

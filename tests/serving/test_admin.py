@@ -10,10 +10,10 @@ import httpx
 import pytest
 import yaml
 
-from tests.clients import sse_events
-from tests.running import RunningService, running_service
-from tests.tiny_models import SUMMARIZER, TRANSLATOR, write_tiny_models
-from tests.waiting import wait_until
+from tests.support.checkpoints.tiny_models import SUMMARIZER, TRANSLATOR, write_tiny_models
+from tests.support.service.clients import sse_events
+from tests.support.service.running import RunningService, running_service
+from tests.support.service.waiting import wait_until
 
 KEY = "an-admin-key-of-some-length"
 HEADERS = {"authorization": f"Bearer {KEY}"}

@@ -3,8 +3,8 @@
 import json
 import socket
 
-from tests.running import RunningService, value_of, wait_for_metric
-from tests.waiting import wait_until
+from tests.support.service.running import RunningService, value_of, wait_for_metric
+from tests.support.service.waiting import wait_until
 
 RUNNING = "dragoman_requests_running"
 WAITING = "dragoman_requests_waiting"

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from service.cluster.environment import Endpoint, free_port
-from tests.running import ROOT, RunningService, running_service
-from tests.waiting import wait_until
+from tests.support.service.running import ROOT, RunningService, running_service
+from tests.support.service.waiting import wait_until
 
 LOOPBACK = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 

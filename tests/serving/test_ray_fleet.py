@@ -13,7 +13,7 @@ from service.catalogue.catalogue import load_catalogue
 from service.catalogue.fleet import Change, Outcome, Plan
 from service.cluster.ray_fleet import NAMESPACE, RayFleet
 from service.errors import FleetLostError
-from tests.waiting import wait_until
+from tests.support.service.waiting import wait_until
 
 ENTRIES = load_catalogue().models
 FIRST = ENTRIES[0].name

@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from loadtests.corpus import ABSTRACTS
-from tests.clients import sse_events
-from tests.running import RunningService, value_of, wait_for_metric
-from tests.waiting import wait_until
+from tests.support.service.clients import sse_events
+from tests.support.service.running import RunningService, value_of, wait_for_metric
+from tests.support.service.waiting import wait_until
 
 SENTENCES = [
     f"{who} {what} {when}."

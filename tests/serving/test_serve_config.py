@@ -20,9 +20,9 @@ from service.cluster.environment import (
     haproxy_environment,
     ray_environment,
 )
-from tests.manifests import load_manifests, pod_templates, serve_config
-from tests.running import ROOT
-from tests.waiting import wait_until
+from tests.support.deploy.manifests import load_manifests, pod_templates, serve_config
+from tests.support.service.running import ROOT
+from tests.support.service.waiting import wait_until
 
 SERVE_RUN = [sys.executable, "-c", "from ray.serve.scripts import cli; cli()", "run"]
 

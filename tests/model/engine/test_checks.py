@@ -8,7 +8,13 @@ from model.engine.checks import check_request, check_setup
 from model.engine.params import GenerationParams
 from model.errors import ConfigError, InputTooLongError, InvalidParamsError
 from model.tokenizer.prompt import Prompt
-from tests.factories import START, VOCAB_SIZE, make_config, make_engine_config, make_rules
+from tests.support.engine.factories import (
+    START,
+    VOCAB_SIZE,
+    make_config,
+    make_engine_config,
+    make_rules,
+)
 
 GOOD = {"encoder_ids": (3, 0), "decoder_prefix_ids": (START,), "target_prefix_ids": ()}
 

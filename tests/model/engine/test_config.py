@@ -4,7 +4,7 @@ import pytest
 
 from model.engine.config import MemoryFraction
 from model.errors import ConfigError
-from tests.factories import make_engine_config
+from tests.support.engine.factories import make_engine_config
 
 
 def test_the_budget_decides_how_many_rows_there_are() -> None:

@@ -16,7 +16,7 @@ from model.engine.runners.graphed_runner import GraphedRunner
 from model.engine.runners.model_runner import ModelRunner
 from model.errors import ConfigError
 from model.transformer.seq2seq import Seq2SeqTransformer
-from tests.factories import (
+from tests.support.engine.factories import (
     EOS,
     START,
     drain,
@@ -26,7 +26,7 @@ from tests.factories import (
     make_prompt,
     make_rules,
 )
-from tests.jobs import CONFIGS
+from tests.support.engine.jobs import CONFIGS
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 

@@ -11,8 +11,8 @@ from model.engine.request import RequestOutput
 from model.errors import ConfigError, InputTooLongError, InvalidParamsError, QueueFullError
 from model.tokenizer.prompt import Prompt
 from model.transformer.seq2seq import Seq2SeqTransformer
-from tests.clocks import FakeClock
-from tests.factories import (
+from tests.support.engine.clocks import FakeClock
+from tests.support.engine.factories import (
     EOS,
     START,
     answer,

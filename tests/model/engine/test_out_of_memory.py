@@ -19,8 +19,16 @@ from model.engine.request import RequestOutput
 from model.engine.runner import Best, OnProgress, Progress, RowCopy, Runner, Scores, Top
 from model.engine.runners.make_runner import make_runner
 from model.transformer.seq2seq import Seq2SeqTransformer
-from tests.factories import EOS, START, drain, make_engine, make_network, make_prompt, make_rules
-from tests.jobs import Job, alone, jobs, networks, rules, run_together
+from tests.support.engine.factories import (
+    EOS,
+    START,
+    drain,
+    make_engine,
+    make_network,
+    make_prompt,
+    make_rules,
+)
+from tests.support.engine.jobs import Job, alone, jobs, networks, rules, run_together
 
 Result = TypeVar("Result")
 

@@ -1,7 +1,7 @@
 """Where a request's time went."""
 
 from model.engine.request import Timing
-from tests.factories import make_request
+from tests.support.engine.factories import make_request
 
 
 def test_a_finished_request_had_a_queue_and_an_inference() -> None:

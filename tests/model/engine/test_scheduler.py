@@ -10,7 +10,7 @@ from model.engine.params import Priority
 from model.engine.request import Request, RequestStatus
 from model.engine.scheduler import Scheduler
 from model.errors import QueueFullError
-from tests.factories import make_engine_config, make_request
+from tests.support.engine.factories import make_engine_config, make_request
 
 BULK = Priority.BULK
 

@@ -7,7 +7,7 @@ import pytest
 from model.tokenizer import layouts
 from model.tokenizer.load import load_tokenizer
 from model.tokenizer.tokenizer import Tokenizer
-from tests.tokenizer_factories import (
+from tests.support.checkpoints.tokenizers import (
     make_sentences,
     train_spm,
     write_bart_tokenizer,

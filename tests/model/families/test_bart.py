@@ -12,7 +12,7 @@ from model.families.prompting import Prompter
 from model.tokenizer.load import load_tokenizer
 from model.tokenizer.prompt import Prompt, Summarization, Translation
 from model.tokenizer.tokenizer import Tokenizer
-from tests.checkpoint_factories import bart_config, make_prompter
+from tests.support.checkpoints.factories import bart_config, make_prompter
 
 BOS, EOS = 0, 2
 

@@ -7,7 +7,7 @@ from model.errors import CheckpointError, ConfigError
 from model.families.bart import BART
 from model.families.marian import MARIAN
 from model.families.mbart import MBART
-from tests.checkpoint_factories import Json, bart_config, marian_config, mbart_config
+from tests.support.checkpoints.factories import Json, bart_config, marian_config, mbart_config
 
 
 def test_every_size_is_taken_over() -> None:

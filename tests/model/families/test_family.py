@@ -5,7 +5,7 @@ import pytest
 from model.errors import CheckpointError
 from model.families.family import network_config, required_int
 from model.families.t5 import T5
-from tests.checkpoint_factories import t5_config
+from tests.support.checkpoints.factories import t5_config
 
 
 @pytest.mark.parametrize("value", [0, 7, -1])

@@ -7,7 +7,7 @@ from model.errors import CheckpointError
 from model.families.layout import Slot
 from model.families.m2m100 import LANGUAGE_TAG, M2M100
 from model.tokenizer.languages import LanguageTags
-from tests.checkpoint_factories import m2m100_config
+from tests.support.checkpoints.factories import m2m100_config
 
 
 def test_the_network_is_pre_norm_with_fairseqs_sinusoids() -> None:

@@ -4,7 +4,7 @@ from model.config import Norm, Sinusoidal
 from model.families.marian import MARIAN
 from model.tokenizer.prompt import Prompt, Translation
 from model.tokenizer.tokenizer import Tokenizer
-from tests.checkpoint_factories import make_prompter, marian_config
+from tests.support.checkpoints.factories import make_prompter, marian_config
 
 EOS, START = 0, 29
 

@@ -5,7 +5,7 @@ import pytest
 from model.config import Learned, Norm
 from model.families.layout import Slot
 from model.families.mbart import MBART
-from tests.checkpoint_factories import mbart_config
+from tests.support.checkpoints.factories import mbart_config
 
 EOS, ROMANIAN = 2, 28
 

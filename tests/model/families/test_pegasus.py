@@ -3,7 +3,7 @@
 from model.config import Norm, Sinusoidal
 from model.families.layout import Layout, Slot
 from model.families.pegasus import PEGASUS
-from tests.checkpoint_factories import pegasus_config
+from tests.support.checkpoints.factories import pegasus_config
 
 
 def test_the_network_is_pre_norm_with_sinusoids() -> None:

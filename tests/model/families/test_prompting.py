@@ -12,14 +12,14 @@ from model.families.mbart import MBART
 from model.families.prompting import Prompter
 from model.tokenizer.prompt import Prompt, Summarization, Translation
 from model.tokenizer.tokenizer import Tokenizer
-from tests.checkpoint_factories import (
+from tests.support.checkpoints.factories import (
     Json,
     m2m100_config,
     make_prompter,
     marian_config,
     mbart_config,
 )
-from tests.tokenizer_factories import write_spm_tokenizer
+from tests.support.checkpoints.tokenizers import write_spm_tokenizer
 
 EOS = 0  # of Marian
 FAIRSEQ_EOS = 2

@@ -9,7 +9,7 @@ from model.families.layout import Layout, Slot
 from model.families.mt5 import MT5
 from model.families.t5 import T5
 from model.families.umt5 import UMT5
-from tests.checkpoint_factories import Json, t5_config
+from tests.support.checkpoints.factories import Json, t5_config
 
 FAMILIES = (T5, MT5, UMT5)
 every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)

@@ -7,7 +7,7 @@ import torch
 
 from model.kernels.library import BEST_LEVEL, Library, library
 from model.kernels.linear import KernelLinear, packed
-from tests.machines import needs_kernels
+from tests.support.service.machines import needs_kernels
 
 pytestmark = needs_kernels
 

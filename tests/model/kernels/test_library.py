@@ -12,7 +12,7 @@ import torch
 
 from model.kernels import build, library, structures
 from model.kernels.library import VARIABLE
-from tests.machines import needs_kernels
+from tests.support.service.machines import needs_kernels
 
 # Ends only when two have begun.
 _SLOW_COMPILER = """#!/bin/sh

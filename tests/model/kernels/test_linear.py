@@ -9,7 +9,7 @@ from torch import Tensor
 
 from model.kernels.linear import KernelEmbedding, KernelLinear, Packed, packed
 from model.transformer.int8 import quantize
-from tests.machines import needs_kernels
+from tests.support.service.machines import needs_kernels
 
 DTYPES = (torch.float32, torch.bfloat16, torch.int8)
 SIZES = ((1, 1), (7, 15), (16, 16), (17, 5), (33, 64), (40, 65), (100, 131))  # (outputs, inputs)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.tokenizer_factories import (
+from tests.support.checkpoints.tokenizers import (
     ENGLISH,
     GERMAN,
     make_sentences,

@@ -12,7 +12,7 @@ from transformers import BartTokenizer
 from model.errors import CheckpointError
 from model.tokenizer.load import load_tokenizer
 from model.tokenizer.tokenizer import Tokenizer
-from tests.tokenizer_factories import ENGLISH, GERMAN, ODD_TEXTS, make_sentences
+from tests.support.checkpoints.tokenizers import ENGLISH, GERMAN, ODD_TEXTS, make_sentences
 
 
 @pytest.fixture(scope="module")

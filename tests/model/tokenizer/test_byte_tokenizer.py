@@ -9,7 +9,7 @@ from transformers import ByT5Tokenizer
 from model.tokenizer.byte_tokenizer import ByteTokenizer
 from model.tokenizer.tokenizer import Tokenizer
 from model.tokenizer.vocabulary import read_tokenizer_config
-from tests.tokenizer_factories import ODD_TEXTS
+from tests.support.checkpoints.tokenizers import ODD_TEXTS
 
 
 @pytest.fixture(scope="module")

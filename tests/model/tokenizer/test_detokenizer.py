@@ -13,7 +13,7 @@ from model.tokenizer.detokenizer import IncrementalDetokenizer
 from model.tokenizer.load import load_tokenizer
 from model.tokenizer.tokenizer import Tokenizer
 from model.tokenizer.vocabulary import read_tokenizer_config
-from tests.tokenizer_factories import (
+from tests.support.checkpoints.tokenizers import (
     GEMMA_PIECES,
     ODD_TEXTS,
     T5_PIECES,

@@ -10,7 +10,7 @@ from model.tokenizer import layouts
 from model.tokenizer.byte_tokenizer import ByteTokenizer
 from model.tokenizer.load import load_tokenizer
 from model.tokenizer.tokenizer_json import JsonTokenizer
-from tests.tokenizer_factories import write_m2m100_tokenizer, write_spm_tokenizer
+from tests.support.checkpoints.tokenizers import write_m2m100_tokenizer, write_spm_tokenizer
 
 
 def test_tokenizer_json_comes_before_the_other_files(

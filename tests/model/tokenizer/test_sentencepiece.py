@@ -15,7 +15,7 @@ from model.tokenizer import layouts
 from model.tokenizer.layout import TokenizerLayout
 from model.tokenizer.load import load_tokenizer
 from model.tokenizer.tokenizer import Tokenizer
-from tests.tokenizer_factories import (
+from tests.support.checkpoints.tokenizers import (
     ENGLISH,
     GERMAN,
     ODD_TEXTS,

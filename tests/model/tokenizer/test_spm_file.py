@@ -7,7 +7,7 @@ from sentencepiece import sentencepiece_model_pb2
 from model.errors import CheckpointError, UnsupportedModelError
 from model.tokenizer.spm_file import read_spm
 from model.tokenizer.token_texts import LeadingBlanks
-from tests.tokenizer_factories import make_sentences, spm_pieces, train_spm
+from tests.support.checkpoints.tokenizers import make_sentences, spm_pieces, train_spm
 
 
 def write(folder: Path, data: bytes) -> Path:

@@ -14,7 +14,7 @@ from model.errors import CheckpointError, UnsupportedModelError
 from model.tokenizer import layouts
 from model.tokenizer.load import load_tokenizer
 from model.tokenizer.tokenizer import Tokenizer
-from tests.tokenizer_factories import (
+from tests.support.checkpoints.tokenizers import (
     ENGLISH,
     GEMMA_PIECES,
     GERMAN,

@@ -10,7 +10,11 @@ from model.training.corpus import TrainingError
 from model.training.state import Position, load_weights
 from model.training.trainer import Budget, Trainer, TrainerSettings
 from model.training.translation.curriculum import Mixture
-from tests.translation_training import make_curriculum, make_examples, make_trainer
+from tests.support.checkpoints.translation_training import (
+    make_curriculum,
+    make_examples,
+    make_trainer,
+)
 
 
 def weights(trainer: Trainer) -> dict[str, torch.Tensor]:

@@ -14,7 +14,14 @@ from model.transformer.layers import FeedForward, GatedFeedForward
 from model.transformer.packed import PackedLinear
 from model.transformer.packing import Bfloat16Packing, Int8Packing, Packing, pack
 from model.transformer.seq2seq import Seq2SeqTransformer
-from tests.factories import START, answer, make_config, make_engine, make_network, make_prompt
+from tests.support.engine.factories import (
+    START,
+    answer,
+    make_config,
+    make_engine,
+    make_network,
+    make_prompt,
+)
 
 needs_bf16 = pytest.mark.skipif(
     not PackedLinear.is_available(), reason="this CPU, or this build of torch, packs no bfloat16"

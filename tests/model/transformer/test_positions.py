@@ -28,7 +28,7 @@ from model.transformer.positions import (
     sinusoids_by_span,
 )
 from model.transformer.stacks import Encoder
-from tests.factories import make_config
+from tests.support.engine.factories import make_config
 
 WIDTHS = [1, 2, 3, 8, 17, 64, 129]
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from model.config import Norm, Sinusoidal
 from model.transformer.seq2seq import Seq2SeqTransformer
-from tests.factories import VOCAB_SIZE, make_config, make_network
+from tests.support.engine.factories import VOCAB_SIZE, make_config, make_network
 
 POST_NORM: dict[str, Any] = {
     "norm": Norm(placement="post"),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from model.config import Norm, RelativeBias, Rotary, Stack
 from model.transformer.attention import KeysValues, Memory, causal_bias, padding_bias
 from model.transformer.stacks import Decoder, Encoder
-from tests.factories import make_config
+from tests.support.engine.factories import make_config
 
 LENGTH = 6
 POSITIONS = torch.arange(LENGTH)[None]

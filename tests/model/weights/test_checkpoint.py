@@ -20,7 +20,7 @@ from model.weights import checkpoint as checkpoint_module
 from model.weights.checkpoint import FLOATS, Checkpoint
 from model.weights.files import INDEX_FILE, SINGLE_FILE
 from model.weights.loading import load_network
-from tests.checkpoint_factories import (
+from tests.support.checkpoints.factories import (
     fresh_network,
     marian_config,
     tensors_of,

@@ -19,7 +19,7 @@ from model.transformer.seq2seq import Seq2SeqTransformer
 from model.weights.checkpoint import Checkpoint
 from model.weights.files import SINGLE_FILE
 from model.weights.loading import load_network
-from tests.checkpoint_factories import (
+from tests.support.checkpoints.factories import (
     Json,
     bart_config,
     fresh_network,

@@ -7,7 +7,7 @@ import pytest
 
 from model.families.registry import family_of
 from model.weights.weight_map import WeightMap
-from tests.checkpoint_factories import (
+from tests.support.checkpoints.factories import (
     Json,
     bart_config,
     fresh_network,

@@ -19,14 +19,14 @@ from service.catalogue.fleet import Fleet
 from service.hosting.follower import Follower
 from service.hosting.local_backend import LocalBackend
 from service.settings import Settings
-from tests.clients import client_of, server_running, sse_events
-from tests.running import value_of
-from tests.tiny_models import (
+from tests.support.checkpoints.tiny_models import (
     SUMMARIZER,
     TRANSLATOR,
     tiny_entry,
     write_tiny_models,
 )
+from tests.support.service.clients import client_of, server_running, sse_events
+from tests.support.service.running import value_of
 
 KEY = "an-admin-key-of-some-length"
 RUNNING = f'dragoman_requests_running{{model="{TRANSLATOR}"}}'

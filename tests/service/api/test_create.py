@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.clients import client_of
+from tests.support.service.clients import client_of
 
 
 @pytest.mark.parametrize(

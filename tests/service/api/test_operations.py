@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.clients import client_of
-from tests.fakes import FakeBackend
+from tests.support.service.clients import client_of
+from tests.support.service.fakes import FakeBackend
 
 
 @pytest.mark.parametrize(

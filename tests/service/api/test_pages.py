@@ -1,6 +1,6 @@
 """Pages for people, on a machine without a network."""
 
-from tests.clients import client_of
+from tests.support.service.clients import client_of
 
 
 def test_the_documentation_needs_no_network() -> None:

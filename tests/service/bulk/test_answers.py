@@ -3,7 +3,7 @@ import pytest
 from service.bulk.answers import OfflineSummarizer, OfflineTranslator, Wish, unlimited
 from service.errors import UnsupportedPairError
 from service.settings import Settings
-from tests.fakes import SUMMARIZER, TRANSLATOR, FakeBackend
+from tests.support.service.fakes import SUMMARIZER, TRANSLATOR, FakeBackend
 
 
 def translator(

@@ -9,7 +9,7 @@ import pytest
 from service.catalogue.catalogue import ModelEntry
 from service.catalogue.entry import Place
 from service.catalogue.fleet import Change, Fleet, Outcome, Plan
-from tests.clocks import FakeClock
+from tests.support.engine.clocks import FakeClock
 
 
 def make_entry(name: str, path: str = "/one") -> ModelEntry:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.checkpoint_factories import write_json
-from tests.commands import fail, succeed
-from tests.small_models import write_translator
+from tests.support.checkpoints.factories import write_json
+from tests.support.checkpoints.small_models import write_translator
+from tests.support.service.commands import fail, succeed
 
 
 @pytest.fixture(scope="module")

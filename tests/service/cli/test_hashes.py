@@ -4,7 +4,7 @@ import pytest
 
 from service.cli.hashes import FileHash, hashes_of
 from service.cli.terminal import CommandError
-from tests.hub_server import git_hash_of, sha256_of
+from tests.support.hub.server import git_hash_of, sha256_of
 
 WEIGHTS = "model.safetensors"
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.checkpoint_factories import write_json
-from tests.commands import dragoman, fail, succeed
-from tests.hub_server import Hub, running_hub, use_hub
-from tests.small_models import write_translator
+from tests.support.checkpoints.factories import write_json
+from tests.support.checkpoints.small_models import write_translator
+from tests.support.hub.server import Hub, running_hub, use_hub
+from tests.support.service.commands import dragoman, fail, succeed
 
 ROOT = Path(__file__).parents[3]
 HUB_ID = "somebody/opus"

@@ -15,7 +15,7 @@ from service.cluster.environment import (
     ray_environment,
 )
 from service.tasks.schemas import ErrorResponse
-from tests.waiting import wait_until
+from tests.support.service.waiting import wait_until
 
 # What Ray writes for HAProxy, as far as the stand-in changes it.
 CONFIGURATION = """\

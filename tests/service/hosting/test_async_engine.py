@@ -26,8 +26,8 @@ from model.tokenizer.prompt import Prompt
 from service.hosting import async_engine
 from service.hosting.async_engine import HEARTBEAT_TIMEOUT_S, AsyncEngine, EngineRequest
 from service.telemetry.metrics import EngineMetrics
-from tests.clocks import FakeClock
-from tests.factories import EOS, START, answer, make_engine, make_prompt, make_rules
+from tests.support.engine.clocks import FakeClock
+from tests.support.engine.factories import EOS, START, answer, make_engine, make_prompt, make_rules
 
 NEVER = make_rules(suppressed_ids=(EOS, START))  # outputs end only at their length
 KINDS: tuple[dict[str, Any], ...] = (

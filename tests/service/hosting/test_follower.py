@@ -12,7 +12,13 @@ from service.catalogue.fleet import Change, Fleet, Outcome, Plan
 from service.errors import FleetLostError
 from service.hosting.follower import Follower
 from service.hosting.local_backend import LocalBackend
-from tests.tiny_models import SETTINGS, SUMMARIZER, TRANSLATOR, tiny_entry, write_tiny_models
+from tests.support.checkpoints.tiny_models import (
+    SETTINGS,
+    SUMMARIZER,
+    TRANSLATOR,
+    tiny_entry,
+    write_tiny_models,
+)
 
 
 @pytest.fixture(scope="module")

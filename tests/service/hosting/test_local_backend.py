@@ -21,8 +21,7 @@ from service.catalogue.fleet import Placement
 from service.errors import ModelNotFoundError, ModelNotLoadedError
 from service.hosting.local_backend import LocalBackend
 from service.telemetry.metrics import render
-from tests.hub_server import running_hub, use_hub
-from tests.tiny_models import (
+from tests.support.checkpoints.tiny_models import (
     SETTINGS,
     SUMMARIZER,
     TRANSLATOR,
@@ -31,6 +30,7 @@ from tests.tiny_models import (
     write_tiny_marian,
     write_tiny_models,
 )
+from tests.support.hub.server import running_hub, use_hub
 
 
 @pytest.fixture(scope="module")

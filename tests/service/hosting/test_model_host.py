@@ -23,8 +23,8 @@ from service.backend import FinishedEvent, GenerateRequest, TokenEvent
 from service.catalogue.catalogue import CatalogueError
 from service.hosting.local_backend import LocalBackend
 from service.hosting.model_host import ModelHost
-from tests.checkpoint_factories import write_json
-from tests.tiny_models import (
+from tests.support.checkpoints.factories import write_json
+from tests.support.checkpoints.tiny_models import (
     SETTINGS,
     SUMMARIZER,
     TEXT,
@@ -33,7 +33,7 @@ from tests.tiny_models import (
     tiny_entry,
     write_tiny_models,
 )
-from tests.tokenizer_factories import ENGLISH, make_sentences
+from tests.support.checkpoints.tokenizers import ENGLISH, make_sentences
 
 GERMAN_PLEASE = Translation("de", "en")
 

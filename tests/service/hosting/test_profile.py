@@ -11,7 +11,7 @@ from model.engine.config import EngineConfig, MemoryFraction
 from service.hosting.profile import Facts, profile_of
 from service.settings import Settings
 from service.sources.locate import locate
-from tests.tiny_models import TRANSLATOR, tiny_entry, write_tiny_models
+from tests.support.checkpoints.tiny_models import TRANSLATOR, tiny_entry, write_tiny_models
 
 
 @pytest.fixture(scope="module")

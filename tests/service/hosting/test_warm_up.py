@@ -8,7 +8,7 @@ from model.tokenizer.prompt import Summarization, Translation
 from service.backend import ModelInfo
 from service.hosting.warm_up import rounds
 from service.pairs import Pairs
-from tests.fakes import SUMMARIZER, TRANSLATOR
+from tests.support.service.fakes import SUMMARIZER, TRANSLATOR
 
 BEAMS = replace(TRANSLATOR, default_num_beams=4)
 

@@ -9,8 +9,16 @@ from model.errors import UnsupportedModelError
 from model.weights.files import INDEX_FILE, SINGLE_FILE
 from service.sources.hub import Snapshot
 from service.sources.hub_errors import HubError
-from tests.hub_models import COMMIT, HUB_ID, TOKEN, model, write_index, write_model, write_weights
-from tests.hub_server import Hub, running_hub, use_hub
+from tests.support.hub.models import (
+    COMMIT,
+    HUB_ID,
+    TOKEN,
+    model,
+    write_index,
+    write_model,
+    write_weights,
+)
+from tests.support.hub.server import Hub, running_hub, use_hub
 
 
 @pytest.fixture

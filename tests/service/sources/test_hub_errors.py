@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from service.sources.hub_errors import HubError
-from tests.hub_models import HUB_ID, TOKEN, model, write_model
-from tests.hub_server import Hub, running_hub, use_hub
+from tests.support.hub.models import HUB_ID, TOKEN, model, write_model
+from tests.support.hub.server import Hub, running_hub, use_hub
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from model.weights.files import SINGLE_FILE
 from service.sources.hub_errors import HubError
 from service.sources.hub_pull_requests import BOT, MAX_LOOKED_INTO, pull_request_with_safetensors
 from service.sources.locate import find, locate, split_revision
-from tests.hub_models import HUB_ID, model, without_safetensors, write_index, write_model
-from tests.hub_server import Hub, running_hub, use_hub
+from tests.support.hub.models import HUB_ID, model, without_safetensors, write_index, write_model
+from tests.support.hub.server import Hub, running_hub, use_hub
 
 CONVERSION = f"hf download {HUB_ID} --local-dir ./opus && python -c"
 

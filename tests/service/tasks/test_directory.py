@@ -17,7 +17,7 @@ from service.errors import (
 )
 from service.pairs import Pairs
 from service.tasks.directory import Directory
-from tests.fakes import SUMMARIZER, TRANSLATOR
+from tests.support.service.fakes import SUMMARIZER, TRANSLATOR
 
 TO_DE = replace(TRANSLATOR, name="to-de", pairs=Pairs.of([("en", "de")]))
 TO_ALL = replace(

@@ -13,7 +13,7 @@ from service.settings import Settings
 from service.tasks.generation import Generation, all_or_nothing
 from service.tasks.requests import Options, options_of
 from service.tasks.schemas import TranslateRequest
-from tests.fakes import TRANSLATOR, FakeBackend
+from tests.support.service.fakes import TRANSLATOR, FakeBackend
 
 TASK = Translation("de", "en")
 

@@ -13,7 +13,7 @@ from service.tasks.items import Item, answer, fit
 from service.tasks.requests import options_of
 from service.tasks.schemas import TranslateRequest
 from service.text.documents import Document, Segment
-from tests.fakes import TRANSLATOR, FakeBackend
+from tests.support.service.fakes import TRANSLATOR, FakeBackend
 
 DOCUMENT = Document("  ", (Segment("one", " "), Segment("two", "\n")))
 

@@ -10,7 +10,7 @@ from service.errors import InvalidFieldError
 from service.settings import Settings
 from service.tasks.requests import Options, options_of, params_for
 from service.tasks.schemas import SummarizeRequest, TranslateRequest
-from tests.fakes import TRANSLATOR
+from tests.support.service.fakes import TRANSLATOR
 
 
 def options(**fields: Any) -> Options:

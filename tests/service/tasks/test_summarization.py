@@ -3,8 +3,8 @@
 import pytest
 
 from model.tokenizer.prompt import Summarization
-from tests.clients import Json, client_of, refusal
-from tests.fakes import SUMMARIZER, TRANSLATOR, FakeBackend, same
+from tests.support.service.clients import Json, client_of, refusal
+from tests.support.service.fakes import SUMMARIZER, TRANSLATOR, FakeBackend, same
 
 SHORT = "The quick brown fox jumps. It is over."
 LONG = ("Here a sentence says something. " * 30).strip()

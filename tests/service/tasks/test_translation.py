@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 from model.engine.params import FinishReason
 from model.errors import EngineStoppedError
 from service.pairs import Pairs
-from tests.clients import Json, client_of, refusal, translate
-from tests.fakes import SUMMARIZER, TRANSLATOR, FakeBackend, same
+from tests.support.service.clients import Json, client_of, refusal, translate
+from tests.support.service.fakes import SUMMARIZER, TRANSLATOR, FakeBackend, same
 
 GOOD: Json = {"text": "Good morning.", "target_lang": "de", "source_lang": "en"}
 

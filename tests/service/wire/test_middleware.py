@@ -12,8 +12,8 @@ from service.api.create import create_api
 from service.settings import Settings
 from service.wire.middleware import RequestContext
 from service.wire.problems import Answer, answer_to
-from tests.clients import Json, client_of, server_of, sse_events
-from tests.fakes import FakeBackend
+from tests.support.service.clients import Json, client_of, server_of, sse_events
+from tests.support.service.fakes import FakeBackend
 
 BODY: Json = {"text": "Good morning to you.", "target_lang": "de", "source_lang": "en"}
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from model.errors import EngineStoppedError
-from tests.clients import Json, client_of, sse_events
-from tests.fakes import SUMMARIZER, FakeBackend, same
+from tests.support.service.clients import Json, client_of, sse_events
+from tests.support.service.fakes import SUMMARIZER, FakeBackend, same
 
 BODY: Json = {"target_lang": "de", "source_lang": "en", "stream": True}
 

@@ -7,7 +7,7 @@ from model.engine.cache.cache_budget import DeviceMemory, cache_bytes, largest_s
 from model.engine.runners.model_runner import ModelRunner
 from model.engine.runners.rehearsal import rehearse
 from model.errors import ConfigError
-from tests.factories import make_engine_config, make_network, make_rules
+from tests.support.engine.factories import make_engine_config, make_network, make_rules
 
 GB = 10**9
 

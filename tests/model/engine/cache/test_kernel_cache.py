@@ -10,8 +10,8 @@ from model.config import Stack
 from model.engine.cache.kernel_cache import KernelCache
 from model.engine.runner import RowCopy
 from model.kernels.library import library
-from tests.factories import make_config
-from tests.machines import needs_kernels
+from tests.support.engine.factories import make_config
+from tests.support.service.machines import needs_kernels
 
 pytestmark = needs_kernels
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from model.engine.cache import kv_cache
 from model.engine.cache.kv_cache import KVCache
 from model.transformer.attention import KeysValues
-from tests.factories import make_config
+from tests.support.engine.factories import make_config
 
 HEADS, D_HEAD, LAYERS = 2, 8, 2  # of make_config()
 

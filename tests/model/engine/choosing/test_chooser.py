@@ -15,7 +15,14 @@ from model.engine.request import Request
 from model.engine.runners.output_head import OutputHead, TorchScores
 from model.engine.search.beam_search import BeamSearch
 from model.engine.search.search import Candidate, IndependentSearch
-from tests.factories import EOS, make_config, make_frame, make_network, make_request, make_rules
+from tests.support.engine.factories import (
+    EOS,
+    make_config,
+    make_frame,
+    make_network,
+    make_request,
+    make_rules,
+)
 
 RULES = make_rules(suppressed_ids=(5,))  # where the vocabulary is 6
 

@@ -15,7 +15,7 @@ from model.engine.choosing.logits import (
 )
 from model.engine.params import GenerationParams
 from model.engine.search.search import Candidate, IndependentSearch
-from tests.factories import EOS, make_frame, make_rules
+from tests.support.engine.factories import EOS, make_frame, make_rules
 
 
 def test_used_tokens_lose_whichever_sign_their_scores_have() -> None:

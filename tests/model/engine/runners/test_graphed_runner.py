@@ -17,9 +17,17 @@ from model.engine.runners.graph import Compute
 from model.engine.runners.graphed_runner import GraphedRunner, GraphedScores
 from model.tokenizer.prompt import Prompt
 from model.transformer.seq2seq import Seq2SeqTransformer
-from tests.clocks import FakeClock
-from tests.factories import EOS, START, drain, make_engine, make_network, make_prompt, make_rules
-from tests.jobs import Job, alone, jobs, networks, rules, run_together
+from tests.support.engine.clocks import FakeClock
+from tests.support.engine.factories import (
+    EOS,
+    START,
+    drain,
+    make_engine,
+    make_network,
+    make_prompt,
+    make_rules,
+)
+from tests.support.engine.jobs import Job, alone, jobs, networks, rules, run_together
 
 NEVER = make_rules(suppressed_ids=(EOS, START))  # outputs end only at their length
 GARBAGE = -7.0

@@ -25,7 +25,7 @@ from model.kernels.packing import KernelPacking
 from model.transformer.packing import pack
 from model.transformer.seq2seq import Seq2SeqTransformer
 from model.transformer.stacks import DecoderLayer
-from tests.factories import (
+from tests.support.engine.factories import (
     EOS,
     START,
     answer,
@@ -37,8 +37,8 @@ from tests.factories import (
     make_prompt,
     make_rules,
 )
-from tests.jobs import Job, run_together
-from tests.machines import needs_kernels
+from tests.support.engine.jobs import Job, run_together
+from tests.support.service.machines import needs_kernels
 
 pytestmark = needs_kernels
 

@@ -16,8 +16,8 @@ from model.kernels.network import KernelNetwork
 from model.kernels.packing import KernelPacking
 from model.transformer.packing import pack
 from model.transformer.seq2seq import Seq2SeqTransformer
-from tests.factories import make_config, make_network, make_rules
-from tests.machines import needs_kernels
+from tests.support.engine.factories import make_config, make_network, make_rules
+from tests.support.service.machines import needs_kernels
 
 pytestmark = needs_kernels
 

@@ -14,7 +14,7 @@ from model.engine.runners.output_head import TorchScores
 from model.engine.search.search import Candidate, IndependentSearch
 from model.errors import ConfigError
 from model.transformer.seq2seq import Seq2SeqTransformer
-from tests.factories import (
+from tests.support.engine.factories import (
     START,
     make_engine_config,
     make_frame,

@@ -24,8 +24,8 @@ from model.engine.runners.graph import Compute
 from model.engine.runners.graphed_runner import GraphedRunner
 from model.engine.search.make_search import make_search
 from model.transformer.seq2seq import Seq2SeqTransformer
-from tests.factories import make_engine_config, make_request, make_rules
-from tests.jobs import CONFIGS
+from tests.support.engine.factories import make_engine_config, make_request, make_rules
+from tests.support.engine.jobs import CONFIGS
 
 RULES = make_rules(renormalizes=True)
 KINDS: dict[str, Sequence[dict[str, Any]]] = {

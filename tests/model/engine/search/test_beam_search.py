@@ -8,7 +8,7 @@ import pytest
 from model.engine.params import FinishReason
 from model.engine.search.beam_search import BeamSearch
 from model.engine.search.search import Candidate
-from tests.factories import EOS, make_frame
+from tests.support.engine.factories import EOS, make_frame
 
 Choices = list[tuple[int, float]]  # token and log-probability
 

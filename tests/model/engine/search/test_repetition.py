@@ -18,7 +18,7 @@ from model.engine.search.repetition import (
     count_repeats,
 )
 from model.tokenizer.prompt import Prompt
-from tests.factories import (
+from tests.support.engine.factories import (
     EOS,
     START,
     answer,

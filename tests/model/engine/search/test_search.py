@@ -6,7 +6,7 @@ import pytest
 
 from model.engine.params import FinishReason
 from model.engine.search.search import Candidate, IndependentSearch
-from tests.factories import EOS, make_frame
+from tests.support.engine.factories import EOS, make_frame
 
 
 def make_search(*, num_hypotheses: int = 1, **frame: Any) -> IndependentSearch:

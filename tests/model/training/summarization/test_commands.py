@@ -13,7 +13,11 @@ from model.training.corpus import TrainingError
 from model.training.history import read_stages
 from model.training.summarization import commands
 from model.training.summarization.evaluation import summarize_all
-from tests.summarization_training import TINY_RECIPE, make_vocabulary, write_corpus
+from tests.support.checkpoints.summarization_training import (
+    TINY_RECIPE,
+    make_vocabulary,
+    write_corpus,
+)
 
 OUTPUTS = ["first sentence", "greedy", "beam 4, no 3-gram twice, length penalty 1", "reference"]
 

@@ -6,7 +6,11 @@ import pytest
 from model.training.batching import Example
 from model.training.corpus import Pair
 from model.training.summarization.curriculum import Ramp, encode_pairs
-from tests.summarization_training import TINY_RECIPE, make_curriculum, make_vocabulary
+from tests.support.checkpoints.summarization_training import (
+    TINY_RECIPE,
+    make_curriculum,
+    make_vocabulary,
+)
 
 
 def examples_at(progress: float) -> list[Example]:

@@ -14,7 +14,11 @@ from model.training.summarization.evaluation import (
 )
 from model.training.summarization.export import export_bart
 from model.training.summarization.form import bart_config, fresh_bart
-from tests.summarization_training import TINY_RECIPE, make_pairs, make_vocabulary
+from tests.support.checkpoints.summarization_training import (
+    TINY_RECIPE,
+    make_pairs,
+    make_vocabulary,
+)
 
 FILE = TINY_RECIPE.files[0]
 PAIRS = [

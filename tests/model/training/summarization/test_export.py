@@ -17,9 +17,14 @@ from model.load import load_model
 from model.tokenizer.prompt import Summarization
 from model.training.summarization.export import export_bart
 from model.transformer.seq2seq import Seq2SeqTransformer
-from tests.factories import drain
 from tests.parity.references import generated
-from tests.summarization_training import TINY_RECIPE, make_pairs, make_trainer, make_vocabulary
+from tests.support.checkpoints.summarization_training import (
+    TINY_RECIPE,
+    make_pairs,
+    make_trainer,
+    make_vocabulary,
+)
+from tests.support.engine.factories import drain
 
 SOURCE = torch.tensor([[0, 5, 80, 90, 2], [0, 6, 81, 2, 1]])
 TARGET = torch.tensor([[2, 0, 60], [2, 0, 61]])

@@ -5,7 +5,7 @@ import pytest
 
 from model.training.batching import Ids
 from model.training.summarization.noise import Document, Noise, NoiseRates
-from tests.summarization_training import make_vocabulary
+from tests.support.checkpoints.summarization_training import make_vocabulary
 
 FIRST_WORD = 100
 TEXT = list(range(FIRST_WORD, FIRST_WORD + 200))

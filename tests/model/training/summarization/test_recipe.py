@@ -12,7 +12,7 @@ from model.training.summarization.recipe import (
     validation_examples,
 )
 from model.transformer.positions import sinusoids
-from tests.summarization_training import (
+from tests.support.checkpoints.summarization_training import (
     TINY_RECIPE,
     make_trainer,
     make_vocabulary,

@@ -4,7 +4,7 @@ import transformers
 
 from model.tokenizer.load import load_tokenizer
 from model.training.summarization.vocabulary import load_vocabulary
-from tests.summarization_training import make_pairs, make_vocabulary
+from tests.support.checkpoints.summarization_training import make_pairs, make_vocabulary
 
 TEXTS = [
     *(pair.target for pair in make_pairs()[:20]),

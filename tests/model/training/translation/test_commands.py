@@ -13,7 +13,11 @@ from model.training.corpus import TrainingError
 from model.training.history import read_stages
 from model.training.translation import commands
 from model.training.translation.evaluation import translate_all
-from tests.translation_training import TINY_RECIPE, make_vocabulary, write_corpus
+from tests.support.checkpoints.translation_training import (
+    TINY_RECIPE,
+    make_vocabulary,
+    write_corpus,
+)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,7 +4,7 @@ import pytest
 
 from model.training.corpus import Pair, TrainingError
 from model.training.translation.corpus import CorpusFile, DataSet, Direction, read_file
-from tests.translation_training import make_pairs, write_corpus
+from tests.support.checkpoints.translation_training import make_pairs, write_corpus
 
 TOY = CorpusFile(DataSet(name="toy"), "en", "de")
 

@@ -13,7 +13,7 @@ from model.training.translation.curriculum import (
     joined_in_part,
 )
 from model.training.translation.variation import Variation
-from tests.translation_training import (
+from tests.support.checkpoints.translation_training import (
     NO_VARIATION,
     make_curriculum,
     make_examples,

@@ -10,7 +10,7 @@ from model.tokenizer.prompt import Translation
 from model.training.translation.evaluation import translate_all
 from model.training.translation.export import export_marian
 from model.transformer.seq2seq import Seq2SeqTransformer
-from tests.translation_training import make_pairs, make_trainer, make_vocabulary
+from tests.support.checkpoints.translation_training import make_pairs, make_trainer, make_vocabulary
 
 SOURCE = torch.tensor([[117, 10, 20, 30, 0], [118, 11, 21, 0, 119]])
 TARGET = torch.tensor([[119, 40, 50], [119, 41, 51]])

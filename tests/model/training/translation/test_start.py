@@ -12,7 +12,12 @@ from model.training.translation.form import marian_config
 from model.training.translation.start import carry_over
 from model.training.translation.vocabulary import train_vocabulary
 from model.transformer.seq2seq import Seq2SeqTransformer
-from tests.translation_training import TINY_RECIPE, make_pairs, make_trainer, make_vocabulary
+from tests.support.checkpoints.translation_training import (
+    TINY_RECIPE,
+    make_pairs,
+    make_trainer,
+    make_vocabulary,
+)
 
 
 @pytest.fixture

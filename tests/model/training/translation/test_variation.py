@@ -13,7 +13,7 @@ from model.training.translation.variation import (
     invent_name,
     renumbered,
 )
-from tests.translation_training import NO_VARIATION
+from tests.support.checkpoints.translation_training import NO_VARIATION
 
 TOM = Pair("Tom's dog likes Tom.", "Toms Hund mag Tom.")
 

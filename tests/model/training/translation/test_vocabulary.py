@@ -5,7 +5,7 @@ from pathlib import Path
 from model.tokenizer import layouts
 from model.tokenizer.load import load_tokenizer
 from model.training.translation.vocabulary import load_vocabulary
-from tests.translation_training import make_pairs, make_vocabulary
+from tests.support.checkpoints.translation_training import make_pairs, make_vocabulary
 
 TEXTS = [*(pair.target for pair in make_pairs()), "  Two  blanks ", "1250", "Übergröße", "½ ﬁ", ""]
 

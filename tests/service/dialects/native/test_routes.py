@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from service.pairs import Pairs
-from tests.clients import client_of, refusal
-from tests.fakes import SUMMARIZER, TRANSLATOR, FakeBackend
+from tests.support.service.clients import client_of, refusal
+from tests.support.service.fakes import SUMMARIZER, TRANSLATOR, FakeBackend
 
 CODES = tuple(f"{a}{b}{c}" for a in "abcdef" for b in "abcdef" for c in "abcdef")[:200]
 MANY = replace(TRANSLATOR, name="many", pairs=Pairs.between(CODES, CODES))

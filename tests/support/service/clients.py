@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from service.api.create import create_api
 from service.settings import Settings
-from tests.fakes import FakeBackend
+from tests.support.service.fakes import FakeBackend
 
 Json = dict[str, Any]
 

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 CRD_SCHEMAS_VARIABLE = "DRAGOMAN_CRD_SCHEMAS"
 

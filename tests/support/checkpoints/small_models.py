@@ -3,8 +3,13 @@
 import json
 from pathlib import Path
 
-from tests.checkpoint_factories import marian_config, write_checkpoint
-from tests.tokenizer_factories import GERMAN, make_sentences, train_spm, write_marian_tokenizer
+from tests.support.checkpoints.factories import marian_config, write_checkpoint
+from tests.support.checkpoints.tokenizers import (
+    GERMAN,
+    make_sentences,
+    train_spm,
+    write_marian_tokenizer,
+)
 
 
 def write_translator(folder: Path, *, seed: int = 0) -> Path:

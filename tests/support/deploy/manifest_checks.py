@@ -14,8 +14,15 @@ from ray.serve.schema import ServeDeploySchema
 
 from service.cluster.environment import haproxy_environment, ray_environment
 from service.settings import Settings
-from tests.manifests import CORE_SCHEMAS, CUSTOM_KINDS, Manifest, one, pod_templates, serve_config
-from tests.manifests import schema_problems as problems_by_schema
+from tests.support.deploy.manifests import (
+    CORE_SCHEMAS,
+    CUSTOM_KINDS,
+    Manifest,
+    one,
+    pod_templates,
+    serve_config,
+)
+from tests.support.deploy.manifests import schema_problems as problems_by_schema
 
 Check = Callable[[list[Manifest]], list[str]]
 # The operator's head service selects pods by its own values of these.

@@ -8,8 +8,8 @@ from model.tokenizer.prompt import Summarization, Translation
 from service.backend import GenerateRequest
 from service.catalogue.catalogue import ModelEntry
 from service.settings import Settings
-from tests.checkpoint_factories import bart_config, marian_config, write_checkpoint
-from tests.tokenizer_factories import (
+from tests.support.checkpoints.factories import bart_config, marian_config, write_checkpoint
+from tests.support.checkpoints.tokenizers import (
     GERMAN,
     make_sentences,
     train_spm,

@@ -14,7 +14,7 @@ from model.engine.params import GenerationParams, Priority
 from model.engine.request import RequestOutput
 from model.tokenizer.prompt import Prompt
 from model.transformer.seq2seq import Seq2SeqTransformer
-from tests.factories import (
+from tests.support.engine.factories import (
     EOS,
     START,
     answer,

@@ -14,9 +14,9 @@ import httpx
 import psutil
 
 from service.cluster.environment import free_port
-from tests.waiting import wait_until
+from tests.support.service.waiting import wait_until
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 STOP_TIMEOUT_S = 60.0
 
 
