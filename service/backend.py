@@ -1,15 +1,16 @@
-"""The seam between the HTTP API and whatever runs the models: plain records and one protocol.
+"""The seam between tasks and the engines that run models: plain records and one protocol.
 
-The API knows nothing behind it: not torch, not Ray, not which process a model lives in.
+Nothing above it knows torch, Ray, or the process that a model lives in.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol
 
 from model.engine.params import FinishReason, Priority
 from model.tokenizer.prompt import Task
+from service.deadline import Deadline
 from service.pairs import NO_PAIRS, Pairs
 
 OnOverflow = Literal["truncate", "error"]
@@ -20,25 +21,25 @@ ModelState = Literal["loaded", "loading", "not_loaded", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
-    """What one served model can do, and what is known of it.
+    """One served model: what it can do, where it is from, and its limits.
 
     Attributes:
-        name: What clients call it.
-        version: Another each time that other weights take its name.
-        tasks: What it is offered for, the first foremost.
-        pairs: What it translates.
-        styles: How it summarizes; the first is the default.
+        name: The name that clients use.
+        version: A number that grows each time other weights take the name.
+        tasks: The tasks it is offered for; the first is its main one.
+        pairs: The language pairs it translates.
+        styles: The styles of its summaries; the first is the default.
         default_for: Tasks and pairs (`en-de`) for which it goes before the models listed earlier.
         state: Whether its weights are in memory.
         is_offered: False while an operator's change loads it: listed, but given no request yet.
         origin: Where its files are from: `bundled/NAME`, a hub's id, or `folder`.
         revision: The commit of files from a hub.
-        max_input_tokens: What the encoder reads, special tokens included.
+        max_input_tokens: The longest encoder input, special tokens included.
         max_waiting: Segments that may queue for it.
         defaults: Generation parameters of a request that names none.
         weights_bytes: Memory that they take; None where they are not loaded.
         quantize: How weights are stored that compute in `dtype`.
-        kernels: Whose compute: `pytorch`, or our own with the instructions that they use.
+        kernels: What computes: `pytorch`, or `own` with the instructions it uses.
     """
 
     name: str
@@ -66,29 +67,79 @@ class ModelInfo:
 
     @property
     def handle(self) -> str:
-        """What a `GenerateRequest` calls it: these very weights, whatever takes the name later."""
+        """Name and version: these weights, even after others have taken the name."""
         return f"{self.name}#{self.version}" if self.version else self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParamOverrides:
+    """Generation parameters that a request sets; None leaves one to the model's own default.
+
+    Names and meanings are those of `model.engine.params.GenerationParams`.
+    """
+
+    num_beams: int | None = None
+    num_return: int | None = None
+    max_new_tokens: int | None = None
+    length_penalty: float | None = None
+    repetition_penalty: float | None = None
+    no_repeat_ngram_size: int | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    seed: int | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Return the parameters that are set, by name."""
+        pairs = ((name, getattr(self, name)) for name in _PARAM_NAMES)
+        return {name: value for name, value in pairs if value is not None}
+
+
+_PARAM_NAMES = tuple(each.name for each in fields(ParamOverrides))
+_SAMPLING_NAMES = ("temperature", "top_k", "top_p", "seed")
+
+
+NO_OVERRIDES = ParamOverrides()
+
+
+def merge_params(defaults: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return generation parameters by name, those of `chosen` before those of `defaults`.
+
+    To choose sampling means one beam, and to choose several beams means no sampling, whatever the
+    defaults say of the other.
+    """
+    both = {**defaults, **chosen}
+    if any(chosen.get(name) is not None for name in _SAMPLING_NAMES):
+        both["num_beams"] = chosen.get("num_beams", 1)
+    elif chosen.get("num_beams", 1) > 1:
+        both |= dict.fromkeys(_SAMPLING_NAMES)
+    return both
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateRequest:
     """One segment of text for one model, already validated.
 
-    `overrides` holds only the generation parameters the client set (fields of `GenerationParams`
-    except `target_prefix_ids` and `return_scores`); the model's own defaults fill the rest.
+    Attributes:
+        request_id: Names the client's request in logs; segments of one request share it.
+        model: The handle of a served model (`ModelInfo.handle`).
+        target_prefix: Forced beginning of the output.
+        return_scores: Compute log-probabilities; greedy decoding is slower with them.
+        on_overflow: Cut a segment longer than the model reads, or raise InputTooLongError.
+        stream: Send a TokenEvent for each piece of text, if one output is decoded without beams.
     """
 
     request_id: str
-    model: str  # its handle
+    model: str
     text: str
     task: Task
-    overrides: Mapping[str, Any] = field(default_factory=dict)
+    deadline: Deadline
+    overrides: ParamOverrides = NO_OVERRIDES
     target_prefix: str | None = None
     return_scores: bool = False
     on_overflow: OnOverflow = "error"
     priority: Priority = Priority.INTERACTIVE
-    timeout_s: float = 30.0
-    stream: bool = False  # send TokenEvents (greedy and sampling of one output only)
+    stream: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +164,16 @@ class TokenEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedEvent:
-    """The whole answer; always the last event."""
+    """The whole answer; always the last event.
+
+    `truncated`: the input was cut to the model's limit, or the output at `max_new_tokens`.
+    """
 
     outputs: tuple[Output, ...]
     finish_reason: FinishReason
     input_tokens: int
     output_tokens: int
-    truncated: bool  # input cut to what the model reads, or output cut at max_new_tokens
+    truncated: bool
     queue_s: float
     inference_s: float
 
@@ -128,36 +182,52 @@ Event = TokenEvent | FinishedEvent
 
 
 class Backend(Protocol):
-    """Runs segments through models.
-
-    Closing the iterator of `generate` early (its `finally`) aborts the request; its place is free
-    by the engine's next step. Errors are subclasses of `model.errors.ModelError`:
-    InputTooLongError, InvalidParamsError, UnsupportedTaskError, QueueFullError,
-    DeadlineExceededError, EngineStoppedError.
-    """
+    """Runs segments through models. All methods belong to one event loop."""
 
     def models(self) -> Sequence[ModelInfo]:
-        """Every model, in the catalogue's order; the same object until one changes."""
+        """Return every model in the catalogue's order; the same object until one changes."""
         ...
 
     def hold(self, models: Iterable[ModelInfo]) -> AbstractContextManager[None]:
-        """Within it these models answer, even if others take their places meanwhile."""
+        """Keep these models loaded within the block, even if others take their names meanwhile."""
         ...
 
-    def generate(self, request: GenerateRequest) -> AsyncIterator[Event]: ...
+    def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
+        """Yield TokenEvents, if the request streams, then one FinishedEvent with STOP or LENGTH.
+
+        Closing the iterator early aborts the request; its rows are free by the engine's next step.
+        Every failure is raised, at the first or any later event, and nothing follows it:
+
+        Raises:
+            ModelNotFoundError: no served model has the handle.
+            ModelNotLoadedError: a lazy model could not be loaded.
+            UnsupportedTaskError: the model lacks the language or the style.
+            InvalidParamsError: a parameter is out of range for the model.
+            InputTooLongError: the segment is too long, and `on_overflow` is "error".
+            QueueFullError: `max_waiting` segments wait for the model already.
+            DeadlineExceededError: the deadline passed; a partial output is dropped.
+            NoMemoryError: the segment does not fit into the device's memory, even alone.
+            NoTokenError: every next token is excluded, or the logits are not numbers.
+            EngineStoppedError: the engine was stopped, or failed.
+        """
+        ...
 
     async def count_tokens(self, model: str, text: str, task: Task) -> int:
-        """Encoder tokens the text would take in the model of that handle, special ones included."""
+        """Return the encoder tokens of the text in the model of that handle, special ones included.
+
+        Raises:
+            ModelNotFoundError, ModelNotLoadedError, UnsupportedTaskError: as in `generate`.
+        """
         ...
 
     def num_free_places(self, model: str) -> int:
-        """Segments that can still be queued for the model of that handle, before QueueFullError."""
+        """Return how many more segments the queue of that handle takes before QueueFullError."""
         ...
 
     def is_alive(self) -> bool:
-        """The engine's heartbeat is fresh."""
+        """Return whether every engine's thread runs and finished a step recently."""
         ...
 
     def is_ready(self) -> bool:
-        """Every model that is not lazy can answer."""
+        """Return whether every model that is not lazy can answer."""
         ...

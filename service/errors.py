@@ -1,7 +1,11 @@
-"""What the API refuses before any model is asked: one class for each thing a client can mend."""
+"""Errors that are raised before a model is asked: one class for each mistake a client can correct.
+
+An error about a field names it as `service.tasks.records` does; a dialect that calls the field
+otherwise passes its own names to `sentence`.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 _MAX_LISTED = 12
 _MAX_SHOWN_CHARACTERS = 40
@@ -11,19 +15,36 @@ class ApiError(Exception):
     """A request the API turns down, with one sentence that says why; never with the text itself."""
 
 
-class InvalidFieldError(ApiError):
+class FieldError(ApiError):
+    """An error about one field: `about` completes the sentence that begins with its name."""
+
+    def __init__(self, field: str, about: str) -> None:
+        super().__init__(f"`{field}` {about}")
+        self.field = field
+        self.about = about
+
+    def sentence(self, names: Mapping[str, str]) -> str:
+        """Return the sentence with the field's name replaced by `names[field]`, if there is one."""
+        return f"`{names.get(self.field, self.field)}` {self.about}"
+
+
+class InvalidFieldError(FieldError):
     """A field out of range, of the wrong kind, unknown, or missing."""
+
+
+class InvalidBodyError(ApiError):
+    """A body that is not the JSON object, or the form, that the route takes."""
 
 
 class NotOfferedError(ApiError):
     """A field of the contract that this version does not serve yet."""
 
 
-class UnknownLanguageError(ApiError):
-    """A language code that means nothing here."""
+class UnknownLanguageError(FieldError):
+    """A language code that no served model knows."""
 
     def __init__(self, field: str, code: str, *, served: Sequence[str]) -> None:
-        super().__init__(f"`{field}` is {show(code)}; the languages served are {listing(served)}")
+        super().__init__(field, f"is {show(code)}; the languages served are {listing(served)}")
 
 
 class UnsupportedPairError(ApiError):
@@ -45,11 +66,11 @@ class UnsupportedPairError(ApiError):
         )
 
 
-class ModelNotFoundError(ApiError):
+class ModelNotFoundError(FieldError):
     """A model name that the catalogue does not hold."""
 
     def __init__(self, name: str, *, served: Sequence[str]) -> None:
-        super().__init__(f"`model` is {show(name)}; the models served are {listing(served)}")
+        super().__init__("model", f"is {show(name)}; the models served are {listing(served)}")
 
 
 class TaskNotServedError(ApiError):
@@ -59,12 +80,12 @@ class TaskNotServedError(ApiError):
         super().__init__(f"no model of this service's catalogue offers {task}")
 
 
-class TextTooLongError(ApiError):
+class TextTooLongError(FieldError):
     """The texts of a request hold more characters than one request may."""
 
     def __init__(self, *, num_characters: int, limit: int) -> None:
         super().__init__(
-            f"`text` has {num_characters} characters together; at most {limit} are allowed"
+            "text", f"has {num_characters} characters together; at most {limit} are allowed"
         )
 
 

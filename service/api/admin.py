@@ -1,6 +1,6 @@
 """`POST /admin/models`: load, swap and unload a model while the service answers.
 
-There is no such route unless an admin key is set.
+The route exists only if an admin key is set.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from starlette.datastructures import Headers
 
@@ -19,23 +19,22 @@ from service.backend import Backend
 from service.catalogue.catalogue import DEFAULT_CATALOGUE, ModelEntry
 from service.catalogue.fleet import Change, FleetClient, Outcome
 from service.catalogue.messages import dotted, sentence
-from service.dialects.native.routes import model_output
+from service.dialects.native.schemas import ModelOutput
 from service.errors import (
     ApiError,
     ChangeConflictError,
     ChangeFailedError,
-    InvalidFieldError,
+    InvalidBodyError,
     ModelNotFoundError,
     UnauthorizedError,
     show,
 )
 from service.settings import Settings
 from service.sources.locate import locate
-from service.tasks.schemas import ModelOutput
 
 
 class ChangeRequest(BaseModel):
-    """What an operator sends: a model as in the catalogue, or the name of one to unload."""
+    """A change: a model as in the catalogue to load or swap, or the name of one to unload."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -53,54 +52,55 @@ class ChangeRequest(BaseModel):
 
 
 class ChangeResponse(BaseModel):
-    """What was done, and the model as it is served now; null where it is not any more."""
+    """The change that was made, and the model as it is served now; null once it is unloaded."""
 
     action: Literal["load", "swap", "unload"]
     name: str
     model: ModelOutput | None
 
 
-def admin_routes(
-    backend: Backend, settings: Settings, *, fleet: FleetClient, key: SecretStr
-) -> APIRouter:
-    """The routes of those who may change what is served.
+class AdminRoutes:
+    """The handler of `/admin/models`."""
 
-    Args:
-        backend: Of this replica.
-        settings: Where the catalogue is, and the files of a hub.
-        fleet: Of all replicas.
-        key: What an operator has to know.
-    """
-    catalogue = settings.catalogue or DEFAULT_CATALOGUE
+    def __init__(
+        self, backend: Backend, settings: Settings, *, fleet: FleetClient, key: SecretStr
+    ) -> None:
+        """Take this replica's backend, the fleet of all replicas, and an operator's key."""
+        self._backend = backend
+        self._settings = settings
+        self._fleet = fleet
+        self._key = key
+        catalogue = settings.catalogue or DEFAULT_CATALOGUE
+        self._folder = catalogue.absolute().parent  # relative paths of checkpoints start here
 
-    def check_key(request: Request) -> None:
-        if not _has_key(request.headers, key):
+    def router(self) -> APIRouter:
+        """Return the route, which is not part of the public schema."""
+        router = APIRouter(prefix="/admin", include_in_schema=False)
+        router.add_api_route("/models", self.change_models, methods=["POST"])
+        return router
+
+    async def change_models(self, request: Request) -> ChangeResponse:
+        """Change the models of every replica; answer when all have done it, or none has."""
+        if not _has_key(request.headers, self._key):
             raise UnauthorizedError
-
-    router = APIRouter(prefix="/admin", include_in_schema=False)
-
-    @router.post("/models", dependencies=[Depends(check_key)])
-    async def change_models(request: Request) -> ChangeResponse:
-        """Change what every replica serves; answers when all have done it, or none has."""
-        change = _change_of(await request.body(), catalogue.absolute().parent)
+        change = _change_of(await request.body(), self._folder)
         if change.entry is not None:
-            change = replace(change, entry=await _pinned(change.entry, settings))
+            change = replace(change, entry=await _pinned(change.entry, self._settings))
         # It goes on when its client leaves: a change is not left half made.
-        outcome = await asyncio.shield(asyncio.ensure_future(fleet.change(change)))
+        outcome = await asyncio.shield(asyncio.ensure_future(self._fleet.change(change)))
+        models = self._backend.models()
         if outcome.kind != "done":
-            raise _refusal(change, outcome, served=[model.name for model in backend.models()])
-        found = [model for model in backend.models() if model.name == change.name]
+            raise _refusal(change, outcome, served=[model.name for model in models])
+        found = [model for model in models if model.name == change.name]
         return ChangeResponse(
             action=change.action,
             name=change.name,
-            model=model_output(found[0]) if found else None,
+            model=ModelOutput.model_validate(found[0]) if found else None,
         )
-
-    return router
 
 
 async def _pinned(entry: ModelEntry, settings: Settings) -> ModelEntry:
-    """The entry at one commit of its hub, so that every replica serves the same.
+    """Return the entry pinned to one commit of its hub, so that every replica serves the same.
 
     Raises:
         ChangeFailedError: There is no such model.
@@ -121,26 +121,26 @@ def _has_key(headers: Headers, key: SecretStr) -> bool:
 
 
 def _change_of(body: bytes, folder: Path) -> Change:
-    """The change that a body asks for.
+    """Return the change that a body asks for.
 
     Raises:
-        InvalidFieldError: It asks for none.
+        InvalidBodyError: It asks for none.
     """
     try:
         request = ChangeRequest.model_validate_json(body, context={"folder": folder})
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         if first["type"] == "json_invalid":
-            raise InvalidFieldError(f"the body: {first['msg']}") from None
+            raise InvalidBodyError(f"the body: {first['msg']}") from None
         message = sentence(first, keys={1: ChangeRequest, 2: ModelEntry})
-        raise InvalidFieldError(f"{dotted(first['loc']) or 'the body'}: {message}") from None
+        raise InvalidBodyError(f"{dotted(first['loc']) or 'the body'}: {message}") from None
     entry = request.model
     name = entry.name if entry is not None else request.name
     return Change(action=request.action, name=name or "", entry=entry)
 
 
 def _refusal(change: Change, outcome: Outcome, *, served: Sequence[str]) -> ApiError:
-    """What the operator is told of a change that was not made."""
+    """Return the error for a change that was not made, or not everywhere."""
     if outcome.kind == "unknown_name":
         return ModelNotFoundError(change.name, served=served)
     if outcome.kind == "name_taken":

@@ -1,47 +1,87 @@
-"""Routes for those who run the service: is it alive, is it ready, what is it, how is it doing."""
+"""Routes for operators: health, readiness, information and metrics."""
 
 import asyncio
 from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
 
 from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from model.errors import EngineStoppedError
 from service.backend import Backend
 from service.errors import NotReadyError
 from service.settings import Settings
-from service.tasks.directory import Directory
-from service.tasks.schemas import InfoResponse, Limits, StatusResponse
+from service.tasks.registry import ModelRegistry
 from service.telemetry import metrics
 
 
-def operations_routes(backend: Backend, settings: Settings, *, directory: Directory) -> APIRouter:
-    """Health, readiness, information and metrics."""
-    router = APIRouter(tags=["operations"])
+class _Response(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    @router.head("/health", include_in_schema=False)
-    @router.get("/health")
-    async def health() -> StatusResponse:
+
+class Limits(_Response):
+    """The most that one request may ask for."""
+
+    max_text_characters: int
+    max_items: int
+    max_body_bytes: int
+    default_timeout_ms: int
+    max_timeout_ms: int
+
+
+class InfoResponse(_Response):
+    """The answer of `/info`."""
+
+    name: str
+    version: str
+    models: list[str]
+    limits: Limits
+
+
+class StatusResponse(_Response):
+    """The answer of `/health` and `/ready` when all is well."""
+
+    status: Literal["ok", "ready"]
+
+
+class OperationsRoutes:
+    """The handlers of `/health`, `/ready`, `/info` and `/metrics`."""
+
+    def __init__(self, backend: Backend, settings: Settings, *, registry: ModelRegistry) -> None:
+        self._backend = backend
+        self._settings = settings
+        self._registry = registry
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        router = APIRouter(tags=["operations"])
+        for path, handler in (("/health", self.health), ("/ready", self.ready)):
+            router.add_api_route(path, handler, methods=["HEAD"], include_in_schema=False)
+            router.add_api_route(path, handler, methods=["GET"])
+        router.add_api_route("/info", self.info)
+        router.add_api_route("/metrics", self.metrics, response_class=Response)
+        return router
+
+    async def health(self) -> StatusResponse:
         """Say whether the engine is alive."""
-        if not backend.is_alive():
+        if not self._backend.is_alive():
             raise EngineStoppedError("the engine's heartbeat has stopped")
         return StatusResponse(status="ok")
 
-    @router.head("/ready", include_in_schema=False)
-    @router.get("/ready")
-    async def ready() -> StatusResponse:
+    async def ready(self) -> StatusResponse:
         """Say whether every model can answer; a lazy one need not be loaded for that."""
-        if not (backend.is_alive() and backend.is_ready()):
+        if not (self._backend.is_alive() and self._backend.is_ready()):
             raise NotReadyError
         return StatusResponse(status="ready")
 
-    @router.get("/info")
-    async def info() -> InfoResponse:
+    async def info(self) -> InfoResponse:
         """Name the version, the models and the limits of a request."""
+        settings = self._settings
         return InfoResponse(
             name="dragoman",
             version=service_version(),
-            models=[model.name for model in directory.models],
+            models=[model.name for model in self._registry.models],
             limits=Limits(
                 max_text_characters=settings.max_text_characters,
                 max_items=settings.max_items,
@@ -51,17 +91,14 @@ def operations_routes(backend: Backend, settings: Settings, *, directory: Direct
             ),
         )
 
-    @router.get("/metrics", response_class=Response)
-    async def prometheus() -> Response:
+    async def metrics(self) -> Response:
         """Show the metrics of this node in Prometheus' text format."""
         text = await asyncio.to_thread(metrics.render)
         return Response(text, media_type=metrics.CONTENT_TYPE)
 
-    return router
-
 
 def service_version() -> str:
-    """The installed version; `0+source` where the project runs uninstalled."""
+    """Return the installed version; `0+source` if the project runs uninstalled."""
     try:
         return version("dragoman")
     except PackageNotFoundError:

@@ -3,10 +3,11 @@
 Both work on a machine without a network: the documentation's scripts come with a package.
 """
 
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
@@ -14,22 +15,33 @@ from starlette.staticfiles import StaticFiles
 _ASSETS = "docs/assets"  # relative, so that the pages work behind a path prefix too
 
 
+_START_PAGE = Path(str(files("service.api") / "web" / "index.html"))
+
+
 def add_pages(app: FastAPI) -> None:
-    """Add `/` and `/docs`."""
-    start_page = Path(str(files("service.api") / "web" / "index.html")).read_text(encoding="utf-8")
-    assets = Path(str(files("fastapi_offline") / "static"))
-    app.mount(f"/{_ASSETS}", StaticFiles(directory=assets), name="docs-assets")
+    """Add `/` and `/docs` to the application."""
+    scripts = Path(str(files("fastapi_offline") / "static"))
+    app.mount(f"/{_ASSETS}", StaticFiles(directory=scripts), name="docs-assets")
+    app.add_api_route("/", start_page, include_in_schema=False)
+    app.add_api_route("/docs", docs_page, include_in_schema=False)
 
-    @app.get("/", include_in_schema=False)
-    async def start() -> HTMLResponse:
-        return HTMLResponse(start_page)
 
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return get_swagger_ui_html(
-            openapi_url="openapi.json",
-            title=f"{app.title} API",
-            swagger_js_url=f"{_ASSETS}/swagger-ui-bundle.js",
-            swagger_css_url=f"{_ASSETS}/swagger-ui.css",
-            swagger_favicon_url=f"{_ASSETS}/favicon.png",
-        )
+async def start_page() -> HTMLResponse:
+    """Answer with the page on which to try the service."""
+    return HTMLResponse(_read_start_page())
+
+
+async def docs_page(request: Request) -> HTMLResponse:
+    """Answer with the API's documentation."""
+    return get_swagger_ui_html(
+        openapi_url="openapi.json",
+        title=f"{request.app.title} API",
+        swagger_js_url=f"{_ASSETS}/swagger-ui-bundle.js",
+        swagger_css_url=f"{_ASSETS}/swagger-ui.css",
+        swagger_favicon_url=f"{_ASSETS}/favicon.png",
+    )
+
+
+@cache
+def _read_start_page() -> str:
+    return _START_PAGE.read_text(encoding="utf-8")

@@ -12,12 +12,13 @@ from typing import Any
 from model.engine.params import Priority
 from model.errors import EngineStoppedError, UnsupportedTaskError
 from model.tokenizer.prompt import Summarization, Task, Translation
-from service.backend import FinishedEvent, GenerateRequest, ModelInfo
+from service.backend import FinishedEvent, GenerateRequest, ModelInfo, ParamOverrides
 from service.catalogue.catalogue import ModelEntry
 from service.cli.choose import source_of
 from service.cli.hashes import FileHash, hashes_of
 from service.cli.report import size, wrapped
 from service.cli.terminal import CommandError, console
+from service.deadline import Deadline
 from service.hosting.model_host import ModelHost
 from service.settings import Settings
 from service.sources.locate import ModelSource
@@ -25,7 +26,7 @@ from service.text.languages import base_code
 
 SEGMENTS_AT_ONCE = 8
 MAX_NEW_TOKENS = 64  # of each, so that a large model's round ends within the time, or soon after
-TIMEOUT_S = 3_600.0
+TIMEOUT_MS = 3_600_000
 
 _SENTENCES = {
     "ar": "متى يغادر القطار التالي؟",
@@ -194,9 +195,9 @@ async def _answer(host: ModelHost, text: str, task: Task) -> FinishedEvent:
         model=host.info.handle,
         text=text,
         task=task,
-        overrides={"max_new_tokens": min(MAX_NEW_TOKENS, host.info.max_new_tokens)},
+        deadline=Deadline.after(TIMEOUT_MS),
+        overrides=ParamOverrides(max_new_tokens=min(MAX_NEW_TOKENS, host.info.max_new_tokens)),
         priority=Priority.BULK,
-        timeout_s=TIMEOUT_S,
     )
     async with aclosing(host.generate(request)) as events:
         async for event in events:

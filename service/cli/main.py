@@ -14,7 +14,6 @@ from service.cli.terminal import (
     JsonOption,
     console,
     errors_as_exit_codes,
-    given,
     settings_with,
 )
 
@@ -89,7 +88,8 @@ def translate(
     no_split: NoSplitOption = False,
 ) -> None:
     """Translate a text, or each line of standard input, without a server."""
-    from service.bulk.answers import OfflineTranslator, Wish
+    from service.backend import ParamOverrides
+    from service.bulk.answers import BulkOptions, BulkTranslator
     from service.cli.answer import answer_texts
     from service.cli.choose import models_to_translate
     from service.cli.texts import texts_of_file
@@ -99,15 +99,15 @@ def translate(
         entries = models_to_translate(
             load_catalogue(settings.catalogue), name=model, target=to, source=source
         )
-        wish = Wish(
+        options = BulkOptions(
             model=entries[0].name if model else None,
-            overrides=given(num_beams=num_beams),
-            is_split=not no_split,
+            overrides=ParamOverrides(num_beams=num_beams),
+            verbatim=no_split,
         )
         answer_texts(
             entries,
             settings,
-            partial(OfflineTranslator, wish=wish, target=to, source=source),
+            partial(BulkTranslator, options=options, target=to, source=source),
             texts=texts_of_file("-", by_line=True) if text is None else [text],
             as_json=as_json,
         )
@@ -129,7 +129,8 @@ def summarize(
     no_split: NoSplitOption = False,
 ) -> None:
     """Summarize a text file, or standard input, without a server."""
-    from service.bulk.answers import OfflineSummarizer, Wish
+    from service.backend import ParamOverrides
+    from service.bulk.answers import BulkOptions, BulkSummarizer
     from service.cli.answer import answer_texts
     from service.cli.choose import models_to_summarize
     from service.cli.texts import texts_of_file
@@ -137,15 +138,15 @@ def summarize(
     with errors_as_exit_codes():
         settings = settings_with(catalogue=catalogue, dtype=dtype)
         entries = models_to_summarize(load_catalogue(settings.catalogue), name=model, style=style)
-        wish = Wish(
+        options = BulkOptions(
             model=entries[0].name if model else None,
-            overrides=given(num_beams=num_beams),
-            is_split=not no_split,
+            overrides=ParamOverrides(num_beams=num_beams),
+            verbatim=no_split,
         )
         answer_texts(
             entries,
             settings,
-            partial(OfflineSummarizer, wish=wish, style=style),
+            partial(BulkSummarizer, options=options, style=style),
             texts=texts_of_file(file, by_line=lines),
             as_json=as_json,
         )

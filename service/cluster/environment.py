@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.tasks.schemas import ErrorResponse
+from service.dialects.native.schemas import ErrorResponse
 
 # HAProxy kills what still runs this long after a configuration change: above the longest request.
 LONGEST_REQUEST_S = 120

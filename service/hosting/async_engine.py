@@ -20,13 +20,9 @@ from model.engine.engine import Engine
 from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.request import RequestOutput
 from model.engine.stats import EngineStats
-from model.errors import (
-    DeadlineExceededError,
-    EngineStoppedError,
-    NoMemoryError,
-    NoTokenError,
-)
+from model.errors import EngineStoppedError, NoMemoryError, NoTokenError
 from model.tokenizer.prompt import Prompt
+from service.deadline import Deadline
 from service.telemetry.metrics import EngineMetrics
 
 HEARTBEAT_TIMEOUT_S = 60.0  # longer than any step: a whole encode and decode of a full batch
@@ -36,20 +32,19 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineRequest:
-    """What the engine thread needs to know of one request."""
+    """One tokenized request, as the event loop hands it to the engine's thread."""
 
     request_id: str
     prompt: Prompt
     params: GenerationParams
     priority: Priority
-    timeout_s: float
-    stream: bool  # whether to send tokens before the end
+    deadline: Deadline
+    stream: bool  # send tokens before the end
 
 
 @dataclass(frozen=True, slots=True)
 class _Add:
     request: EngineRequest
-    deadline_s: float
     stream: "_Stream"
 
 
@@ -64,7 +59,7 @@ class _Stop:
 
 
 class _Stream:
-    """What the engine thread has to say to one request, on that request's event loop."""
+    """The way back from the engine's thread to one request, on that request's event loop."""
 
     def __init__(self, request: EngineRequest) -> None:
         self.request = request
@@ -86,7 +81,7 @@ class AsyncEngine:
         metrics: EngineMetrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`clock` is the engine's own: deadlines are moments on it."""
+        """Start the thread; `clock` is the engine's own, and deadlines are moments on it."""
         self._engine = engine
         self._num_threads = num_threads
         self._metrics = metrics
@@ -94,8 +89,7 @@ class AsyncEngine:
         self._streams: dict[str, _Stream] = {}  # the engine thread's own
         self._stats = engine.stats()
         self._clock = clock
-        self._lock = threading.Lock()  # of the two below
-        self._num_open = 0
+        self._lock = threading.Lock()  # of the next line
         self._ending: str | None = None  # why nobody reads the inbox any more
         self._is_idle = False
         self._last_beat_s = clock()
@@ -106,12 +100,6 @@ class AsyncEngine:
     def stats(self) -> EngineStats:
         """As of the last step."""
         return self._stats
-
-    @property
-    def num_free_places(self) -> int:
-        """Requests that may still come before the queue is full."""
-        waiting = max(0, self._num_open - self._stats.num_running)
-        return max(0, self._engine.config.max_waiting - waiting)
 
     def is_alive(self) -> bool:
         """Whether the thread runs, and is not stuck in a step."""
@@ -128,7 +116,7 @@ class AsyncEngine:
                 NoMemoryError or NoTokenError.
         """
         stream = _Stream(request)
-        self._open(_Add(request, self._clock() + request.timeout_s, stream))
+        self._open(_Add(request, stream))
         is_finished = False
         try:
             while not is_finished:
@@ -136,8 +124,6 @@ class AsyncEngine:
                 is_finished = isinstance(message, Exception) or message.finish_reason is not None
                 yield _output_or_error(message, request)
         finally:
-            with self._lock:
-                self._num_open -= 1
             if not is_finished:
                 self._send(_Abort(stream))
 
@@ -150,7 +136,6 @@ class AsyncEngine:
         with self._lock:  # so that no message comes after the thread has read its last
             if self._ending is not None:
                 raise EngineStoppedError(self._ending)
-            self._num_open += 1
             self._send(message)
 
     def _send(self, message: _Add | _Abort | _Stop) -> None:
@@ -164,7 +149,7 @@ class AsyncEngine:
             torch.set_num_threads(self._num_threads)
             while self._read_inbox():
                 self._step()
-        except Exception as error:  # noqa: BLE001 - whatever it is, everybody waiting is told
+        except Exception as error:  # noqa: BLE001 - whatever it is, all waiting requests get it
             _log.exception("engine failed")
             ending = f"the engine failed: {type(error).__name__}"
         finally:
@@ -200,7 +185,7 @@ class AsyncEngine:
                 request.prompt,
                 request.params,
                 priority=request.priority,
-                deadline_s=message.deadline_s,
+                deadline_s=request.deadline.at_s,
             )
         except Exception as error:  # noqa: BLE001 - one bad request must not end the others
             _deliver([(stream, error)])
@@ -260,7 +245,7 @@ class AsyncEngine:
         )
 
     def _fail_all(self, ending: str) -> None:
-        """Tells everybody that no answer will come, those still in the inbox too."""
+        """Send EngineStoppedError to all unfinished requests, those still in the inbox too."""
         streams = list(self._streams.values())
         self._streams.clear()
         while True:
@@ -278,7 +263,7 @@ def _output_or_error(message: RequestOutput | Exception, request: EngineRequest)
     if isinstance(message, Exception):
         raise message
     if message.finish_reason is FinishReason.DEADLINE:
-        raise DeadlineExceededError(timeout_ms=request.timeout_s * 1_000)
+        raise request.deadline.exceeded()
     if message.finish_reason is FinishReason.OUT_OF_MEMORY:
         raise NoMemoryError
     if message.finish_reason is FinishReason.ERROR:
@@ -292,7 +277,7 @@ def _deliver(deliveries: list[_Delivery]) -> None:
     for delivery in deliveries:
         by_loop.setdefault(delivery[0].loop, []).append(delivery)
     for loop, messages in by_loop.items():
-        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more
+        with contextlib.suppress(RuntimeError):  # the loop was closed: its requests are gone
             loop.call_soon_threadsafe(_put_all, messages)
 
 

@@ -17,7 +17,15 @@ from model.errors import InputTooLongError, InvalidParamsError, ModelError, Unsu
 from model.load import load_model
 from model.tokenizer.detokenizer import IncrementalDetokenizer
 from model.tokenizer.prompt import Prompt, Summarization, Task, Translation
-from service.backend import Event, FinishedEvent, GenerateRequest, ModelInfo, Output, TokenEvent
+from service.backend import (
+    Event,
+    FinishedEvent,
+    GenerateRequest,
+    ModelInfo,
+    Output,
+    TokenEvent,
+    merge_params,
+)
 from service.catalogue.catalogue import CatalogueError, ModelEntry
 from service.hosting.async_engine import AsyncEngine, EngineRequest
 from service.hosting.cores import threads_per_replica
@@ -27,7 +35,6 @@ from service.hosting.profile import (
     device_of,
     dtype_of,
     errors_naming,
-    merged,
     positions_of,
     profile_of,
 )
@@ -43,6 +50,7 @@ MAX_PREFIX_TOKENS = 256
 # English, and a byte is a token to ByT5. A few words may need more.
 MAX_TOKENS_PER_SOURCE_TOKEN, SPARE_TOKENS = 4, 32
 FEW_ROWS = 16  # hypotheses; 4 requests with 4 beams each
+MAX_MEASURED = 256  # prompts of texts that were counted and not yet sent
 
 logger = get_logger(__name__)
 
@@ -81,7 +89,8 @@ class ModelHost:
         self.engine = AsyncEngine(
             engine, num_threads=threads_per_replica(settings), metrics=self._metrics
         )
-        self._ids = itertools.count()
+        self._ids = itertools.count()  # the engine takes each id once, whatever clients send
+        self._measured: dict[tuple[str, Task], Prompt] = {}
 
     def warm_up(self, texts: tuple[str, ...] = ()) -> None:
         """Answer a few requests that nobody sent, before the first that somebody does.
@@ -110,12 +119,23 @@ class ModelHost:
                 pass
 
     def num_input_tokens(self, text: str, task: Task) -> int:
-        """Encoder tokens of a text, special ones included."""
-        return len(self._prompt(text, task).encoder_ids)
+        """Return the encoder tokens of a text, special ones included.
+
+        The prompt of a text that fits is kept for the request that follows, so that no text is
+        tokenized twice.
+        """
+        prompt = self._prompt(text, task)
+        num_tokens = len(prompt.encoder_ids)
+        if num_tokens <= self._config.max_source_tokens:
+            self._measured[text, task] = prompt
+            if len(self._measured) > MAX_MEASURED:
+                del self._measured[next(iter(self._measured))]
+        return num_tokens
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         """As `Backend.generate`."""
-        prompt, was_cut = self._fit(self._prompt(request.text, request.task), request)
+        prompt = self._measured.pop((request.text, request.task), None)
+        prompt, was_cut = self._fit(prompt or self._prompt(request.text, request.task), request)
         params = self._params(request, prompt)
         is_streamed = request.stream and params.num_rows == 1
         outputs = self.engine.generate(
@@ -124,7 +144,7 @@ class ModelHost:
                 prompt=prompt,
                 params=params,
                 priority=request.priority,
-                timeout_s=request.timeout_s,
+                deadline=request.deadline,
                 stream=is_streamed,
             )
         )
@@ -179,14 +199,14 @@ class ModelHost:
         Raises:
             InvalidParamsError: A parameter out of range, or a target_prefix that is too long.
         """
-        fields = merged(self._defaults(request.task), request.overrides)
+        fields = merge_params(self._defaults(request.task), request.overrides.given())
         prefix = tuple(self._loaded.tokenizer.encode_target(request.target_prefix or ""))
         if len(prefix) > MAX_PREFIX_TOKENS:
             raise InvalidParamsError(
                 "target_prefix",
                 f"has {len(prefix)} tokens; at most {MAX_PREFIX_TOKENS} are allowed",
             )
-        if "max_new_tokens" not in request.overrides:
+        if request.overrides.max_new_tokens is None:
             limits = [fields["max_new_tokens"], self._room(prompt, len(prefix))]
             if isinstance(request.task, Translation):
                 num_tokens = len(prompt.encoder_ids)

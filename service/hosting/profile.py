@@ -20,7 +20,7 @@ from model.json_file import read_json_object
 from model.load import LoadedModel
 from model.tokenizer.languages import LanguageTags
 from model.transformer.seq2seq import Seq2SeqTransformer
-from service.backend import ModelInfo
+from service.backend import ModelInfo, merge_params
 from service.catalogue.catalogue import CatalogueError, ModelEntry
 from service.pairs import Pairs
 from service.settings import Settings
@@ -30,8 +30,6 @@ FALLBACK_MAX_NEW_TOKENS = 256  # where neither checkpoint nor catalogue says
 CPU_CACHE_BYTES = 2 << 30  # where nobody says; pages that are not needed are not taken
 GPU_ENCODE_TOKENS = 16_384  # in one step: about what a decoding step takes, where a CPU has 2,048
 SPARE_TARGET_TOKENS = 2  # decoder start, and a language token where there is one
-
-_SAMPLING = ("temperature", "top_k", "top_p", "seed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +195,7 @@ def defaults_of(
         CatalogueError: They are out of range.
     """
     fallback = {"max_new_tokens": FALLBACK_MAX_NEW_TOKENS}
-    defaults = merged({**fallback, **generation}, entry.defaults)
+    defaults = merge_params({**fallback, **generation}, entry.defaults)
     try:
         GenerationParams(**defaults)
     except InvalidParamsError as error:
@@ -207,16 +205,6 @@ def defaults_of(
         ) from error
     room = config.max_target_tokens - SPARE_TARGET_TOKENS
     return {**defaults, "max_new_tokens": min(defaults["max_new_tokens"], room)}
-
-
-def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Both, the second first; asking for sampling means one beam, asking for beams no sampling."""
-    both = {**base, **over}
-    if any(over.get(name) is not None for name in _SAMPLING):
-        both["num_beams"] = over.get("num_beams", 1)
-    elif over.get("num_beams", 1) > 1:
-        both |= dict.fromkeys(_SAMPLING)
-    return both
 
 
 def _engine_config(entry: ModelEntry, settings: Settings, facts: Facts) -> EngineConfig:

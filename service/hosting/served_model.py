@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 
-from model.errors import DeadlineExceededError, QueueFullError
+from model.errors import QueueFullError
 from model.tokenizer.prompt import Task
 from service.backend import Event, GenerateRequest, ModelInfo, ModelState
 from service.catalogue.fleet import Placement
@@ -39,7 +39,7 @@ class ServedModel:
         self._loading: asyncio.Task[None] | None = None
         self._failed_s: float | None = None  # when, on the event loop's clock
         self._max_waiting = settings.max_waiting
-        self._num_early = 0  # requests that wait for the load
+        self._num_requests = 0  # that wait for the load, or are in the engine
         self._num_users = 0
         self._is_unused = asyncio.Event()
         self._is_unused.set()
@@ -79,10 +79,10 @@ class ServedModel:
 
     @property
     def num_free_places(self) -> int:
-        """Requests that may still come before `QueueFullError`."""
-        if self._host is not None:
-            return self._host.engine.num_free_places
-        return max(0, self._max_waiting - self._num_early)
+        """Requests that can still be queued, here or in the engine, before QueueFullError."""
+        num_running = 0 if self._host is None else self._host.engine.stats.num_running
+        num_waiting = max(0, self._num_requests - num_running)
+        return max(0, self._max_waiting - num_waiting)
 
     def open(self) -> None:
         """Read what the model can do and, unless it is lazy, load it.
@@ -134,42 +134,38 @@ class ServedModel:
         return True
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
-        """As `Backend.generate`; a model that is not loaded yet is loaded first, in its time."""
-        with self.in_use():
-            begin_s = asyncio.get_running_loop().time()
-            host = self._host or await self._loaded_within(request.timeout_s)
-            left_s = request.timeout_s - (asyncio.get_running_loop().time() - begin_s)
-            async with aclosing(host.generate(replace(request, timeout_s=left_s))) as events:
-                async for event in events:
-                    yield event
+        """Generate as `Backend.generate` does; load the model first if it is not loaded yet."""
+        if self.num_free_places <= 0:
+            raise QueueFullError(num_waiting=self._max_waiting, limit=self._max_waiting)
+        self._num_requests += 1
+        try:
+            with self.in_use():
+                host = self._host
+                if host is None:
+                    async with request.deadline.enforced():
+                        host = await self._loaded()
+                async with aclosing(host.generate(request)) as events:
+                    async for event in events:
+                        yield event
+        finally:
+            self._num_requests -= 1
 
     async def count_tokens(self, text: str, task: Task) -> int:
-        """As `Backend.count_tokens`; likewise."""
+        """Count as `Backend.count_tokens` does; load the model first if it is not loaded yet."""
         with self.in_use():
-            host = self._host or await self._loaded_within(None)
+            host = self._host or await self._loaded()
             return host.num_input_tokens(text, task)
 
-    async def _loaded_within(self, timeout_s: float | None) -> ModelHost:
-        """The model, loaded for the first who need it.
+    async def _loaded(self) -> ModelHost:
+        """Wait until the model is loaded; a caller that is cancelled leaves the load running.
 
         Raises:
             ModelNotLoadedError: It could not be loaded, just now or a moment ago.
-            DeadlineExceededError: Not in time; the load goes on, for others.
-            QueueFullError: As many wait as may.
         """
-        if self._num_early >= self._max_waiting:
-            raise QueueFullError(num_waiting=self._num_early, limit=self._max_waiting)
         if self._loading is None:
             self._begin_loading()
         assert self._loading is not None  # noqa: S101 - just begun
-        self._num_early += 1
-        try:
-            async with asyncio.timeout(timeout_s):
-                await asyncio.shield(self._loading)
-        except TimeoutError:
-            raise DeadlineExceededError(timeout_ms=(timeout_s or 0.0) * 1_000) from None
-        finally:
-            self._num_early -= 1
+        await asyncio.shield(self._loading)
         if self._host is None:
             raise ModelNotLoadedError(self.name, retry_s=RETRY_AFTER_S)
         return self._host

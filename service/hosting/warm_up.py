@@ -3,17 +3,18 @@
 from collections.abc import Iterator, Sequence
 
 from model.tokenizer.prompt import Summarization, Task, Translation
-from service.backend import GenerateRequest, ModelInfo
+from service.backend import GenerateRequest, ModelInfo, ParamOverrides
+from service.deadline import Deadline
 
 MAX_NEW_TOKENS = 24  # enough for every kernel; the rest of an answer is more of the same
-TIMEOUT_S = 600.0  # for the largest model on the slowest machine
+TIMEOUT_MS = 600_000  # for the largest model on the slowest machine
 
 _SENTENCE = "On Monday the committee of the city will decide whether the old bridge is repaired."
 _TEXTS = ("Hello.", _SENTENCE, " ".join([_SENTENCE] * 4))
 
 
 def rounds(info: ModelInfo, texts: Sequence[str] = ()) -> Iterator[list[GenerateRequest]]:
-    """The requests, in rounds; those of a round are to be sent at once.
+    """Yield requests in rounds; those of a round are to be sent at once.
 
     Greedy and with the model's own beams, each text by itself and all together.
 
@@ -34,17 +35,18 @@ def _request(info: ModelInfo, text: str, number: int, num_beams: int) -> Generat
         model=info.handle,
         text=text,
         task=_task(info),
-        overrides={
-            "num_beams": num_beams,
-            "max_new_tokens": min(MAX_NEW_TOKENS, info.max_new_tokens),
-        },
+        deadline=Deadline.after(TIMEOUT_MS),
+        overrides=ParamOverrides(
+            num_beams=num_beams, max_new_tokens=min(MAX_NEW_TOKENS, info.max_new_tokens)
+        ),
         on_overflow="truncate",
-        timeout_s=TIMEOUT_S,
     )
 
 
 def _task(info: ModelInfo) -> Task:
-    """The first thing that the model is offered for."""
-    for source, target in info.pairs:
-        return Translation(target, source)
-    return Summarization(next(iter(info.styles), None))
+    """Return the first pair that the model translates, or its first style."""
+    pair = next(iter(info.pairs), None)
+    if pair is None:
+        return Summarization(next(iter(info.styles), None))
+    source, target = pair
+    return Translation(target, source)

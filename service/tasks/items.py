@@ -3,14 +3,21 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from itertools import accumulate, chain
+from typing import Literal
 
 from model.engine.params import FinishReason, GenerationParams
 from model.tokenizer.prompt import Task
-from service.backend import FinishedEvent, ModelInfo, Output
+from service.backend import FinishedEvent, ModelInfo
 from service.tasks.generation import Generation, all_or_nothing
-from service.tasks.requests import Options
-from service.tasks.schemas import Alternative, SegmentOutput
+from service.tasks.records import (
+    Alternative,
+    Candidate,
+    ItemAnswer,
+    SegmentAnswer,
+    Span,
+    TaskRequest,
+)
 from service.text.documents import Document, Fits, document_of, split_to_fit
 
 Kind = Literal["token", "segment"]
@@ -19,28 +26,23 @@ Emit = Callable[[Kind, int, str], None]  # kind, index of the item, text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One text, in the segments that `model` will read; a text without any is its own answer."""
+    """One text, in the segments that `model` will read; a text without any is its own answer.
+
+    `spans` are the segments' places in the client's text.
+    """
 
     index: int
     model: ModelInfo
     task: Task
     document: Document
+    spans: tuple[Span, ...]
     params: GenerationParams
-
-    @property
-    def stream_kind(self) -> Kind:
-        """Tokens for one greedy or sampled output; with beams only whole segments are final.
-
-        Of a segment the backend has the last word: a checkpoint may search with beams for this
-        very pair of languages.
-        """
-        return "token" if self.params.num_beams == 1 and self.params.num_return == 1 else "segment"
 
 
 async def answer(
-    item: Item, generation: Generation, *, options: Options, emit: Emit | None
-) -> dict[str, Any]:
-    """The fields of `schemas.ItemOutput` for one item: only those that were asked for."""
+    item: Item, generation: Generation, *, request: TaskRequest, emit: Emit | None
+) -> ItemAnswer:
+    """Generate all segments of the item at once; stream their texts to `emit` in order."""
     ordered = _InOrder(item, emit)
 
     async def one(position: int, text: str) -> FinishedEvent:
@@ -48,7 +50,7 @@ async def answer(
             item.model,
             text,
             item.task,
-            prefix=options.target_prefix if position == 0 else None,
+            prefix=request.target_prefix if position == 0 else None,
             on_text=None if emit is None else partial(ordered.add, position),
         )
         ordered.close(position, finished.outputs[0].text)
@@ -56,16 +58,27 @@ async def answer(
 
     segments = item.document.segments
     finished = await all_or_nothing([one(i, s.text) for i, s in enumerate(segments)])
-    return _compose(item.document, finished, options=options)
+    return _compose(item, finished, with_scores=request.return_scores)
 
 
 async def fit(document: Document, fits: Fits) -> Document:
-    """The document with each segment that the model cannot read whole in several."""
+    """Return the document with each segment that does not fit cut into several that do."""
     parts: list[str] = [document.lead]
     for segment in document.segments:
         parts += [*await split_to_fit(segment.text, fits), segment.gap]
     is_unchanged = len(parts) == 1 + 2 * len(document.segments)
     return document if is_unchanged else document_of(parts)
+
+
+def spans_of(document: Document, texts: Sequence[str] | None = None) -> tuple[Span, ...]:
+    """Return each segment's span in the document, or in the document with `texts` in their place.
+
+    Document("  ", (Segment("one", " "), Segment("two", ""))) gives Span(2, 5), Span(6, 9).
+    """
+    inner = [s.text for s in document.segments] if texts is None else texts
+    lengths = ((len(t), len(s.gap)) for t, s in zip(inner, document.segments, strict=True))
+    ends = list(accumulate(chain.from_iterable(lengths), initial=len(document.lead)))
+    return tuple(map(Span, ends[:-1:2], ends[1::2]))
 
 
 class _InOrder:
@@ -84,10 +97,12 @@ class _InOrder:
         if self._waiting:
             self._waiting[0] = item.document.lead
         elif item.document.lead:
-            emit(item.stream_kind, item.index, item.document.lead)
+            # No model is asked: the kind is the one that a model's answer would have had.
+            kind: Kind = "token" if item.params.num_rows == 1 else "segment"
+            emit(kind, item.index, item.document.lead)
 
     def add(self, position: int, text: str) -> None:
-        """More text of one segment."""
+        """Add a piece of a segment's text; its segment is then sent token by token."""
         if self._emit is None:
             return
         self._kinds[position] = "token"
@@ -95,7 +110,7 @@ class _InOrder:
         self._flush()
 
     def close(self, position: int, text: str) -> None:
-        """One segment is finished: its whole text, unless it came in pieces; its gap follows."""
+        """End a segment; `text` is all of it, in case no piece of it came."""
         if self._emit is None:
             return
         whole = "" if self._kinds[position] == "token" else text
@@ -113,59 +128,67 @@ class _InOrder:
             self._head += 1
 
 
-def _compose(
-    document: Document, finished: Sequence[FinishedEvent], *, options: Options
-) -> dict[str, Any]:
-    best = [event.outputs[0] for event in finished]
-    fields: dict[str, Any] = {
-        "text": document.reassemble([output.text for output in best]),
-        "truncated": any(event.truncated for event in finished),
-    }
-    with_score = "scores" in options.parts
-    if with_score:
-        fields["score"] = _mean_score(finished, rank=0)
-    if "alternatives" in options.parts:
-        fields["alternatives"] = _alternatives(document, finished, with_score=with_score)
-    if "segments" in options.parts:
-        fields["segments"] = [
-            SegmentOutput(
-                source=segment.text,
-                text=event.outputs[0].text,
+def _compose(item: Item, finished: Sequence[FinishedEvent], *, with_scores: bool) -> ItemAnswer:
+    document = item.document
+    candidates = [_candidates(event, with_scores=with_scores) for event in finished]
+    texts = [ranked[0].text for ranked in candidates]
+    num_ranks = max(map(len, candidates), default=1)
+    return ItemAnswer(
+        text=document.reassemble(texts),
+        segments=tuple(
+            SegmentAnswer(
+                read=segment.text,
+                source=source,
+                target=target,
+                candidates=ranked,
                 truncated=event.truncated,
-                **({"score": event.outputs[0].score} if with_score else {}),
             )
-            for segment, event in zip(document.segments, finished, strict=True)
-        ]
-    return fields
+            for segment, source, target, ranked, event in zip(
+                document.segments,
+                item.spans,
+                spans_of(document, texts),
+                candidates,
+                finished,
+                strict=True,
+            )
+        ),
+        truncated=any(event.truncated for event in finished),
+        score=_mean_score(candidates, rank=0),
+        alternatives=tuple(
+            Alternative(
+                document.reassemble([_ranked(each, rank).text for each in candidates]),
+                _mean_score(candidates, rank=rank),
+            )
+            for rank in range(1, num_ranks)
+        ),
+    )
 
 
-def _alternatives(
-    document: Document, finished: Sequence[FinishedEvent], *, with_score: bool
-) -> list[Alternative]:
-    """The second best of every segment together, then the third best, and so on."""
-    num_ranks = max((len(event.outputs) for event in finished), default=1)
-    return [
-        Alternative(
-            text=document.reassemble([_ranked(event, rank).text for event in finished]),
-            **({"score": _mean_score(finished, rank=rank)} if with_score else {}),
+def _candidates(event: FinishedEvent, *, with_scores: bool) -> tuple[Candidate, ...]:
+    ended = 1 if event.finish_reason is FinishReason.STOP else 0  # the end of sentence is a token
+    return tuple(
+        Candidate(
+            text=output.text,
+            token_ids=output.token_ids,
+            score=output.score if with_scores else None,
+            num_tokens=max(len(output.token_ids) + ended, 1),
         )
-        for rank in range(1, num_ranks)
-    ]
+        for output in event.outputs
+    )
 
 
-def _ranked(event: FinishedEvent, rank: int) -> Output:
-    return event.outputs[min(rank, len(event.outputs) - 1)]
+def _ranked(candidates: tuple[Candidate, ...], rank: int) -> Candidate:
+    """Return the candidate of that rank; the last one of a segment that has fewer."""
+    return candidates[min(rank, len(candidates) - 1)]
 
 
-def _mean_score(finished: Sequence[FinishedEvent], *, rank: int) -> float | None:
-    """The mean log-probability over the tokens of all segments; None if there were none."""
-    if not finished:
-        return None
-    weighted = [(_ranked(e, rank).score, _num_tokens(e, rank)) for e in finished]
-    return sum(score * n for score, n in weighted) / sum(n for _, n in weighted)
-
-
-def _num_tokens(event: FinishedEvent, rank: int) -> int:
-    """Generated tokens of one output: the end of the sentence is one too."""
-    ended = 1 if event.finish_reason is FinishReason.STOP else 0
-    return max(len(_ranked(event, rank).token_ids) + ended, 1)
+def _mean_score(candidates: Sequence[tuple[Candidate, ...]], *, rank: int) -> float | None:
+    """Return the mean log-probability over the tokens of all segments, or None without scores."""
+    total = num_tokens = 0.0
+    for each in candidates:
+        candidate = _ranked(each, rank)
+        if candidate.score is None:
+            return None
+        total += candidate.score * candidate.num_tokens
+        num_tokens += candidate.num_tokens
+    return total / num_tokens if candidates else None

@@ -1,52 +1,50 @@
-"""`/v1/translate`: each item's language, model and segments; all segments at once."""
+"""Translate: find each text's language and model, cut it into segments, generate all at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from model.engine.params import GenerationParams
 from model.tokenizer.prompt import Translation
 from service.backend import Backend, ModelInfo
 from service.settings import Settings
-from service.tasks.directory import Directory, sources_of
-from service.tasks.generation import Generation, Spent, admit, all_or_nothing, within_queues
-from service.tasks.items import Emit, Item, answer, fit
-from service.tasks.requests import Options, options_of, params_for
-from service.tasks.schemas import TranslateRequest, TranslateResponse, TranslationOutput
+from service.tasks.generation import Generation, admit, all_or_nothing, within_queues
+from service.tasks.items import Emit, Item, answer, fit, spans_of
+from service.tasks.limits import check_texts, params_for
+from service.tasks.records import ItemAnswer, TranslationAnswer, TranslationRequest
+from service.tasks.registry import ModelRegistry, sources_of
 from service.telemetry.metrics import observe_characters
 from service.text.documents import Document, split
 from service.text.languages import Detector
 
-_SURE = 0.5  # a detected language's confidence; below it the others together are likelier
+_SURE = 0.5  # confidence of a detection; below it the other languages together are likelier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
-    """Where one text comes from: its language, how that is known, and who translates it."""
+    """One text's language and the model that translates it.
+
+    `is_answer`: the text is in the target language already, and is its own translation.
+    """
 
     lang: str
     detected: bool
     model: ModelInfo
-    is_answer: bool = False  # already in the target language, or without words
+    is_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranslationPlan:
-    """A request that was found good, before any model is asked."""
+    """A checked request: every text has its language, its model and that model's parameters."""
 
-    options: Options
+    request: TranslationRequest
     target_lang: str
     sources: tuple[_Source, ...]
-    params: tuple[GenerationParams, ...]  # of each source's model
-
-    @property
-    def model(self) -> str:
-        """The model that the first item is given to."""
-        return self.sources[0].model.name
+    params: tuple[GenerationParams, ...]
 
     @property
     def models(self) -> tuple[ModelInfo, ...]:
-        """All that it takes."""
+        """The model of each text; to be held until the answer is complete."""
         return tuple(source.model for source in self.sources)
 
 
@@ -54,64 +52,68 @@ class Translator:
     """Answers translation requests from the models behind `backend`."""
 
     def __init__(
-        self, backend: Backend, settings: Settings, *, directory: Directory, detector: Detector
+        self, backend: Backend, settings: Settings, *, registry: ModelRegistry, detector: Detector
     ) -> None:
         self._backend = backend
         self._settings = settings
-        self._directory = directory
+        self._registry = registry
         self._detector = detector
 
-    def plan(self, body: TranslateRequest, *, request_id: str) -> TranslationPlan:
-        """Everything about the request that can be decided, or refused, without a model.
+    def plan(self, request: TranslationRequest) -> TranslationPlan:
+        """Decide, or refuse, everything that needs no model.
 
-        A text that is found to be in the target language already is answered as it is. A
-        `source_lang` that equals `target_lang` is refused: no model translates such a pair.
+        A text that is detected to be in the target language is answered as it is. A `source_lang`
+        that equals `target_lang` is refused: no model translates such a pair.
 
         Raises:
-            ApiError, ModelError: the request cannot be answered; see `problems.PROBLEMS`.
+            ApiError, ModelError: the request cannot be answered.
         """
-        options = options_of(body, request_id=request_id, settings=self._settings)
-        models = self._directory.translators(body.model)
-        target = self._directory.language("target_lang", body.target_lang)
-        if body.source_lang is None:
-            sources = [self._detected(text, target, models) for text in options.texts]
+        check_texts(request.text, self._settings)
+        models = self._registry.translators(request.model)
+        target = self._registry.language("target_lang", request.target_lang)
+        if request.source_lang is None:
+            sources = [self._detected(text, target, models) for text in request.text]
         else:
-            lang = self._directory.language("source_lang", body.source_lang)
-            model = self._directory.for_pair(lang, target, among=models, detected=False)
-            sources = [_Source(lang=lang, detected=False, model=model)] * len(options.texts)
-        params = tuple(params_for(source.model, options) for source in sources)
+            lang = self._registry.language("source_lang", request.source_lang)
+            model = self._registry.for_pair(lang, target, among=models, detected=False)
+            sources = [_Source(lang=lang, detected=False, model=model)] * len(request.text)
         plan = TranslationPlan(
-            options=options, target_lang=target, sources=tuple(sources), params=params
+            request=request,
+            target_lang=target,
+            sources=tuple(sources),
+            params=tuple(params_for(source.model, request.overrides) for source in sources),
         )
         admit(self._backend, plan.models, max_waiting=self._settings.max_waiting)
         return plan
 
-    async def run(
-        self, plan: TranslationPlan, emit: Emit | None
-    ) -> tuple[TranslateResponse, Spent]:
-        """The whole answer, its pieces passed to `emit` on the way, and what it cost."""
+    async def run(self, plan: TranslationPlan, emit: Emit | None = None) -> TranslationAnswer:
+        """Return the whole answer; pass its pieces to `emit` on the way.
+
+        Raises:
+            ModelError: as `Backend.generate` does, for the first segment that fails.
+        """
+        request = plan.request
         generation = Generation(
             self._backend,
-            plan.options,
+            request,
             max_in_flight=within_queues(self._settings.max_segments_in_flight, plan.models),
         )
-        items = [_translate(plan, i, generation, emit=emit) for i in range(len(plan.sources))]
-        translations = await generation.within_time(all_or_nothing(items))
-        response = TranslateResponse(
-            model=plan.model, translations=translations, usage=generation.usage
-        )
+        work = [_translate(plan, i, generation, emit=emit) for i in range(len(plan.sources))]
+        async with request.deadline.enforced():
+            items = await all_or_nothing(work)
+        model = plan.sources[0].model.name
         observe_characters(
-            plan.model,
-            num_input=plan.options.num_characters,
-            num_output=sum(len(item.text) for item in translations),
+            model,
+            num_input=request.num_characters,
+            num_output=sum(len(item.text) for item in items),
         )
-        return response, generation.spent
+        return TranslationAnswer(model=model, items=tuple(items), usage=generation.usage)
 
     def _detected(self, text: str, target: str, models: Sequence[ModelInfo]) -> _Source:
-        """The source of a text whose language nobody named.
+        """Return the source of a text whose language is not given.
 
-        A word or two tell little: "Hello" looks Spanish, a bit. Who asks for German does not have
-        German, most likely, so a mere guess counts only where it leads to a translation.
+        A word or two tell little: "Hello" looks Spanish, a bit. A client that asks for German does
+        not have German, most likely, so an unsure guess counts only if a model translates from it.
         """
         detection = self._detector.detect(text)
         lang = detection.language
@@ -121,24 +123,28 @@ class Translator:
         if lang == target:
             model = next((m for m in models if target in m.pairs.targets), models[0])
             return _Source(lang=lang, detected=True, model=model, is_answer=True)
-        model = self._directory.for_pair(lang, target, among=models, detected=True)
+        model = self._registry.for_pair(lang, target, among=models, detected=True)
         return _Source(lang=lang, detected=True, model=model)
 
 
 async def _translate(
     plan: TranslationPlan, index: int, generation: Generation, *, emit: Emit | None
-) -> TranslationOutput:
-    """One item, from its text to its answer."""
-    options, source, text = plan.options, plan.sources[index], plan.options.texts[index]
+) -> ItemAnswer:
+    request, source, text = plan.request, plan.sources[index], plan.request.text[index]
     task = Translation(plan.target_lang, source.lang)
-    if source.is_answer:
+    if source.is_answer and request.split != "verbatim":
         document = Document(text, ())
     else:
-        document = split(text, mode=options.split, language=source.lang)
-    if options.on_overflow == "split":
+        document = split(text, mode=request.split, language=source.lang)
+    if request.on_overflow == "split":
         document = await fit(document, partial(generation.fits, source.model, task=task))
     item = Item(
-        index=index, model=source.model, task=task, document=document, params=plan.params[index]
+        index=index,
+        model=source.model,
+        task=task,
+        document=document,
+        spans=spans_of(document),
+        params=plan.params[index],
     )
-    fields = await answer(item, generation, options=options, emit=emit)
-    return TranslationOutput(source_lang=source.lang, detected=source.detected, **fields)
+    found = await answer(item, generation, request=request, emit=emit)
+    return replace(found, source_lang=source.lang, detected=source.detected)

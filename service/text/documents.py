@@ -19,7 +19,7 @@ import sentencex
 
 from service.text.words import has_words, is_address
 
-Mode = Literal["sentences", "newlines", "none"]
+Mode = Literal["sentences", "newlines", "none", "verbatim"]
 Fits = Callable[[str], Awaitable[bool]]
 
 _MIN_LETTERS = 3  # a sentence with fewer joins its neighbour: "M. Dupont", "1. Introduction"
@@ -54,11 +54,14 @@ class Document:
 
 
 def split(text: str, *, mode: Mode, language: str | None) -> Document:
-    """The text in segments of at most a sentence, a line, or as a whole.
+    """Return the text in segments of at most a sentence, a line, or as a whole.
 
     Reassembling the segments' own texts gives `text`, for every text. `language` is the code of the
-    source language; it decides which points end a sentence.
+    source language; it decides which points end a sentence. `verbatim` makes one segment of the
+    text whatever it holds, even nothing; the other modes leave out what has no words.
     """
+    if mode == "verbatim":
+        return Document("", (Segment(text, ""),))
     if mode == "none":
         return document_of([text])
     lines = text.splitlines(keepends=True)

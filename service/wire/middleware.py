@@ -11,7 +11,8 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -20,44 +21,53 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.telemetry.log import get_logger
-from service.wire.problems import Answer, BodyTooLargeError
+from service.wire.problems import BodyTooLargeError
 
 logger = get_logger(__name__)
 
 REQUEST_ID = "dragoman.request_id"  # the key in the ASGI scope
-CLIENT_CLOSED_REQUEST = 499  # as nginx and Ray Serve log it; nobody receives it
+CLIENT_CLOSED_REQUEST = 499  # as nginx and Ray Serve log it; no client receives it
 UNKNOWN_ROUTE = "other"
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _QUIET_ROUTES = frozenset({"/health", "/ready", "/metrics"})  # asked every few seconds
 
 Observe = Callable[[str, int, float], None]  # route, status, duration in seconds
-AnswerTo = Callable[[Exception, str], Answer]  # error, request id
 
 
 class ClientGoneError(Exception):
-    """The client closed the connection before its answer was complete."""
+    """Raised when the client closed the connection before its answer was complete."""
 
 
 def request_id_of(scope: Scope) -> str:
-    """The id that `RequestContext` gave the request."""
+    """Return the id that `RequestContext` gave the request."""
     return str(scope[REQUEST_ID])
 
 
-async def send_answer(answer: Answer, send: Send) -> None:
-    """Send an error object as a whole response."""
-    body = answer.body.model_dump_json().encode()
-    headers = {
-        "content-type": "application/json",
-        "content-length": str(len(body)),
-        **answer.headers,
-    }
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": int(answer.status), "headers": raw})
-    await send({"type": "http.response.body", "body": body})
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """A whole HTTP response that tells an error, in the shape of the client's dialect."""
+
+    status: HTTPStatus
+    headers: Mapping[str, str]
+    body: bytes
+
+    async def send(self, send: Send) -> None:
+        """Send it as JSON."""
+        headers = {
+            "content-type": "application/json",
+            "content-length": str(len(self.body)),
+            **self.headers,
+        }
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": int(self.status), "headers": raw})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+AnswerTo = Callable[[Exception, Scope], ErrorAnswer]
 
 
 class RequestContext:
-    """Names each request, times it, logs it, and answers what nothing else answered."""
+    """Gives each request an id, times it, logs it, and answers errors that no handler caught."""
 
     def __init__(self, app: ASGIApp, *, observe: Observe, answer_to: AnswerTo) -> None:
         self.app = app
@@ -88,7 +98,7 @@ class RequestContext:
         except Exception as error:
             if exchange.has_started:
                 raise  # the server cuts the connection: the client sees that something is missing
-            await send_answer(self.answer_to(error, exchange.request_id), exchange.send)
+            await self.answer_to(error, scope).send(exchange.send)
 
     def _record(self, scope: Scope, exchange: "_Exchange") -> None:
         route = route_of(scope)
@@ -141,12 +151,12 @@ class CancelOnDisconnect:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        line = _Line(receive, send)
-        handler = asyncio.ensure_future(self.app(scope, line.receive, line.send))
-        watcher = asyncio.ensure_future(line.wait_for_disconnect())
+        connection = _Connection(receive, send)
+        handler = asyncio.ensure_future(self.app(scope, connection.receive, connection.send))
+        watcher = asyncio.ensure_future(connection.wait_for_disconnect())
         try:
             await asyncio.wait({handler, watcher}, return_when=asyncio.FIRST_COMPLETED)
-            if not handler.done() and not line.is_complete:
+            if not handler.done() and not connection.is_complete:
                 handler.cancel()
             await asyncio.wait({handler})
         finally:
@@ -158,8 +168,8 @@ class CancelOnDisconnect:
         handler.result()
 
 
-class _Line:
-    """One request's connection: the body goes to the handler, what comes after to the watcher."""
+class _Connection:
+    """One request's connection: its body goes to the handler, later messages to the watcher."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -192,7 +202,7 @@ class _Line:
 
 
 class _Exchange:
-    """What went out for one request so far."""
+    """Records status and times of one response, and adds headers to its start."""
 
     def __init__(self, send: Send, *, request_id: str) -> None:
         self._send = send
@@ -220,17 +230,17 @@ STREAMS = ("text/event-stream", "application/x-ndjson")
 
 
 def milliseconds(seconds: float) -> str:
-    """A header's value: milliseconds with one decimal."""
+    """Return a header's value: milliseconds with one decimal."""
     return f"{seconds * 1_000:.1f}"
 
 
 def route_of(scope: Scope) -> str:
-    """The route's template, so that labels are few; one name for all paths without a route."""
+    """Return the route's template, so that labels are few; one name for paths without a route."""
     route: Any = scope.get("route")
     return str(getattr(route, "path", UNKNOWN_ROUTE))
 
 
 def _request_id(headers: Headers) -> str:
-    """The client's own id if it is fit for a log line, else a new one."""
+    """Return the client's own id if it is safe in a log line, else a new one."""
     given = headers.get("x-request-id", "")
     return given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex

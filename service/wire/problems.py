@@ -1,6 +1,7 @@
-"""From any error to the one object that a client sees, and its status.
+"""Classify errors: the HTTP status, a stable code and one sentence, for every dialect alike.
 
-`PROBLEMS` is the table. Faults of ours show no detail: the log has it, under the request's id.
+`ERROR_KINDS` is the table. An internal error shows no detail: the log has it, under the request's
+id.
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,9 @@ from service.errors import (
     ApiError,
     ChangeConflictError,
     ChangeFailedError,
+    FieldError,
     FleetLostError,
+    InvalidBodyError,
     InvalidFieldError,
     ModelNotFoundError,
     ModelNotLoadedError,
@@ -39,7 +42,10 @@ from service.errors import (
     UnknownLanguageError,
     UnsupportedPairError,
 )
-from service.tasks.schemas import ErrorResponse
+from service.telemetry import metrics
+from service.telemetry.log import get_logger
+
+logger = get_logger(__name__)
 
 
 class BodyTooLargeError(HTTPException):
@@ -53,49 +59,67 @@ class BodyTooLargeError(HTTPException):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """How one class of errors is told."""
+class ErrorKind:
+    """HTTP status and code of one class of errors."""
 
     status: HTTPStatus
     code: str
 
 
-_FAULT = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error")
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One error as a client may see it; a dialect renders it in its own shape.
+
+    Attributes:
+        code: Stable name for programs, such as `queue_full`.
+        sentence: The field, the value and the limit, in the dialect's names.
+        headers: `retry-after` and the like.
+    """
+
+    status: HTTPStatus
+    code: str
+    sentence: str
+    headers: Mapping[str, str]
+
+
+_FAULT = ErrorKind(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error")
 _FAULT_SENTENCE = "something failed on our side; the log has it under this request id"
 _TRY_LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-_TOO_MUCH = frozenset({"queue_full", "input_too_long", "text_too_long", "body_too_large"})
+_REJECTIONS = frozenset({"queue_full", "input_too_long", "text_too_long", "body_too_large"})
 
-PROBLEMS: Mapping[type[Exception], Problem] = {
+ERROR_KINDS: Mapping[type[Exception], ErrorKind] = {
     # model
     ModelError: _FAULT,
     ConfigError: _FAULT,
     CheckpointError: _FAULT,
     UnsupportedModelError: _FAULT,
-    UnsupportedTaskError: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unsupported_task"),
-    InvalidParamsError: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_field"),
-    InputTooLongError: Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "input_too_long"),
-    QueueFullError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "queue_full"),
-    DeadlineExceededError: Problem(HTTPStatus.GATEWAY_TIMEOUT, "deadline_exceeded"),
-    NoMemoryError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "out_of_memory"),
+    UnsupportedTaskError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "unsupported_task"),
+    InvalidParamsError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_field"),
+    InputTooLongError: ErrorKind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "input_too_long"),
+    QueueFullError: ErrorKind(HTTPStatus.SERVICE_UNAVAILABLE, "queue_full"),
+    DeadlineExceededError: ErrorKind(HTTPStatus.GATEWAY_TIMEOUT, "deadline_exceeded"),
+    NoMemoryError: ErrorKind(HTTPStatus.SERVICE_UNAVAILABLE, "out_of_memory"),
     NoTokenError: _FAULT,
-    EngineStoppedError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "engine_stopped"),
+    EngineStoppedError: ErrorKind(HTTPStatus.SERVICE_UNAVAILABLE, "engine_stopped"),
     # API
     ApiError: _FAULT,
-    InvalidFieldError: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_field"),
-    NotOfferedError: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "not_offered"),
-    UnknownLanguageError: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_language"),
-    UnsupportedPairError: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unsupported_pair"),
-    ModelNotFoundError: Problem(HTTPStatus.NOT_FOUND, "model_not_found"),
-    TaskNotServedError: Problem(HTTPStatus.NOT_FOUND, "task_not_served"),
-    TextTooLongError: Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "text_too_long"),
-    NotReadyError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready"),
-    ModelNotLoadedError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "model_not_loaded"),
-    UnauthorizedError: Problem(HTTPStatus.UNAUTHORIZED, "unauthorized"),
-    ChangeConflictError: Problem(HTTPStatus.CONFLICT, "change_conflict"),
-    ChangeFailedError: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "change_failed"),
-    FleetLostError: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "fleet_lost"),
+    FieldError: _FAULT,
+    InvalidBodyError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_field"),
+    InvalidFieldError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_field"),
+    NotOfferedError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "not_offered"),
+    UnknownLanguageError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_language"),
+    UnsupportedPairError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "unsupported_pair"),
+    ModelNotFoundError: ErrorKind(HTTPStatus.NOT_FOUND, "model_not_found"),
+    TaskNotServedError: ErrorKind(HTTPStatus.NOT_FOUND, "task_not_served"),
+    TextTooLongError: ErrorKind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "text_too_long"),
+    NotReadyError: ErrorKind(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready"),
+    ModelNotLoadedError: ErrorKind(HTTPStatus.SERVICE_UNAVAILABLE, "model_not_loaded"),
+    UnauthorizedError: ErrorKind(HTTPStatus.UNAUTHORIZED, "unauthorized"),
+    ChangeConflictError: ErrorKind(HTTPStatus.CONFLICT, "change_conflict"),
+    ChangeFailedError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "change_failed"),
+    FleetLostError: ErrorKind(HTTPStatus.SERVICE_UNAVAILABLE, "fleet_lost"),
     # framework
-    BodyTooLargeError: Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large"),
+    BodyTooLargeError: ErrorKind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large"),
 }
 
 _HTTP_CODES: Mapping[int, tuple[str, str]] = {
@@ -105,64 +129,56 @@ _HTTP_CODES: Mapping[int, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A status, its headers and the error object."""
+class ErrorReporter:
+    """Turns any error into a Problem; logs internal errors and counts rejected requests."""
 
-    status: HTTPStatus
-    headers: Mapping[str, str]
-    body: ErrorResponse
+    def __init__(self, *, retry_after_s: int) -> None:
+        """Take the `Retry-After` of answers with 429 or 503, in seconds."""
+        self._retry_after_s = retry_after_s
 
-    @property
-    def is_rejection(self) -> bool:
-        """The request asked for more than the service takes on."""
-        return self.body.code in _TOO_MUCH
-
-
-def problem_of(error: Exception) -> Problem:
-    """The entry of the error's nearest listed class; anything else is a fault of ours."""
-    return next((PROBLEMS[c] for c in type(error).__mro__ if c in PROBLEMS), _FAULT)
+    def __call__(self, error: Exception, names: Mapping[str, str]) -> Problem:
+        """Return the problem; `names` maps field names of the records to the dialect's own."""
+        problem = problem_of(error, names=names, retry_after_s=self._retry_after_s)
+        if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            logger.error("request failed", exc_info=error)
+        if problem.code in _REJECTIONS:
+            metrics.REJECTED.labels(problem.code).inc()
+        return problem
 
 
-def answer_to(error: Exception, *, request_id: str, retry_after_s: int) -> Answer:
-    """What the client is told about `error`."""
+def kind_of(error: Exception) -> ErrorKind:
+    """Return the entry of the error's nearest listed class; an unlisted error is internal."""
+    return next((ERROR_KINDS[c] for c in type(error).__mro__ if c in ERROR_KINDS), _FAULT)
+
+
+def problem_of(error: Exception, *, names: Mapping[str, str], retry_after_s: int) -> Problem:
+    """Return the client's view of `error`, with fields by the dialect's `names`."""
     if isinstance(error, HTTPException) and not isinstance(error, BodyTooLargeError):
-        return _answer_to_http(error, request_id=request_id)
-    problem = problem_of(error)
-    sentence = _sentence(error) if problem != _FAULT else _FAULT_SENTENCE
+        return _framework_problem(error)
+    kind = kind_of(error)
+    sentence = _FAULT_SENTENCE if kind == _FAULT else _sentence(error, names)
     if isinstance(error, ModelNotLoadedError):
         retry_after_s = error.retry_after_s
-    headers = {"retry-after": str(retry_after_s)} if problem.status in _TRY_LATER else {}
-    if problem.status == HTTPStatus.UNAUTHORIZED:
+    headers = {"retry-after": str(retry_after_s)} if kind.status in _TRY_LATER else {}
+    if kind.status == HTTPStatus.UNAUTHORIZED:
         headers = {"www-authenticate": "Bearer"}
-    return _answer(problem, sentence, request_id=request_id, headers=headers)
+    return Problem(kind.status, kind.code, sentence, headers)
 
 
-def _answer_to_http(error: HTTPException, *, request_id: str) -> Answer:
+def _framework_problem(error: HTTPException) -> Problem:
     status, headers = HTTPStatus(error.status_code), error.headers or {}
     code, sentence = _HTTP_CODES.get(status, (status.phrase.lower().replace(" ", "_"), ""))
     if status == HTTPStatus.BAD_REQUEST:  # FastAPI could not read the body
         status = HTTPStatus.UNPROCESSABLE_ENTITY
-    return _answer(
-        Problem(status, code),
-        sentence.format(allow=headers.get("Allow", "others")) or status.phrase,
-        request_id=request_id,
-        headers=headers,
-    )
+    sentence = sentence.format(allow=headers.get("Allow", "others")) or status.phrase
+    return Problem(status, code, sentence, headers)
 
 
-def _answer(
-    problem: Problem, sentence: str, *, request_id: str, headers: Mapping[str, str]
-) -> Answer:
-    body = ErrorResponse(
-        error=sentence,
-        message=sentence,
-        error_type=problem.code,
-        code=problem.code,
-        request_id=request_id,
-    )
-    return Answer(problem.status, headers, body)
-
-
-def _sentence(error: Exception) -> str:
-    return error.detail if isinstance(error, HTTPException) else str(error)
+def _sentence(error: Exception, names: Mapping[str, str]) -> str:
+    if isinstance(error, HTTPException):
+        return error.detail
+    if isinstance(error, FieldError):
+        return error.sentence(names)
+    if isinstance(error, InvalidParamsError):
+        return str(error).replace(error.field, names.get(error.field, error.field), 1)
+    return str(error)

@@ -1,4 +1,4 @@
-"""Answers that are sent piece by piece: server-sent events, or one JSON object a line.
+"""Send an answer piece by piece: server-sent events, or one JSON object a line.
 
 The work runs in its own task and puts its pieces in a queue; what is in the queue is sent together.
 Closing the stream early cancels the work.
@@ -6,10 +6,10 @@ Closing the stream early cancels the work.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 from starlette.datastructures import Headers
@@ -18,29 +18,29 @@ from starlette.types import Receive, Scope, Send
 
 from service.tasks.items import Emit, Kind
 
-Name = Literal["token", "segment", "done", "error"]
+Name = Literal["token", "segment", "done", "error", "ping"]
 SSE = "text/event-stream"
 NDJSON = "application/x-ndjson"
 
 Work = Callable[[Emit], Awaitable[BaseModel]]
-ErrorBody = Callable[[Exception], BaseModel]
+ErrorObject = Callable[[Exception], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
-    """One event and its JSON object."""
+    """One event: its name, and the fields of its JSON object."""
 
     name: Name
-    data: str
+    fields: Mapping[str, Any]
 
 
-Batch = list[StreamEvent]  # empty: nothing happened for a while
+PING = StreamEvent("ping", {})  # sent in silence, so that proxies keep the connection
 
 
 async def stream_events(
-    work: Work, *, error_body: ErrorBody, ping_interval_s: float
-) -> AsyncGenerator[Batch, None]:
-    """The events of `work` in batches, at least one batch each interval.
+    work: Work, *, error_object: ErrorObject, ping_interval_s: float
+) -> AsyncGenerator[list[StreamEvent], None]:
+    """Yield the events of `work` in lists, none empty, at least one list each interval.
 
     The last event is `done` with the whole response, or `error`. An error before anything else was
     sent is raised instead: it can still have its own status.
@@ -50,19 +50,19 @@ async def stream_events(
     has_begun = False
     try:
         while True:
-            batch: Batch = []
+            events: list[StreamEvent] = []
             for entry in await _next_entries(queue, ping_interval_s):
                 if isinstance(entry, Exception):
-                    if not has_begun and not batch:
+                    if not has_begun and not events:
                         raise entry
-                    batch.append(StreamEvent("error", _json(error_body(entry))))
+                    events.append(StreamEvent("error", error_object(entry)))
                 elif entry is None:
-                    yield batch
+                    yield events
                     return
                 else:
-                    batch.append(entry)
+                    events.append(entry)
             has_begun = True
-            yield batch
+            yield events
     finally:
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)
@@ -71,7 +71,7 @@ async def stream_events(
 class EventStream(Response):
     """A response that sends `events` as they come, and closes them whatever happens."""
 
-    def __init__(self, events: AsyncGenerator[Batch, None], *, media_type: str) -> None:
+    def __init__(self, events: AsyncGenerator[list[StreamEvent], None], *, media_type: str) -> None:
         super().__init__(
             media_type=media_type,
             headers={"x-accel-buffering": "no", "cache-control": "no-cache"},
@@ -91,17 +91,17 @@ class EventStream(Response):
                 }
             )
             await self._send(first, send)
-            async for batch in events:
-                await self._send(batch, send)
+            async for more in events:
+                await self._send(more, send)
         await send({"type": "http.response.body", "body": b""})
 
-    async def _send(self, batch: Batch, send: Send) -> None:
-        body = self._encode(batch).encode()
+    async def _send(self, events: list[StreamEvent], send: Send) -> None:
+        body = "".join(map(self._encode, events)).encode()
         await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
 def wanted_format(headers: Headers, *, asked: bool) -> str | None:
-    """The media type of the answer that a request wants streamed; None if it does not."""
+    """Return the media type of the stream that a request asks for; None if it asks for none."""
     accept = headers.get("accept", "")
     if NDJSON in accept:
         return NDJSON
@@ -109,15 +109,15 @@ def wanted_format(headers: Headers, *, asked: bool) -> str | None:
 
 
 async def _run(work: Work, queue: asyncio.Queue[StreamEvent | Exception | None]) -> None:
-    """Do the work; its pieces, its result or its error, and the end go to the queue."""
+    """Do the work; put its pieces, its result or its error, and then None into the queue."""
 
     def emit(kind: Kind, index: int, text: str) -> None:
-        data = json.dumps({"index": index, "text": text}, ensure_ascii=False)
-        queue.put_nowait(StreamEvent(kind, data))
+        queue.put_nowait(StreamEvent(kind, {"index": index, "text": text}))
 
     try:
         response = await work(emit)
-        queue.put_nowait(StreamEvent("done", _json(response)))
+        done = response.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        queue.put_nowait(StreamEvent("done", done))
     except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
         queue.put_nowait(error)
     queue.put_nowait(None)
@@ -126,27 +126,25 @@ async def _run(work: Work, queue: asyncio.Queue[StreamEvent | Exception | None])
 async def _next_entries(
     queue: asyncio.Queue[StreamEvent | Exception | None], timeout_s: float
 ) -> list[StreamEvent | Exception | None]:
-    """Everything in the queue, once there is something; nothing after so long a silence."""
+    """Wait for the queue to hold something and return all of it; PING after `timeout_s`."""
     try:
         entries = [await asyncio.wait_for(queue.get(), timeout_s)]
     except TimeoutError:
-        return []
+        return [PING]
     while not queue.empty():
         entries.append(queue.get_nowait())
     return entries
 
 
-def _json(body: BaseModel) -> str:
-    return body.model_dump_json(exclude_unset=True)
-
-
-def _as_sse(batch: Batch) -> str:
-    if not batch:
+def _as_sse(event: StreamEvent) -> str:
+    if event is PING:
         return ": ping\n\n"
-    return "".join(f"event: {event.name}\ndata: {event.data}\n\n" for event in batch)
+    return f"event: {event.name}\ndata: {_json(event.fields)}\n\n"
 
 
-def _as_ndjson(batch: Batch) -> str:
-    if not batch:
-        return '{"event":"ping"}\n'
-    return "".join(f'{{"event":"{event.name}",{event.data[1:]}\n' for event in batch)
+def _as_ndjson(event: StreamEvent) -> str:
+    return _json({"event": event.name, **event.fields}) + "\n"
+
+
+def _json(fields: Mapping[str, Any]) -> str:
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))

@@ -1,27 +1,34 @@
-"""The native routes under `/v1`."""
+"""The native routes under `/v1`: translate, summarize, detect, and what is served."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from service.backend import Backend, ModelInfo
-from service.pairs import Pairs
-from service.settings import Settings
-from service.tasks.directory import Directory
-from service.tasks.generation import Spent
-from service.tasks.items import Emit
-from service.tasks.requests import texts_of
-from service.tasks.schemas import (
+from service.backend import Backend
+from service.dialects.dialect import Dialect
+from service.dialects.native.answers import (
+    languages_response,
+    summarize_response,
+    translate_response,
+)
+from service.dialects.native.errors import error_body, error_object
+from service.dialects.native.invalid_body import invalid_body
+from service.dialects.native.requests import (
+    parts_of,
+    summary_request,
+    texts_of,
+    translation_request,
+)
+from service.dialects.native.schemas import (
     DetectedLanguage,
     DetectRequest,
     DetectResponse,
     ErrorResponse,
-    LanguageOutput,
     LanguagesResponse,
     ModelOutput,
     ModelsResponse,
@@ -30,24 +37,19 @@ from service.tasks.schemas import (
     TranslateRequest,
     TranslateResponse,
 )
+from service.settings import Settings
+from service.tasks.items import Emit
+from service.tasks.limits import check_texts
+from service.tasks.records import TaskAnswer
+from service.tasks.registry import ModelRegistry
 from service.tasks.summarization import Summarizer
 from service.tasks.translation import Translator
-from service.text.languages import Detector, name_of
-from service.wire.middleware import AnswerTo, milliseconds, request_id_of
+from service.text.languages import Detector
+from service.wire.middleware import milliseconds, request_id_of
+from service.wire.problems import ErrorReporter
 from service.wire.streaming import EventStream, stream_events, wanted_format
 
-_MAX_LISTED_PAIRS = 500  # of one model, or in all, that are named one by one
-
-
-async def _until_answered() -> AsyncIterator[ExitStack]:
-    """What is entered here is left when the answer is sent, or nobody waits for it any more."""
-    with ExitStack() as held:
-        yield held
-
-
-# A request holds its models from its plan on: none is let go before the last piece is sent.
-Held = Annotated[ExitStack, Depends(_until_answered)]
-Run = Callable[[Emit | None], Awaitable[tuple[BaseModel, Spent]]]
+AnswerT = TypeVar("AnswerT", bound=TaskAnswer)
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ErrorResponse, "description": "The request cannot be answered as it is."},
@@ -56,143 +58,132 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def native_routes(
-    backend: Backend,
-    settings: Settings,
-    *,
-    directory: Directory,
-    detector: Detector,
-    answer_to: AnswerTo,
-) -> APIRouter:
-    """Translate, summarize, detect."""
-    router = APIRouter(prefix="/v1", responses=_ERRORS, tags=["native"])
-    translator = Translator(backend, settings, directory=directory, detector=detector)
-    summarizer = Summarizer(backend, settings, directory=directory)
+async def _until_answered() -> AsyncIterator[ExitStack]:
+    """Yield a stack that is closed when the answer is sent, or the client has gone."""
+    with ExitStack() as stack:
+        yield stack
 
-    async def respond(request: Request, run: Run, *, stream: bool) -> Response:
-        """The answer in one piece, or streamed if the client wants that."""
+
+# A request holds its models from its plan on: none is unloaded before the last piece is sent.
+Holding = Annotated[ExitStack, Depends(_until_answered)]
+
+
+class NativeRoutes:
+    """The handlers; each turns a body into a record, has it answered, and renders the answer."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        settings: Settings,
+        *,
+        registry: ModelRegistry,
+        detector: Detector,
+        report: ErrorReporter,
+    ) -> None:
+        self._backend = backend
+        self._settings = settings
+        self._registry = registry
+        self._detector = detector
+        self._report = report
+        self._translator = Translator(backend, settings, registry=registry, detector=detector)
+        self._summarizer = Summarizer(backend, settings, registry=registry)
+
+    def dialect(self) -> Dialect:
+        """Return the dialect, which also renders the errors of paths that no other claims."""
+        router = APIRouter(prefix="/v1", tags=["native"])
+        add = partial(router.add_api_route, methods=["POST"], responses=_ERRORS)
+        add("/translate", self.translate, response_model=TranslateResponse)
+        add("/summarize", self.summarize, response_model=SummarizeResponse)
+        add("/detect", self.detect)
+        router.add_api_route("/models", self.models)
+        router.add_api_route("/languages", self.languages)
+        return Dialect(
+            prefixes=("",),
+            router=router,
+            error_body=error_body,
+            invalid_body=invalid_body,
+            field_names={},
+        )
+
+    async def translate(
+        self, body: TranslateRequest, request: Request, holding: Holding
+    ) -> Response:
+        """Translate one text or a list, from any mix of source languages."""
+        record = translation_request(
+            body, request_id=request_id_of(request.scope), settings=self._settings
+        )
+        plan = self._translator.plan(record)
+        holding.enter_context(self._backend.hold(plan.models))
+        render = partial(translate_response, parts=parts_of(body))
+        run = partial(self._translator.run, plan)
+        return await self._respond(request, run, render, stream=body.stream)
+
+    async def summarize(
+        self, body: SummarizeRequest, request: Request, holding: Holding
+    ) -> Response:
+        """Summarize one text or a list."""
+        record = summary_request(
+            body, request_id=request_id_of(request.scope), settings=self._settings
+        )
+        plan = self._summarizer.plan(record)
+        holding.enter_context(self._backend.hold(plan.models))
+        render = partial(summarize_response, parts=parts_of(body))
+        run = partial(self._summarizer.run, plan)
+        return await self._respond(request, run, render, stream=body.stream)
+
+    async def detect(self, body: DetectRequest) -> DetectResponse:
+        """Name the language of each text, among those served."""
+        texts = texts_of(body.text)
+        check_texts(texts, self._settings)
+        found = map(self._detector.detect, texts)
+        return DetectResponse(
+            detections=[
+                DetectedLanguage(language=each.language, confidence=round(each.confidence, 4))
+                for each in found
+            ]
+        )
+
+    async def models(self) -> ModelsResponse:
+        """List the served models, in the catalogue's order."""
+        return ModelsResponse(models=list(map(ModelOutput.model_validate, self._registry.models)))
+
+    async def languages(self) -> LanguagesResponse:
+        """List the served languages, each with the languages it can be translated to."""
+        return languages_response(self._registry)
+
+    async def _respond(
+        self,
+        request: Request,
+        run: Callable[[Emit | None], Awaitable[AnswerT]],
+        render: Callable[[AnswerT], BaseModel],
+        *,
+        stream: bool,
+    ) -> Response:
+        """Return the answer in one piece, or streamed if the client asks for that."""
         media_type = wanted_format(request.headers, asked=stream)
         if media_type is None:
-            return await _in_one_piece(run)
+            return _in_one_piece(await run(None), render)
 
         async def work(emit: Emit) -> BaseModel:
-            response, _ = await run(emit)
-            return response
+            return render(await run(emit))
 
         request_id = request_id_of(request.scope)
         events = stream_events(
             work,
-            error_body=lambda error: answer_to(error, request_id).body,
-            ping_interval_s=settings.ping_interval_s,
+            error_object=lambda error: error_object(
+                self._report(error, {}), request_id
+            ).model_dump(),
+            ping_interval_s=self._settings.ping_interval_s,
         )
         return EventStream(events, media_type=media_type)
 
-    @router.post("/translate", response_model=TranslateResponse)
-    async def translate(body: TranslateRequest, request: Request, held: Held) -> Response:
-        """Translate one text or a list, from any mix of source languages."""
-        plan = translator.plan(body, request_id=request_id_of(request.scope))
-        held.enter_context(backend.hold(plan.models))
-        return await respond(request, lambda emit: translator.run(plan, emit), stream=body.stream)
 
-    @router.post("/summarize", response_model=SummarizeResponse)
-    async def summarize(body: SummarizeRequest, request: Request, held: Held) -> Response:
-        """Summarize one text or a list."""
-        plan = summarizer.plan(body, request_id=request_id_of(request.scope))
-        held.enter_context(backend.hold(plan.models))
-        return await respond(request, lambda emit: summarizer.run(plan, emit), stream=body.stream)
-
-    @router.post("/detect")
-    async def detect(body: DetectRequest) -> DetectResponse:
-        """Name the language of each text, among those served."""
-        found = [detector.detect(text) for text in texts_of(body.text, settings=settings)]
-        return DetectResponse(
-            detections=[
-                DetectedLanguage(language=d.language, confidence=round(d.confidence, 4))
-                for d in found
-            ]
-        )
-
-    return router
-
-
-def listing_routes(directory: Directory) -> APIRouter:
-    """What is served: models and languages."""
-    router = APIRouter(prefix="/v1", tags=["native"])
-
-    @router.get("/models")
-    async def models() -> ModelsResponse:
-        """List the served models, in the catalogue's order."""
-        return ModelsResponse(models=[model_output(model) for model in directory.models])
-
-    @router.get("/languages")
-    async def languages() -> LanguagesResponse:
-        """List the served languages, each with what it can be translated to."""
-        return _languages_response(directory)
-
-    return router
-
-
-async def _in_one_piece(run: Run) -> Response:
-    response, spent = await run(None)
+def _in_one_piece(answer: AnswerT, render: Callable[[AnswerT], BaseModel]) -> Response:
     return Response(
-        response.model_dump_json(exclude_unset=True),
+        render(answer).model_dump_json(exclude_unset=True),
         media_type="application/json",
         headers={
-            "x-queue-time": milliseconds(spent.queue_s),
-            "x-inference-time": milliseconds(spent.inference_s),
+            "x-queue-time": milliseconds(answer.usage.queue_s),
+            "x-inference-time": milliseconds(answer.usage.inference_s),
         },
-    )
-
-
-def model_output(model: ModelInfo) -> ModelOutput:
-    """What clients are told of a model."""
-    return ModelOutput(
-        name=model.name,
-        state=model.state,
-        task=model.tasks[0],
-        tasks=list(model.tasks),
-        default_for=list(model.default_for),
-        pairs=None if _is_vast(model.pairs) else list(model.pairs),
-        source_languages=list(model.pairs.sources),
-        target_languages=list(model.pairs.targets),
-        styles=list(model.styles),
-        family=model.family,
-        origin=model.origin,
-        revision=model.revision,
-        num_parameters=model.num_parameters,
-        weights_bytes=model.weights_bytes,
-        dtype=model.dtype,
-        quantize=model.quantize,
-        device=model.device,
-        kernels=model.kernels,
-        max_input_tokens=model.max_input_tokens,
-        max_new_tokens=model.max_new_tokens,
-        max_waiting=model.max_waiting,
-        default_num_beams=model.default_num_beams,
-        defaults=dict(model.defaults),
-    )
-
-
-def _is_vast(pairs: Pairs) -> bool:
-    """Too many to list, and no need to: they are all combinations."""
-    return pairs.listed is None and len(pairs) > _MAX_LISTED_PAIRS
-
-
-def _languages_response(directory: Directory) -> LanguagesResponse:
-    """Each language with its targets; those that very many have in common are told once."""
-    targets = {code: directory.targets(code) for code in directory.languages}
-    common: frozenset[str] = frozenset()
-    if sum(map(len, targets.values())) > _MAX_LISTED_PAIRS:
-        reach = Counter(frozenset((code, *others)) for code, others in targets.items() if others)
-        ((common, _),) = reach.most_common(1)
-    return LanguagesResponse(
-        languages=[
-            LanguageOutput(
-                code=code,
-                name=name_of(code),
-                targets=None if others and common - {code} == set(others) else list(others),
-            )
-            for code, others in targets.items()
-        ],
-        targets=[code for code in directory.languages if code in common],
     )

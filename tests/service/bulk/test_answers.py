@@ -1,6 +1,7 @@
 import pytest
 
-from service.bulk.answers import OfflineSummarizer, OfflineTranslator, Wish, unlimited
+from service.backend import ParamOverrides
+from service.bulk.answers import BulkOptions, BulkSummarizer, BulkTranslator, unlimited
 from service.errors import UnsupportedPairError
 from service.settings import Settings
 from tests.support.service.fakes import SUMMARIZER, TRANSLATOR, FakeBackend
@@ -8,14 +9,16 @@ from tests.support.service.fakes import SUMMARIZER, TRANSLATOR, FakeBackend
 
 def translator(
     backend: FakeBackend, *, source: str | None = "en", is_split: bool = True, num_beams: int = 1
-) -> OfflineTranslator:
-    wish = Wish(model=None, overrides={"num_beams": num_beams}, is_split=is_split)
-    return OfflineTranslator(backend, unlimited(Settings()), wish=wish, target="de", source=source)
+) -> BulkTranslator:
+    options = BulkOptions(overrides=ParamOverrides(num_beams=num_beams), verbatim=not is_split)
+    return BulkTranslator(
+        backend, unlimited(Settings()), options=options, target="de", source=source
+    )
 
 
-def summarizer(backend: FakeBackend, *, is_split: bool = True) -> OfflineSummarizer:
-    wish = Wish(model=None, overrides={}, is_split=is_split)
-    return OfflineSummarizer(backend, unlimited(Settings()), wish=wish, style="tldr")
+def summarizer(backend: FakeBackend, *, is_split: bool = True) -> BulkSummarizer:
+    options = BulkOptions(verbatim=not is_split)
+    return BulkSummarizer(backend, unlimited(Settings()), options=options, style="tldr")
 
 
 async def test_a_text_is_split_at_sentence_ends_and_its_token_ids_are_those_of_all() -> None:
@@ -54,11 +57,11 @@ async def test_the_language_is_found_where_none_is_named() -> None:
     assert answer.source_lang == "en"
 
 
-async def test_the_wish_reaches_the_model() -> None:
+async def test_the_options_reach_the_model() -> None:
     backend = FakeBackend()
     await translator(backend, num_beams=3)("One thing.")
     (request,) = backend.requests
-    assert request.overrides == {"num_beams": 3}
+    assert request.overrides == ParamOverrides(num_beams=3)
     assert request.return_scores
 
 

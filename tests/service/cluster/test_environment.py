@@ -14,7 +14,7 @@ from service.cluster.environment import (
     haproxy_environment,
     ray_environment,
 )
-from service.tasks.schemas import ErrorResponse
+from service.dialects.native.schemas import ErrorResponse
 from tests.support.service.waiting import wait_until
 
 # What Ray writes for HAProxy, as far as the stand-in changes it.

@@ -290,7 +290,7 @@ async def test_a_load_counts_against_a_request_s_time_and_goes_on_for_others(
     with serving(lazy(folders)) as backend:
         async with loader_busy(backend):
             with pytest.raises(DeadlineExceededError):
-                await text_of(backend, make_request(timeout_s=0.02))
+                await text_of(backend, make_request(timeout_ms=20))
         assert await text_of(backend, make_request())
 
 

@@ -19,7 +19,7 @@ from model.errors import (
     UnsupportedTaskError,
 )
 from model.tokenizer.prompt import Summarization, Translation
-from service.backend import FinishedEvent, GenerateRequest, TokenEvent
+from service.backend import FinishedEvent, GenerateRequest, ParamOverrides, TokenEvent
 from service.catalogue.catalogue import CatalogueError
 from service.hosting.local_backend import LocalBackend
 from service.hosting.model_host import ModelHost
@@ -99,7 +99,7 @@ async def test_streamed_pieces_joined_are_the_text(
     )
     seen = set()
     for seed in range(8):
-        seeded = replace(request, overrides={**request.overrides, "seed": seed})
+        seeded = replace(request, overrides=replace(request.overrides, seed=seed))
         streamed, last = await generate(backend, seeded)
         assert streamed == last.outputs[0].text
         seen.add(streamed)
@@ -119,7 +119,7 @@ async def test_beams_stream_nothing_not_even_a_forced_beginning(backend: LocalBa
 
 
 async def test_a_stream_that_is_refused_sent_nothing_before(backend: LocalBackend) -> None:
-    request = make_request(stream=True, target_prefix="der", num_beams=1, timeout_s=0.0)
+    request = make_request(stream=True, target_prefix="der", num_beams=1, timeout_ms=0.0)
     events = backend.generate(request)
     with pytest.raises(DeadlineExceededError):
         await anext(events)
@@ -156,7 +156,7 @@ async def test_an_input_too_long_is_refused_or_cut_and_marked(backend: LocalBack
     with pytest.raises(InputTooLongError, match=r"has \d+ tokens; this model reads at most 32"):
         await generate(backend, long)
     for seed in range(500):  # until an output ends by itself, which is no cut of its own
-        request = replace(long, on_overflow="truncate", overrides={"seed": seed})
+        request = replace(long, on_overflow="truncate", overrides=ParamOverrides(seed=seed))
         _, last = await generate(backend, request)
         assert last.truncated
         assert last.input_tokens == 32

@@ -16,7 +16,7 @@ BEAMS = replace(TRANSLATOR, default_num_beams=4)
 def test_each_text_is_read_by_itself_and_all_together_greedily_and_with_the_model_s_beams() -> None:
     texts = ("One.", "And two.")
     found = [
-        ([request.text for request in together], together[0].overrides["num_beams"])
+        ([request.text for request in together], together[0].overrides.num_beams)
         for together in rounds(BEAMS, texts)
     ]
     groups = [["One."], ["And two."], ["One.", "And two."]]

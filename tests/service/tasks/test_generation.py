@@ -9,11 +9,8 @@ import pytest
 from model.errors import EngineStoppedError
 from model.tokenizer.prompt import Task, Translation
 from service.backend import Event, GenerateRequest
-from service.settings import Settings
 from service.tasks.generation import Generation, all_or_nothing
-from service.tasks.requests import Options, options_of
-from service.tasks.schemas import TranslateRequest
-from tests.support.service.fakes import TRANSLATOR, FakeBackend
+from tests.support.service.fakes import TRANSLATOR, FakeBackend, make_request
 
 TASK = Translation("de", "en")
 
@@ -36,11 +33,6 @@ class PrefixingBackend(FakeBackend):
         return await super().count_tokens(model, f"translate English: {text}", task)
 
 
-def options() -> Options:
-    body = TranslateRequest(text="Hello", target_lang="de")
-    return options_of(body, request_id="r", settings=Settings())
-
-
 @pytest.mark.parametrize(
     ("text", "is_measured"),
     [
@@ -57,7 +49,7 @@ async def test_a_text_is_measured_only_if_its_bytes_leave_a_doubt(
     is_measured: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     backend = CountingBackend()
-    generation = Generation(backend, options(), max_in_flight=1)
+    generation = Generation(backend, make_request(), max_in_flight=1)
     assert await generation.fits(TRANSLATOR, text, TASK)
     assert (text in backend.measured) == is_measured
 
@@ -65,19 +57,19 @@ async def test_a_text_is_measured_only_if_its_bytes_leave_a_doubt(
 @pytest.mark.parametrize("text", ["a" * 4_097, "\ufdfa" * 125], ids=["as it is", "normalised"])
 async def test_a_text_of_far_too_many_bytes_is_cut_unmeasured(text: str) -> None:
     backend = CountingBackend()
-    generation = Generation(backend, options(), max_in_flight=1)
+    generation = Generation(backend, make_request(), max_in_flight=1)
     assert not await generation.fits(TRANSLATOR, text, TASK)
     assert text not in backend.measured
 
 
 async def test_what_a_prefix_takes_is_not_free_for_a_text() -> None:
-    generation = Generation(PrefixingBackend(), options(), max_in_flight=1)
+    generation = Generation(PrefixingBackend(), make_request(), max_in_flight=1)
     assert await generation.fits(TRANSLATOR, "a" * 36, TASK)
     assert not await generation.fits(TRANSLATOR, "a" * 50, TASK)
 
 
 async def test_the_model_s_limit_itself_still_fits() -> None:
-    generation = Generation(FakeBackend(), options(), max_in_flight=1)
+    generation = Generation(FakeBackend(), make_request(), max_in_flight=1)
     model = replace(TRANSLATOR, max_input_tokens=10)
     assert await generation.fits(model, "a" * 10, TASK)
     assert not await generation.fits(model, "a" * 11, TASK)
@@ -122,7 +114,7 @@ async def test_an_engine_that_says_nothing_is_no_answer() -> None:
             for event in silence:
                 yield event
 
-    generation = Generation(Silent(), options(), max_in_flight=1)
+    generation = Generation(Silent(), make_request(), max_in_flight=1)
     with pytest.raises(EngineStoppedError, match="without an answer"):
         await generation.run(TRANSLATOR, "Hello", TASK, prefix=None, on_text=None)
 

@@ -1,19 +1,15 @@
 """One item from several segments: its score, its other outputs, its stream."""
 
-from typing import Any
-
 import pytest
 
 from model.engine.params import FinishReason, GenerationParams
 from model.tokenizer.prompt import Translation
 from service.backend import FinishedEvent, Output
-from service.settings import Settings
 from service.tasks.generation import Generation
-from service.tasks.items import Item, answer, fit
-from service.tasks.requests import options_of
-from service.tasks.schemas import TranslateRequest
+from service.tasks.items import Item, answer, fit, spans_of
+from service.tasks.records import ItemAnswer, Span
 from service.text.documents import Document, Segment
-from tests.support.service.fakes import TRANSLATOR, FakeBackend
+from tests.support.service.fakes import TRANSLATOR, FakeBackend, make_request
 
 DOCUMENT = Document("  ", (Segment("one", " "), Segment("two", "\n")))
 
@@ -41,42 +37,40 @@ def finished(*outputs: Output, reason: FinishReason = FinishReason.STOP) -> Fini
     )
 
 
-async def answered(events: dict[str, FinishedEvent]) -> dict[str, Any]:
-    body = TranslateRequest.model_validate(
-        {"text": "x", "target_lang": "de", "return": ["scores", "alternatives"]}
-    )
-    options = options_of(body, request_id="r", settings=Settings())
-    generation = Generation(Scripted(events), options, max_in_flight=2)
+async def answered(events: dict[str, FinishedEvent]) -> ItemAnswer:
+    request = make_request(return_scores=True)
+    generation = Generation(Scripted(events), request, max_in_flight=2)
     item = Item(
         index=0,
         model=TRANSLATOR,
         task=Translation("de", "en"),
         document=DOCUMENT,
+        spans=spans_of(DOCUMENT),
         params=GenerationParams(),
     )
-    return await answer(item, generation, options=options, emit=None)
+    return await answer(item, generation, request=request, emit=None)
 
 
 async def test_the_score_is_the_mean_over_all_tokens_with_the_ends_of_sentences() -> None:
-    fields = await answered(
+    found = await answered(
         {
             "one": finished(Output("A", (1,), -1.0)),  # two tokens with its end
             "two": finished(Output("B", (1, 2, 3, 4), -4.0), reason=FinishReason.LENGTH),  # four
         }
     )
-    assert fields["score"] == pytest.approx((2 * -1.0 + 4 * -4.0) / 6)
-    assert fields["truncated"] is True
+    assert found.score == pytest.approx((2 * -1.0 + 4 * -4.0) / 6)
+    assert found.truncated is True
 
 
 async def test_a_segment_with_fewer_outputs_lends_its_last() -> None:
-    fields = await answered(
+    found = await answered(
         {
             "one": finished(Output("A", (1,), -1.0)),
             "two": finished(Output("B", (1,), -1.0), Output("C", (1,), -3.0)),
         }
     )
-    assert fields["text"] == "  A B\n"
-    (alternative,) = fields["alternatives"]
+    assert found.text == "  A B\n"
+    (alternative,) = found.alternatives
     assert (alternative.text, alternative.score) == ("  A C\n", -2.0)
 
 
@@ -97,3 +91,16 @@ async def test_a_document_that_fits_is_the_same() -> None:
         return True
 
     assert await fit(DOCUMENT, fits) is DOCUMENT
+
+
+async def test_spans_mark_each_segment_in_the_source_and_in_the_target_text() -> None:
+    found = await answered(
+        {
+            "one": finished(Output("Eins.", (1,), -1.0)),
+            "two": finished(Output("Z", (2,), -1.0)),
+        }
+    )
+    assert found.text == "  Eins. Z\n"
+    assert [segment.source for segment in found.segments] == [Span(2, 5), Span(6, 9)]
+    assert [segment.target for segment in found.segments] == [Span(2, 7), Span(8, 9)]
+    assert found.token_ids == (1, 2)

@@ -72,6 +72,14 @@ def test_truncation_is_done_and_reported_only_when_asked_for() -> None:
     assert len(backend.requests) == 1
 
 
+def test_a_summary_is_truncated_if_a_part_of_any_round_was() -> None:
+    backend = backend_of()
+    backend.cuts = "says"  # the text's own parts, and none of their summaries
+    answer = summarize(backend, {"text": LONG})
+    assert len([r for r in backend.requests if "says" not in r.text]) > 2, "more than two rounds"
+    assert answer["summaries"][0]["truncated"]
+
+
 def test_a_text_without_words_is_its_own_summary_and_no_model_is_asked() -> None:
     backend = backend_of()
     texts = ["", " \n\t", "12.5 %", "🙂 🙂\n", "https://example.com/" + "a" * 200]

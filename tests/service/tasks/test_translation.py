@@ -6,11 +6,21 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from model.engine.params import FinishReason
-from model.errors import EngineStoppedError
+from model.errors import (
+    DeadlineExceededError,
+    EngineStoppedError,
+    ModelError,
+    NoMemoryError,
+    NoTokenError,
+)
+from service.backend import ParamOverrides
 from service.pairs import Pairs
+from service.settings import Settings
+from service.tasks.registry import ModelRegistry
+from service.tasks.translation import Translator
+from service.text.languages import Detection, Detector
 from tests.support.service.clients import Json, client_of, refusal, translate
-from tests.support.service.fakes import SUMMARIZER, TRANSLATOR, FakeBackend, same
+from tests.support.service.fakes import SUMMARIZER, TRANSLATOR, FakeBackend, make_request, same
 
 GOOD: Json = {"text": "Good morning.", "target_lang": "de", "source_lang": "en"}
 
@@ -152,13 +162,13 @@ def test_optional_parts_appear_when_asked_for() -> None:
 def test_only_the_parameters_the_client_set_reach_the_model() -> None:
     backend = FakeBackend()
     translate(client_of(backend), "Good morning.", num_beams=2, length_penalty=0.5)
-    assert backend.requests[0].overrides == {"num_beams": 2, "length_penalty": 0.5}
+    assert backend.requests[0].overrides == ParamOverrides(num_beams=2, length_penalty=0.5)
 
 
 def test_sampling_means_one_beam() -> None:
     backend = FakeBackend()
     translate(client_of(backend), "Good morning.", seed=7)
-    assert backend.requests[0].overrides == {"seed": 7, "num_beams": 1}
+    assert backend.requests[0].overrides == ParamOverrides(seed=7)
 
 
 def test_a_forced_prefix_begins_each_item_once() -> None:
@@ -259,12 +269,20 @@ def test_the_timeout_covers_the_whole_request() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "status"), [(FinishReason.DEADLINE, 504), (FinishReason.ABORTED, 503)]
+    ("error", "status"),
+    [
+        (DeadlineExceededError(timeout_ms=7), 504),
+        (EngineStoppedError("it failed"), 503),
+        (NoMemoryError(), 503),
+        (NoTokenError(), 500),
+    ],
+    ids=lambda value: type(value).__name__,
 )
-def test_a_part_of_an_answer_is_never_taken_for_the_whole(
-    reason: FinishReason, status: int
-) -> None:
-    found, _, _ = refusal(client_of(FakeBackend(finish_reason=reason)), "/v1/translate", GOOD)
+def test_a_failure_after_some_tokens_is_no_answer(error: ModelError, status: int) -> None:
+    backend = FakeBackend(error=error, error_at="last")
+    body = {**GOOD, "text": "One is here. Two is last."}
+    with capture_logs():
+        found, _, _ = refusal(client_of(backend), "/v1/translate", body)
     assert found == status
 
 
@@ -282,3 +300,45 @@ def test_a_queue_that_fills_up_later_is_told_too() -> None:
         client_of(FakeBackend(places=1)), "/v1/translate", {**GOOD, "text": items}
     )
     assert status == 503
+
+
+class GuessingDetector(Detector):
+    """Finds the same language in every text, with the same confidence."""
+
+    def __init__(self, language: str, confidence: float) -> None:
+        super().__init__(lambda: ())
+        self.detection = Detection(language, confidence)
+
+    def detect(self, text: str) -> Detection:  # noqa: ARG002
+        return self.detection
+
+
+@pytest.mark.parametrize(
+    ("guess", "confidence", "taken"),
+    [
+        pytest.param("fr", 0.1, "fr", id="unsure, but translated from"),
+        pytest.param("nl", 0.1, "de", id="unsure, and not translated from"),
+        pytest.param("en", 0.1, "de", id="unsure of the target language"),
+        pytest.param("en", 0.9, "en", id="sure of the target language"),
+    ],
+)
+async def test_an_unsure_guess_counts_only_where_it_leads_to_a_translation(
+    guess: str, confidence: float, taken: str
+) -> None:
+    backend = FakeBackend()
+    translator = Translator(
+        backend,
+        Settings(),
+        registry=ModelRegistry(backend.models),
+        detector=GuessingDetector(guess, confidence),
+    )
+    request = make_request("Bonjour", source_lang=None, target_lang="en")
+    answer = await translator.run(translator.plan(request))
+    assert [(item.source_lang, item.detected) for item in answer.items] == [(taken, True)]
+    assert len(backend.requests) == (0 if taken == "en" else 1)
+
+
+def test_the_times_of_an_answer_are_those_of_its_slowest_segment() -> None:
+    body = {**GOOD, "text": "One is here. Two is there. Three is nowhere."}
+    headers = client_of().post("/v1/translate", json=body).headers
+    assert (headers["x-queue-time"], headers["x-inference-time"]) == ("1.0", "2.0")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.documents import Document, Mode, split, split_to_fit
+from service.text.documents import Document, Mode, Segment, split, split_to_fit
 from service.text.words import has_words
 
 # Texts rich in what splitting looks at, mixed with any character at all.
@@ -163,3 +163,8 @@ async def test_a_long_segment_is_cut_at_the_best_place(text: str, expected: list
 
 async def test_a_segment_that_fits_is_left_whole() -> None:
     assert await parts("One. Two. Three.", 16) == ["One. Two. Three."]
+
+
+@pytest.mark.parametrize("text", ["", "  123 ", "One. Two.\n"])
+def test_verbatim_makes_one_segment_of_any_text(text: str) -> None:
+    assert split(text, mode="verbatim", language=None) == Document("", (Segment(text, ""),))

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from model.tokenizer.prompt import Summarization, Translation
-from service.backend import GenerateRequest
+from service.backend import GenerateRequest, ParamOverrides
 from service.catalogue.catalogue import ModelEntry
+from service.deadline import Deadline
 from service.settings import Settings
 from tests.support.checkpoints.factories import bart_config, marian_config, write_checkpoint
 from tests.support.checkpoints.tokenizers import (
@@ -21,7 +22,7 @@ TRANSLATOR, SUMMARIZER = "test/translate", "test/summarize"
 SETTINGS = Settings(num_threads=1, dtype="float32", device="cpu", max_waiting=9)
 TEXT = "The quick brown fox jumps over the lazy dog."
 
-_REQUEST_FIELDS = set(GenerateRequest.__dataclass_fields__)
+_REQUEST_FIELDS = {"timeout_ms", *GenerateRequest.__dataclass_fields__}
 
 
 def write_tiny_models(root: Path) -> dict[str, Path]:
@@ -63,4 +64,8 @@ def make_request(text: str = TEXT, **changes: Any) -> GenerateRequest:
     fields = {name: changes.pop(name) for name in list(changes) if name in _REQUEST_FIELDS}
     model = fields.setdefault("model", TRANSLATOR)
     fields.setdefault("task", Summarization() if model == SUMMARIZER else Translation("de", "en"))
-    return GenerateRequest(request_id="r", text=text, overrides=changes, **fields)
+    deadline = Deadline.after(fields.pop("timeout_ms", 30_000))
+    overrides = ParamOverrides(**changes)
+    return GenerateRequest(
+        request_id="r", text=text, deadline=deadline, overrides=overrides, **fields
+    )

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from model.engine.params import FinishReason
 from model.errors import InputTooLongError, QueueFullError
@@ -15,8 +16,12 @@ from service.backend import (
     ModelInfo,
     Output,
     TokenEvent,
+    merge_params,
 )
+from service.deadline import Deadline
+from service.errors import ModelNotFoundError
 from service.pairs import NO_PAIRS, Pairs
+from service.tasks.records import TranslationRequest
 
 TRANSLATOR = ModelInfo(
     name="fake/translate",
@@ -37,6 +42,12 @@ SUMMARIZER = replace(
     pairs=NO_PAIRS,
     styles=("headline", "tldr"),
 )
+
+
+def make_request(text: str = "Hello", **changes: Any) -> TranslationRequest:
+    """A translation from English to German; `changes` are fields of it."""
+    fields = {"source_lang": "en", "target_lang": "de", "deadline": Deadline.after(30_000)}
+    return TranslationRequest(request_id="r", text=(text,), **{**fields, **changes})
 
 
 def shout(text: str, task: Task) -> str:
@@ -67,6 +78,7 @@ class FakeBackend:
     hang_after: int | None = None  # tokens after which nothing comes any more
     error: Exception | None = None  # raised for a text that holds `error_at`
     error_at: str = ""
+    cuts: str | None = None  # texts that hold this lose the end of their output
     places: int = 1_000
     alive: bool = True
     ready: bool = True
@@ -103,10 +115,12 @@ class FakeBackend:
             self.num_running -= 1
 
     async def count_tokens(self, model: str, text: str, task: Task) -> int:  # noqa: ARG002
+        self._find(model)
         await asyncio.sleep(0)
         return len(text)
 
-    def num_free_places(self, model: str) -> int:  # noqa: ARG002
+    def num_free_places(self, model: str) -> int:
+        self._find(model)
         return self.places - self.num_running
 
     def is_alive(self) -> bool:
@@ -117,13 +131,19 @@ class FakeBackend:
 
     def _num_beams(self, request: GenerateRequest, model: ModelInfo) -> int:
         own = model.default_num_beams if self.num_beams is None else self.num_beams
-        asked: int = request.overrides.get("num_beams", own)
-        return asked
+        num_beams: int = merge_params({"num_beams": own}, request.overrides.given())["num_beams"]
+        return num_beams
+
+    def _find(self, handle: str) -> ModelInfo:
+        for model in self.served:
+            if model.handle == handle:
+                return model
+        raise ModelNotFoundError(handle, served=[model.name for model in self.served])
 
     async def _events(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         if self.gate is not None:
             await self.gate.wait()
-        model = next(m for m in self.served if m.name == request.model)
+        model = self._find(request.model)
         text, truncated = request.text, len(request.text) > model.max_input_tokens
         if truncated and request.on_overflow == "error":
             raise InputTooLongError(num_tokens=len(text), limit_tokens=model.max_input_tokens)
@@ -143,7 +163,7 @@ class FakeBackend:
             finish_reason=self.finish_reason,
             input_tokens=len(text),
             output_tokens=len(tokens),
-            truncated=truncated,
+            truncated=truncated or (self.cuts is not None and self.cuts in text),
             queue_s=0.001,
             inference_s=0.002,
         )
@@ -158,5 +178,5 @@ def _outputs(text: str, num_tokens: int, request: GenerateRequest) -> list[Outpu
     score = -1.0 if request.return_scores else 0.0
     return [
         Output(text + "'" * rank, tuple(range(num_tokens)), score * (rank + 1))
-        for rank in range(request.overrides.get("num_return", 1))
+        for rank in range(request.overrides.num_return or 1)
     ]

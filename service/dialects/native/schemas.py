@@ -1,19 +1,23 @@
-"""The wire models of the native API: what a client sends, and what it gets.
+"""The bodies of the native API, of requests and of responses.
 
-Limits that an operator may change are settings and checked in `service.tasks.requests`; those here
-are part of the contract.
+Limits that an operator may change are settings, checked in `service.tasks.limits`; those here are
+part of the contract.
 """
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
+
+from service.backend import ModelState, TaskName
+from service.pairs import Pair, Pairs
+
+MAX_LISTED_PAIRS = 500  # of one model, or of all, that are named one by one
 
 Format = Literal["text", "html", "xml"]
 Split = Literal["sentences", "newlines", "none"]
 Overflow = Literal["split", "truncate", "error"]
 Part = Literal["scores", "alignment", "segments", "alternatives"]
-TaskName = Literal["translation", "summarization"]
 Code = Annotated[str, Field(min_length=1, max_length=35)]
 
 
@@ -48,7 +52,7 @@ class GlossaryEntry(_Request):
 
 
 class GenerationRequest(_Request):
-    """What a translation and a summary have in common."""
+    """The fields that a translation and a summary have in common."""
 
     text: Texts = Field(description="One text, or a list of them.")
     model: str | None = Field(
@@ -56,7 +60,7 @@ class GenerationRequest(_Request):
     )
     format: Format = "text"
     on_overflow: Overflow = Field(
-        default="split", description="What to do with a segment longer than the model reads."
+        default="split", description="Treatment of a segment longer than the model reads."
     )
     num_beams: int | None = Field(default=None, ge=1, le=8)
     num_return: int = Field(
@@ -109,7 +113,7 @@ class Alternative(_Response):
 
 
 class SegmentOutput(_Response):
-    """What one segment of an item became."""
+    """The output of one segment of an item."""
 
     source: str
     text: str
@@ -138,7 +142,7 @@ class TranslationOutput(ItemOutput):
 
 
 class Usage(_Response):
-    """What a request cost."""
+    """Counts over all segments of a request."""
 
     input_characters: int
     input_tokens: int
@@ -174,24 +178,38 @@ class DetectResponse(_Response):
     detections: list[DetectedLanguage]
 
 
+def _listed(pairs: Pairs) -> list[Pair] | None:
+    """Return the pairs one by one, or None for all combinations of very many languages."""
+    is_vast = pairs.listed is None and len(pairs) > MAX_LISTED_PAIRS
+    return None if is_vast else list(pairs)
+
+
 class ModelOutput(_Response):
-    """One served model: what it is for, what it is, and how much it takes on."""
+    """One served model: its tasks, its checkpoint and its limits.
+
+    Built from a `service.backend.ModelInfo`, whose attributes have these names but for the aliases.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
 
     name: str
-    state: Literal["loaded", "loading", "not_loaded", "failed"] = Field(
+    state: ModelState = Field(
         description="`not_loaded` is loaded by the first request that needs it."
     )
-    task: TaskName = Field(description="The first of `tasks`.")
+    task: TaskName = Field(
+        validation_alias=AliasPath("tasks", 0), description="The first of `tasks`."
+    )
     tasks: list[TaskName]
     default_for: list[str] = Field(
         description="Tasks and pairs (`en-de`) for which it is taken if a request names no model."
     )
-    pairs: list[tuple[str, str]] | None = Field(
-        description="What it translates, as (source, target). Null for a model of many languages: "
-        "then every combination of two different `source_languages` and `target_languages`."
+    pairs: Annotated[list[tuple[str, str]] | None, BeforeValidator(_listed)] = Field(
+        description="Pairs that it translates, as (source, target). Null for a model of many "
+        "languages: then every combination of two different `source_languages` and "
+        "`target_languages`."
     )
-    source_languages: list[str]
-    target_languages: list[str]
+    source_languages: list[str] = Field(validation_alias=AliasPath("pairs", "sources"))
+    target_languages: list[str] = Field(validation_alias=AliasPath("pairs", "targets"))
     styles: list[str] = Field(description="How it summarizes; the first is the default.")
     family: str
     origin: str = Field(description="`bundled/NAME`, the id on a hub, or `folder`.")
@@ -204,7 +222,7 @@ class ModelOutput(_Response):
     )
     device: str
     kernels: str = Field(
-        description="What computes there: `pytorch`, `own (AMX)`, `own (AVX-512 BF16)` or "
+        description="The code that computes there: `pytorch`, `own (AMX)`, `own (AVX-512 BF16)` or "
         "`own (AVX-512)`."
     )
     max_input_tokens: int = Field(description="Of one segment, special tokens included.")
@@ -240,31 +258,6 @@ class LanguagesResponse(_Response):
         description="What many languages, those with null `targets`, have in common; empty "
         "where few languages are served, each with its own."
     )
-
-
-class Limits(_Response):
-    """What one request may ask for."""
-
-    max_text_characters: int
-    max_items: int
-    max_body_bytes: int
-    default_timeout_ms: int
-    max_timeout_ms: int
-
-
-class InfoResponse(_Response):
-    """The answer of `/info`."""
-
-    name: str
-    version: str
-    models: list[str]
-    limits: Limits
-
-
-class StatusResponse(_Response):
-    """The answer of `/health` and `/ready` when all is well."""
-
-    status: Literal["ok", "ready"]
 
 
 class ErrorResponse(_Response):

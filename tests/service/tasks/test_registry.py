@@ -16,7 +16,7 @@ from service.errors import (
     UnsupportedPairError,
 )
 from service.pairs import Pairs
-from service.tasks.directory import Directory
+from service.tasks.registry import ModelRegistry
 from tests.support.service.fakes import SUMMARIZER, TRANSLATOR
 
 TO_DE = replace(TRANSLATOR, name="to-de", pairs=Pairs.of([("en", "de")]))
@@ -28,11 +28,11 @@ CODES = tuple(f"{a}{b}{c}" for a in "abcdef" for b in "abcdef" for c in "abcdef"
 MANY = replace(TRANSLATOR, name="many", pairs=Pairs.between(CODES, CODES))
 
 
-def directory_of(*models: ModelInfo) -> Directory:
-    return Directory(lambda: models)
+def directory_of(*models: ModelInfo) -> ModelRegistry:
+    return ModelRegistry(lambda: models)
 
 
-def taken(directory: Directory, pair: str, *, name: str | None = None) -> str:
+def taken(directory: ModelRegistry, pair: str, *, name: str | None = None) -> str:
     """The name of the model that a pair is given to."""
     source, target = pair.split("-")
     among = directory.translators(name)
@@ -136,7 +136,7 @@ def test_an_empty_catalogue_translates_nothing() -> None:
 
 def test_models_that_come_and_go_are_seen_at_once() -> None:
     served: Sequence[ModelInfo] = (TO_DE,)
-    directory = Directory(lambda: served)
+    directory = ModelRegistry(lambda: served)
     with pytest.raises(UnknownLanguageError):
         directory.language("target_lang", "fr")
     served = (TO_DE, TO_ALL)

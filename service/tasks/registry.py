@@ -1,4 +1,4 @@
-"""Which served model does what: by name, by language pair, by summary style."""
+"""Find a served model: by name, by language pair, by style of summary."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -18,15 +18,15 @@ from service.text.languages import resolve
 Models = Sequence[ModelInfo]
 
 
-class Directory:
-    """The models that are served now.
+class ModelRegistry:
+    """The models that are served now, indexed anew when they change.
 
-    A request that names none is given to the default for what it asks; without a default, to the
-    catalogue's first that fits. What could not be loaded comes last.
+    Without a name, a request goes to the default model of its pair or task, else to the first of
+    the catalogue that fits. Models that could not be loaded come last.
     """
 
     def __init__(self, models: Callable[[], Models]) -> None:
-        """`models` gives them in the catalogue's order, the same object until one changes."""
+        """Take `models`, which returns them in the catalogue's order, as `Backend.models` does."""
         self._current = models
         self._index = _Index(())
 
@@ -36,18 +36,18 @@ class Directory:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """What can be translated, then what only can be translated to."""
+        """Codes of all source languages, then of those that are targets only."""
         return self._indexed().languages
 
     def targets(self, source: str) -> tuple[str, ...]:
-        """What `source` can be translated to."""
+        """Return the languages that `source` can be translated to."""
         return self._indexed().targets_of.get(source, ())
 
     def language(self, field: str, code: str) -> str:
-        """The served code that a client's code means.
+        """Return the served code for a client's code (`pt-BR` may be served as `pt`).
 
         Raises:
-            UnknownLanguageError: no served language is meant.
+            UnknownLanguageError: no served language matches.
         """
         index = self._indexed()
         served = code if code in index.language_set else resolve(code, index.languages)
@@ -56,16 +56,16 @@ class Directory:
         return served
 
     def translators(self, name: str | None) -> Models:
-        """The models that a request may be given to.
+        """Return the models that translate; only the named one, if a name is given.
 
         Raises:
-            ModelNotFoundError, UnsupportedTaskError: the named model is none of them.
-            TaskNotServedError: there is none.
+            ModelNotFoundError, UnsupportedTaskError: no such model, or it does not translate.
+            TaskNotServedError: no model translates.
         """
         return self._offering("translation", name)
 
     def for_pair(self, source: str, target: str, *, among: Models, detected: bool) -> ModelInfo:
-        """The model for the pair.
+        """Return the preferred model for the pair.
 
         Raises:
             UnsupportedPairError: none of them translates it.
@@ -82,7 +82,7 @@ class Directory:
         )
 
     def summarizer(self, name: str | None, style: str | None) -> ModelInfo:
-        """The model that summarizes in the style.
+        """Return the preferred model that summarizes in the style.
 
         Raises:
             ModelNotFoundError, UnsupportedTaskError: the named model does not summarize.
@@ -94,7 +94,7 @@ class Directory:
         if fitting:
             return _preferred(fitting, ("summarization",))
         styles = list(dict.fromkeys(s for model in models for s in model.styles))
-        raise InvalidFieldError(f"`style` is {show(style)}; the styles are {listing(styles)}")
+        raise InvalidFieldError("style", f"is {show(style)}; the styles are {listing(styles)}")
 
     def _indexed(self) -> "_Index":
         models = self._current()
@@ -118,7 +118,7 @@ class Directory:
 
 
 class _Index:
-    """What is looked up in one state of the models."""
+    """Lookup tables over one state of the models."""
 
     def __init__(self, models: Models) -> None:
         self.models = models
@@ -136,7 +136,7 @@ class _Index:
 
 
 def sources_of(target: str, *, among: Models) -> tuple[str, ...]:
-    """What can be translated to `target`, by any of the models."""
+    """Return the languages that some of the models translate to `target`."""
     return _unique(model.pairs.sources_of(target) for model in among)
 
 
@@ -149,7 +149,7 @@ def _unique(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:
 
 
 def _preferred(models: Models, wanted: Sequence[str]) -> ModelInfo:
-    """The first that could be loaded and is a default for what is wanted, the first of it most."""
+    """Return a loadable model, a default for `wanted` if any; its first entry counts most."""
     return min(
         models,
         key=lambda model: (

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from service.dialects.native.validation import invalid_body
-from service.tasks.schemas import TranslateRequest
+from service.dialects.native.invalid_body import invalid_body
+from service.dialects.native.schemas import TranslateRequest
 
 GOOD = {"text": "Hello", "target_lang": "de"}
 
@@ -15,7 +15,7 @@ def sentence(body: object) -> str:
     with pytest.raises(ValidationError) as failure:
         TranslateRequest.model_validate(body)
     errors = [{**error, "loc": ("body", *error["loc"])} for error in failure.value.errors()]
-    return str(invalid_body(errors))
+    return str(invalid_body("/v1/translate", errors))
 
 
 @pytest.mark.parametrize(
@@ -91,10 +91,30 @@ def test_a_body_that_is_no_object_is_told_what_it_should_be(body: object) -> Non
     assert sentence(body).startswith("the body must be one JSON object")
 
 
-def test_a_forced_prefix_is_never_repeated() -> None:
-    assert "secret" not in sentence({**GOOD, "target_prefix": "secret" * 1_000})
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"target_prefix": 4711},
+        {"target_prefix": "4711" * 1_000},
+        {"text": 4711},
+        {"text": ["a", 4711]},
+        {"glossary": 4711},
+        {"glossary": [{"source": 4711, "target": "a"}]},
+    ],
+    ids=str,
+)
+def test_texts_and_forced_prefixes_are_never_repeated(fields: dict[str, object]) -> None:
+    assert "4711" not in sentence({**GOOD, **fields})
+
+
+def test_the_fields_of_the_route_are_suggested_and_no_others() -> None:
+    error = {"type": "extra_forbidden", "loc": ("body", "target_lan"), "input": 1, "msg": ""}
+    assert "did you mean `target_lang`" in str(invalid_body("/v1/translate", [error]))
+    assert "did you mean" not in str(invalid_body("/v1/detect", [error]))
 
 
 def test_the_place_where_json_breaks_is_named() -> None:
     error = {"type": "json_invalid", "loc": ("body", 17), "input": {}, "msg": ""}
-    assert str(invalid_body([error])) == "the body is not valid JSON, at character 17"
+    assert (
+        str(invalid_body("/v1/translate", [error])) == "the body is not valid JSON, at character 17"
+    )

@@ -1,0 +1,56 @@
+"""Checks of a request against the operator's settings and the model's limits."""
+
+from model.engine.params import GenerationParams
+from service.backend import ModelInfo, ParamOverrides, merge_params
+from service.deadline import Deadline
+from service.errors import InvalidFieldError, TextTooLongError, show
+from service.settings import Settings
+
+
+def deadline_of(timeout_ms: int | None, settings: Settings) -> Deadline:
+    """Return the deadline of a request that arrives now; None takes the default timeout.
+
+    Raises:
+        InvalidFieldError: the timeout is longer than an operator allows.
+    """
+    chosen_ms = timeout_ms or settings.default_timeout_ms
+    if chosen_ms > settings.max_timeout_ms:
+        raise InvalidFieldError(
+            "timeout_ms", f"is {show(chosen_ms)}; it must be at most {settings.max_timeout_ms}"
+        )
+    return Deadline.after(chosen_ms)
+
+
+def check_texts(texts: tuple[str, ...], settings: Settings) -> None:
+    """Check the number of texts and of their characters together.
+
+    Raises:
+        InvalidFieldError: no text at all, or too many.
+        TextTooLongError: too many characters.
+    """
+    if not 1 <= len(texts) <= settings.max_items:
+        raise InvalidFieldError(
+            "text", f"has {len(texts)} entries; it must have 1 to {settings.max_items}"
+        )
+    num_characters = sum(map(len, texts))
+    if num_characters > settings.max_text_characters:
+        raise TextTooLongError(num_characters=num_characters, limit=settings.max_text_characters)
+
+
+def params_for(model: ModelInfo, overrides: ParamOverrides) -> GenerationParams:
+    """Return the parameters that the model will use, as far as they decide how text is sent.
+
+    Raises:
+        InvalidParamsError: two parameters exclude each other.
+        InvalidFieldError: more tokens than the model writes.
+    """
+    params = GenerationParams(
+        **merge_params({"num_beams": model.default_num_beams}, overrides.given())
+    )
+    asked = overrides.max_new_tokens
+    if asked is not None and asked > model.max_new_tokens:
+        raise InvalidFieldError(
+            "max_new_tokens",
+            f"is {show(asked)}; {model.name} writes at most {model.max_new_tokens}",
+        )
+    return params

@@ -1,0 +1,174 @@
+"""Requests and answers of the tasks, as every client API and the command line exchange them.
+
+A dialect turns its bodies into these records and back; nothing here knows HTTP.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from model.engine.params import Priority
+from service.backend import NO_OVERRIDES, OnOverflow, ParamOverrides
+from service.deadline import Deadline
+from service.text.documents import Mode
+
+Overflow = Literal["split", "truncate", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRequest:
+    """Fields that a translation and a summary have in common.
+
+    Attributes:
+        request_id: Names the request in logs.
+        text: One or more texts; each gets an answer of its own.
+        deadline: Covers the whole request.
+        model: Name of a served model; None picks the first that fits.
+        split: How each text is cut into segments.
+        overrides: Generation parameters that the client set, for every segment.
+        target_prefix: Forced beginning of each item's output.
+        return_scores: Fill in `score` in the answer.
+        on_overflow: Split, cut or refuse a segment longer than the model reads.
+    """
+
+    request_id: str
+    text: tuple[str, ...]
+    deadline: Deadline
+    model: str | None = None
+    split: Mode
+    overrides: ParamOverrides = NO_OVERRIDES
+    target_prefix: str | None = None
+    return_scores: bool = False
+    on_overflow: Overflow = "split"
+    priority: Priority = Priority.INTERACTIVE
+
+    @property
+    def num_characters(self) -> int:
+        """Unicode code points of all texts together."""
+        return sum(map(len, self.text))
+
+    @property
+    def backend_overflow(self) -> OnOverflow:
+        """How the backend treats a segment that is still too long after splitting."""
+        return "truncate" if self.on_overflow == "truncate" else "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslationRequest(TaskRequest):
+    """Texts to translate; without `source_lang` the language of each is detected."""
+
+    target_lang: str
+    source_lang: str | None = None
+    split: Mode = "sentences"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryRequest(TaskRequest):
+    """Texts to summarize; without `style` in the model's first."""
+
+    style: str | None = None
+    split: Mode = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters `start` to `stop` (exclusive) of a text, in code points."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One output of a segment.
+
+    `token_ids` are without special tokens. `score` is the mean log-probability per generated token,
+    None unless scores were requested; `num_tokens` counts those tokens, end of sentence included.
+    """
+
+    text: str
+    token_ids: tuple[int, ...]
+    score: float | None
+    num_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentAnswer:
+    """One segment's outputs, and where it stands in the item's source and target text.
+
+    `read` is the text that the model read: for a summary with its white space collapsed, or the
+    summaries of its parts. `truncated`: input or output was cut.
+    """
+
+    read: str
+    source: Span
+    target: Span
+    candidates: tuple[Candidate, ...]
+    truncated: bool
+
+    @property
+    def best(self) -> Candidate:
+        """The output that the item's text holds."""
+        return self.candidates[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another text for the same item, made of every segment's next best output."""
+
+    text: str
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemAnswer:
+    """One text's answer.
+
+    Attributes:
+        score: Mean log-probability over the generated tokens of all segments; None if scores were
+            not requested or nothing was generated.
+        truncated: Some segment's input or output was cut.
+        alternatives: Best first, without `text` itself.
+        source_lang: Language of a translated text; None for a summary.
+        detected: `source_lang` was detected, not given.
+    """
+
+    text: str
+    segments: tuple[SegmentAnswer, ...]
+    truncated: bool
+    score: float | None = None
+    alternatives: tuple[Alternative, ...] = ()
+    source_lang: str | None = None
+    detected: bool = False
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """The best outputs' token ids, one segment after another."""
+        return tuple(each for segment in self.segments for each in segment.best.token_ids)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Counts over all segments of a request; times, in seconds, are those of the slowest."""
+
+    input_characters: int
+    input_tokens: int
+    output_tokens: int
+    queue_s: float
+    inference_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskAnswer:
+    """An answer for every text, in order; `model` is the name of the first item's model."""
+
+    model: str
+    items: tuple[ItemAnswer, ...]
+    usage: Usage
+
+
+class TranslationAnswer(TaskAnswer):
+    """The translations."""
+
+
+class SummaryAnswer(TaskAnswer):
+    """The summaries."""
