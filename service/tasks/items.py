@@ -3,21 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate, chain
 from typing import Literal
 
 from model.engine.params import FinishReason, GenerationParams
 from model.tokenizer.prompt import Task
-from service.backend import FinishedEvent, ModelInfo
+from service.backend import FinishedEvent, ModelInfo, Output
 from service.tasks.generation import Generation, all_or_nothing
-from service.tasks.records import (
-    Alternative,
-    Candidate,
-    ItemAnswer,
-    SegmentAnswer,
-    Span,
-    TaskRequest,
-)
+from service.tasks.records import Alternative, ItemAnswer, TaskRequest
 from service.text.documents import Document, Fits, document_of, split_to_fit
 
 Kind = Literal["token", "segment"]
@@ -28,15 +20,15 @@ Emit = Callable[[Kind, int, str], None]  # kind, index of the item, text
 class Item:
     """One text, in the segments that `model` will read; a text without any is its own answer.
 
-    `spans` are the segments' places in the client's text.
+    `source` is the client's text in segments, as many, if they are not those of `document`.
     """
 
     index: int
     model: ModelInfo
     task: Task
     document: Document
-    spans: tuple[Span, ...]
     params: GenerationParams
+    source: Document | None = None
 
 
 async def answer(
@@ -68,17 +60,6 @@ async def fit(document: Document, fits: Fits) -> Document:
         parts += [*await split_to_fit(segment.text, fits), segment.gap]
     is_unchanged = len(parts) == 1 + 2 * len(document.segments)
     return document if is_unchanged else document_of(parts)
-
-
-def spans_of(document: Document, texts: Sequence[str] | None = None) -> tuple[Span, ...]:
-    """Return each segment's span in the document, or in the document with `texts` in their place.
-
-    Document("  ", (Segment("one", " "), Segment("two", ""))) gives Span(2, 5), Span(6, 9).
-    """
-    inner = [s.text for s in document.segments] if texts is None else texts
-    lengths = ((len(t), len(s.gap)) for t, s in zip(inner, document.segments, strict=True))
-    ends = list(accumulate(chain.from_iterable(lengths), initial=len(document.lead)))
-    return tuple(map(Span, ends[:-1:2], ends[1::2]))
 
 
 class _InOrder:
@@ -128,67 +109,40 @@ class _InOrder:
             self._head += 1
 
 
-def _compose(item: Item, finished: Sequence[FinishedEvent], *, with_scores: bool) -> ItemAnswer:
+def _compose(item: Item, events: Sequence[FinishedEvent], *, with_scores: bool) -> ItemAnswer:
     document = item.document
-    candidates = [_candidates(event, with_scores=with_scores) for event in finished]
-    texts = [ranked[0].text for ranked in candidates]
-    num_ranks = max(map(len, candidates), default=1)
+    num_ranks = max((len(event.outputs) for event in events), default=1)
     return ItemAnswer(
-        text=document.reassemble(texts),
-        segments=tuple(
-            SegmentAnswer(
-                read=segment.text,
-                source=source,
-                target=target,
-                candidates=ranked,
-                truncated=event.truncated,
-            )
-            for segment, source, target, ranked, event in zip(
-                document.segments,
-                item.spans,
-                spans_of(document, texts),
-                candidates,
-                finished,
-                strict=True,
-            )
-        ),
-        truncated=any(event.truncated for event in finished),
-        score=_mean_score(candidates, rank=0),
+        text=document.reassemble([event.outputs[0].text for event in events]),
+        document=document,
+        source=item.source or document,
+        events=tuple(events),
+        truncated=any(event.truncated for event in events),
+        score=_mean_score(events, rank=0) if with_scores else None,
         alternatives=tuple(
             Alternative(
-                document.reassemble([_ranked(each, rank).text for each in candidates]),
-                _mean_score(candidates, rank=rank),
+                document.reassemble([_ranked(event, rank).text for event in events]),
+                _mean_score(events, rank=rank) if with_scores else None,
             )
             for rank in range(1, num_ranks)
         ),
     )
 
 
-def _candidates(event: FinishedEvent, *, with_scores: bool) -> tuple[Candidate, ...]:
-    ended = 1 if event.finish_reason is FinishReason.STOP else 0  # the end of sentence is a token
-    return tuple(
-        Candidate(
-            text=output.text,
-            token_ids=output.token_ids,
-            score=output.score if with_scores else None,
-            num_tokens=max(len(output.token_ids) + ended, 1),
-        )
-        for output in event.outputs
-    )
+def _ranked(event: FinishedEvent, rank: int) -> Output:
+    """Return the segment's output of that rank; its last one if it has fewer."""
+    return event.outputs[min(rank, len(event.outputs) - 1)]
 
 
-def _ranked(candidates: tuple[Candidate, ...], rank: int) -> Candidate:
-    """Return the candidate of that rank; the last one of a segment that has fewer."""
-    return candidates[min(rank, len(candidates) - 1)]
+def _mean_score(events: Sequence[FinishedEvent], *, rank: int) -> float | None:
+    """Return the mean log-probability over the tokens of all segments; None if there are none."""
+    if not events:
+        return None
+    weighted = [(_ranked(event, rank).score, _num_tokens(event, rank)) for event in events]
+    return sum(score * n for score, n in weighted) / sum(n for _, n in weighted)
 
 
-def _mean_score(candidates: Sequence[tuple[Candidate, ...]], *, rank: int) -> float | None:
-    """Return the mean log-probability over the tokens of all segments, or None without scores."""
-    total = num_tokens = 0.0
-    for each in candidates:
-        candidate = _ranked(each, rank)
-        if candidate.score is None:
-            return None
-        total += candidate.score * candidate.num_tokens
-        num_tokens += candidate.num_tokens
-    return total / num_tokens if candidates else None
+def _num_tokens(event: FinishedEvent, rank: int) -> int:
+    """Return the number of generated tokens of one output; the end of sentence is one too."""
+    ended = 1 if event.finish_reason is FinishReason.STOP else 0
+    return max(len(_ranked(event, rank).token_ids) + ended, 1)

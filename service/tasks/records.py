@@ -3,13 +3,16 @@
 A dialect turns its bodies into these records and back; nothing here knows HTTP.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, chain
 from typing import Literal
 
 from model.engine.params import Priority
-from service.backend import NO_OVERRIDES, OnOverflow, ParamOverrides
+from service.backend import NO_OVERRIDES, FinishedEvent, OnOverflow, Output, ParamOverrides
 from service.deadline import Deadline
-from service.text.documents import Mode
+from service.text.documents import Document, Mode
 
 Overflow = Literal["split", "truncate", "error"]
 
@@ -77,38 +80,22 @@ class Span:
     stop: int
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One output of a segment.
-
-    `token_ids` are without special tokens. `score` is the mean log-probability per generated token,
-    None unless scores were requested; `num_tokens` counts those tokens, end of sentence included.
-    """
-
-    text: str
-    token_ids: tuple[int, ...]
-    score: float | None
-    num_tokens: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentAnswer:
     """One segment's outputs, and where it stands in the item's source and target text.
 
-    `read` is the text that the model read: for a summary with its white space collapsed, or the
-    summaries of its parts. `truncated`: input or output was cut.
+    Attributes:
+        read: The text that the model read: for a summary with its white space collapsed, or the
+            summaries of its parts.
+        outputs: Best first; the target text holds the first.
+        truncated: Input or output was cut.
     """
 
     read: str
     source: Span
     target: Span
-    candidates: tuple[Candidate, ...]
+    outputs: tuple[Output, ...]
     truncated: bool
-
-    @property
-    def best(self) -> Candidate:
-        """The output that the item's text holds."""
-        return self.candidates[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +106,15 @@ class Alternative:
     score: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ItemAnswer:
     """One text's answer.
 
     Attributes:
+        document: The text in the segments that the model read.
+        source: The client's text in segments, as many; the same document unless a summarizer
+            rewrote them.
+        events: The outputs of each segment.
         score: Mean log-probability over the generated tokens of all segments; None if scores were
             not requested or nothing was generated.
         truncated: Some segment's input or output was cut.
@@ -133,17 +124,53 @@ class ItemAnswer:
     """
 
     text: str
-    segments: tuple[SegmentAnswer, ...]
+    document: Document
+    source: Document
+    events: tuple[FinishedEvent, ...]
     truncated: bool
     score: float | None = None
     alternatives: tuple[Alternative, ...] = ()
     source_lang: str | None = None
     detected: bool = False
 
+    @cached_property
+    def segments(self) -> tuple[SegmentAnswer, ...]:
+        """Each segment's outputs and spans, in order."""
+        targets = [event.outputs[0].text for event in self.events]
+        sources = [segment.text for segment in self.source.segments]
+        found = zip(
+            self.document.segments,
+            _spans(self.source, sources),
+            _spans(self.document, targets),
+            self.events,
+            strict=True,
+        )
+        return tuple(
+            SegmentAnswer(
+                read=segment.text,
+                source=source,
+                target=target,
+                outputs=event.outputs,
+                truncated=event.truncated,
+            )
+            for segment, source, target, event in found
+        )
+
     @property
     def token_ids(self) -> tuple[int, ...]:
-        """The best outputs' token ids, one segment after another."""
-        return tuple(each for segment in self.segments for each in segment.best.token_ids)
+        """The best outputs' token ids, one segment after another, without special tokens."""
+        return tuple(each for event in self.events for each in event.outputs[0].token_ids)
+
+
+def _spans(document: Document, texts: Sequence[str]) -> tuple[Span, ...]:
+    """Return the spans of `texts` where they replace the segments' own.
+
+    Document("  ", (Segment("one", " "), Segment("two", ""))) and its own texts give Span(2, 5) and
+    Span(6, 9).
+    """
+    lengths = ((len(t), len(s.gap)) for t, s in zip(texts, document.segments, strict=True))
+    ends = list(accumulate(chain.from_iterable(lengths), initial=len(document.lead)))
+    return tuple(map(Span, ends[:-1:2], ends[1::2]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

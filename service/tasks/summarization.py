@@ -13,7 +13,7 @@ from model.tokenizer.prompt import Summarization
 from service.backend import Backend, ModelInfo
 from service.settings import Settings
 from service.tasks.generation import Generation, admit, all_or_nothing, within_queues
-from service.tasks.items import Emit, Item, answer, spans_of
+from service.tasks.items import Emit, Item, answer
 from service.tasks.limits import check_texts, params_for
 from service.tasks.records import ItemAnswer, SummaryAnswer, SummaryRequest
 from service.tasks.registry import ModelRegistry
@@ -86,10 +86,8 @@ async def _summarize(
     plan: SummarizationPlan, index: int, generation: Generation, *, emit: Emit | None
 ) -> ItemAnswer:
     request = plan.request
-    document = split(request.text[index], mode=request.split, language=None)
-    spans = spans_of(document)
-    if request.split != "verbatim":
-        document = _unwrapped(document)
+    source = split(request.text[index], mode=request.split, language=None)
+    document = source if request.split == "verbatim" else _unwrapped(source)
     was_cut = False
     if request.on_overflow == "split":
         shorter = await all_or_nothing([_condense(plan, s, generation) for s in document.segments])
@@ -100,8 +98,8 @@ async def _summarize(
         model=plan.summarizer,
         task=plan.task,
         document=document,
-        spans=spans,
         params=plan.params,
+        source=source,
     )
     found = await answer(item, generation, request=request, emit=emit)
     return replace(found, truncated=True) if was_cut else found

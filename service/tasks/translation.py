@@ -9,7 +9,7 @@ from model.tokenizer.prompt import Translation
 from service.backend import Backend, ModelInfo
 from service.settings import Settings
 from service.tasks.generation import Generation, admit, all_or_nothing, within_queues
-from service.tasks.items import Emit, Item, answer, fit, spans_of
+from service.tasks.items import Emit, Item, answer, fit
 from service.tasks.limits import check_texts, params_for
 from service.tasks.records import ItemAnswer, TranslationAnswer, TranslationRequest
 from service.tasks.registry import ModelRegistry, sources_of
@@ -143,7 +143,6 @@ async def _translate(
         model=source.model,
         task=task,
         document=document,
-        spans=spans_of(document),
         params=plan.params[index],
     )
     found = await answer(item, generation, request=request, emit=emit)

@@ -91,7 +91,7 @@ def _item(item: ItemAnswer, parts: Parts) -> dict[str, Any]:
 
 
 def _segment(segment: SegmentAnswer, *, with_score: bool) -> SegmentOutput:
-    best = segment.best
+    best = segment.outputs[0]
     score = {"score": best.score} if with_score else {}
     return SegmentOutput(source=segment.read, text=best.text, truncated=segment.truncated, **score)
 

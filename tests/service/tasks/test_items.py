@@ -6,7 +6,7 @@ from model.engine.params import FinishReason, GenerationParams
 from model.tokenizer.prompt import Translation
 from service.backend import FinishedEvent, Output
 from service.tasks.generation import Generation
-from service.tasks.items import Item, answer, fit, spans_of
+from service.tasks.items import Item, answer, fit
 from service.tasks.records import ItemAnswer, Span
 from service.text.documents import Document, Segment
 from tests.support.service.fakes import TRANSLATOR, FakeBackend, make_request
@@ -45,7 +45,6 @@ async def answered(events: dict[str, FinishedEvent]) -> ItemAnswer:
         model=TRANSLATOR,
         task=Translation("de", "en"),
         document=DOCUMENT,
-        spans=spans_of(DOCUMENT),
         params=GenerationParams(),
     )
     return await answer(item, generation, request=request, emit=None)

@@ -150,13 +150,14 @@ class FakeBackend:
         text = text[: model.max_input_tokens]
         whole = (request.target_prefix or "") + self.answer(text, request.task)
         tokens = [word + blank for word, blank in _words(whole)]
+        streams_tokens = request.stream and self._num_beams(request, model) == 1
         for i, token in enumerate(tokens):
             await asyncio.sleep(self.pause_s)
             if i == self.hang_after:
                 await asyncio.Event().wait()
             if self.error is not None and self.error_at in text:
                 raise self.error
-            if request.stream and self._num_beams(request, model) == 1:
+            if streams_tokens:
                 yield TokenEvent(token)
         yield FinishedEvent(
             outputs=tuple(_outputs(whole, len(tokens), request)),
