@@ -123,7 +123,7 @@ class ChangeFailedError(ApiError):
 
 
 class FleetLostError(ApiError):
-    """Nobody can say at the moment what the replicas are to serve."""
+    """The actor that holds the plan of all replicas does not answer."""
 
     def __init__(self) -> None:
         super().__init__("the replicas cannot be told of changes at the moment; try again")

@@ -56,7 +56,7 @@ _PARAGRAPH = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What to try a model with.
+    """A trial: languages, text and time to try a model with.
 
     Attributes:
         source, target: Languages; None leaves them to what the model is offered for.
@@ -70,7 +70,7 @@ class Trial:
     seconds: float = 3.0
 
     def task(self, info: ModelInfo) -> Task:
-        """What to ask for."""
+        """Return the task to try; by default a common pair, or the first style."""
         if self.target is not None:
             return Translation(self.target, self.source)
         usual = (("en", code) for code in ("de", "fr", "es", *_SENTENCES))
@@ -80,7 +80,7 @@ class Trial:
         return Translation(pair[1], pair[0])
 
     def text_for(self, task: Task) -> str:
-        """What to have translated or summarized."""
+        """Return the text to translate or summarize."""
         if self.text is not None:
             return self.text
         if isinstance(task, Summarization):
@@ -90,7 +90,7 @@ class Trial:
 
 
 def check_model(entry: ModelEntry, settings: Settings, trial: Trial) -> dict[str, Any]:
-    """All of it: the files' hashes, the loading, the answer, the measurements.
+    """Check the files' hashes, load the model, have it answer, and return a report of it all.
 
     Raises:
         HubError, ModelError, CommandError: What is wrong.
@@ -109,7 +109,7 @@ def check_model(entry: ModelEntry, settings: Settings, trial: Trial) -> dict[str
 
 
 def check_hashes(source: ModelSource, catalogue: Mapping[str, str]) -> list[FileHash]:
-    """The hashes of a model's files, none of them wrong.
+    """Return the hashes of a model's files, after checking them.
 
     Raises:
         CommandError: A file is not what it should be; names all that are not.
@@ -130,7 +130,7 @@ def check_hashes(source: ModelSource, catalogue: Mapping[str, str]) -> list[File
 
 
 def try_model(entry: ModelEntry, settings: Settings, trial: Trial) -> dict[str, Any]:
-    """Load a model, have it answer, and measure both.
+    """Load a model, have it answer, and return the measurements of both.
 
     Raises:
         ModelError: It cannot be loaded, with all that does not fit, or cannot answer.
@@ -161,7 +161,7 @@ def try_model(entry: ModelEntry, settings: Settings, trial: Trial) -> dict[str, 
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has had so far."""
+    """Return the most memory that this process has had so far, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1_024
 
@@ -207,7 +207,7 @@ async def _answer(host: ModelHost, text: str, task: Task) -> FinishedEvent:
 
 
 def rows_of(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """A report for people: title and text of each line."""
+    """Yield title and text of each line of the report, for people."""
     revision = report["revision"]
     yield "model", report["model"] + (f" at {revision}" if revision else "")
     yield "folder", f"{report['folder']} ({report['origin']})"
@@ -231,7 +231,7 @@ def rows_of(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _precision(report: Mapping[str, Any]) -> str:
-    """What the numbers are: of the weights, and of what is computed with them."""
+    """Return the types of the stored weights and of the computation, in words."""
     quantize, dtype = report["quantize"], report["dtype"]
     return f"as {dtype}" if quantize is None else f"as {quantize}, computing in {dtype}"
 

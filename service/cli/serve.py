@@ -39,15 +39,15 @@ EVERY_INTERFACE = ("", "0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 
 
 class StartError(CommandError):
-    """The service cannot start; the sentence says why."""
+    """Raised when the service cannot start; the sentence says why."""
 
 
 class _StopRequestedError(BaseException):
-    """A signal asked the service to stop; no library's `except Exception` may swallow it."""
+    """Raised where a signal asks to stop; no library's `except Exception` may swallow it."""
 
 
 def run(settings: Settings, *, console: Console, announce: Callable[[str], None]) -> None:
-    """Serve until SIGINT, SIGTERM or SIGHUP; leaves no process and no file behind.
+    """Serve until SIGINT, SIGTERM or SIGHUP; leave no process and no file behind.
 
     A second signal ends the shutdown at once.
 
@@ -77,7 +77,7 @@ def run(settings: Settings, *, console: Console, announce: Callable[[str], None]
 
 
 def _find_models(settings: Settings) -> None:
-    """See that every model is there, downloaded if it is a hub's, before replicas ask for it.
+    """Find every model, and download those of a hub, before replicas ask for them.
 
     Raises:
         CatalogueError: The catalogue cannot be served.
@@ -134,7 +134,7 @@ def _stop(folder: Path) -> None:
 
 
 def _private_folder() -> Path:
-    """A new folder that only this user can read, with a path short enough for Ray's sockets."""
+    """Return a new folder, readable by this user only, with a path short enough for sockets."""
     parent = Path(tempfile.gettempdir())
     if len(str(parent)) > MAX_PARENT_CHARACTERS:
         parent = Path("/tmp")  # noqa: S108 - `mkdtemp` makes a folder of a new name in it
@@ -142,7 +142,7 @@ def _private_folder() -> Path:
 
 
 def with_free_ports(settings: Settings) -> Settings:
-    """The settings with a metrics port that all replicas can share.
+    """Return the settings with a metrics port that all replicas can share.
 
     A second service beside the first gets another metrics port, unless one was asked for.
 
@@ -174,7 +174,7 @@ def _set_environment(folder: Path, console: Console) -> None:
 
 
 def _reachable(settings: Settings) -> Endpoint:
-    """An address at which this machine reaches the API."""
+    """Return an address at which this machine reaches the API."""
     host = "127.0.0.1" if settings.host in EVERY_INTERFACE else settings.host
     return Endpoint(host, settings.port)
 

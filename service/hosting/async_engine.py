@@ -90,7 +90,7 @@ class AsyncEngine:
         self._stats = engine.stats()
         self._clock = clock
         self._lock = threading.Lock()  # of the next line
-        self._ending: str | None = None  # why nobody reads the inbox any more
+        self._ending: str | None = None  # why the inbox is no longer read
         self._is_idle = False
         self._last_beat_s = clock()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -98,16 +98,16 @@ class AsyncEngine:
 
     @property
     def stats(self) -> EngineStats:
-        """As of the last step."""
+        """Counts as of the last step."""
         return self._stats
 
     def is_alive(self) -> bool:
-        """Whether the thread runs, and is not stuck in a step."""
+        """Return whether the thread runs, and is not stuck in a step."""
         is_fresh = self._clock() - self._last_beat_s < HEARTBEAT_TIMEOUT_S
         return self._thread.is_alive() and (is_fresh or self._is_idle)
 
     async def generate(self, request: EngineRequest) -> AsyncGenerator[RequestOutput, None]:
-        """The outputs of one request; the last has a finish reason.
+        """Yield the outputs of one request; the last has a finish reason.
 
         Closing the generator early aborts the request: its rows are free by the next step.
 
@@ -128,7 +128,7 @@ class AsyncEngine:
                 self._send(_Abort(stream))
 
     def stop(self) -> None:
-        """Ends the thread; unfinished requests get EngineStoppedError."""
+        """End the thread; unfinished requests get EngineStoppedError."""
         self._send(_Stop())
         self._thread.join()
 
@@ -158,7 +158,7 @@ class AsyncEngine:
             self._fail_all(ending)
 
     def _read_inbox(self) -> bool:
-        """Takes in all messages, waiting for one if there is nothing to do; False to stop."""
+        """Take in all messages, waiting for one if there is nothing to do; return False to stop."""
         self._is_idle = not self._engine.has_work
         if self._is_idle:
             self._report_idle()
@@ -259,7 +259,7 @@ class AsyncEngine:
 
 
 def _output_or_error(message: RequestOutput | Exception, request: EngineRequest) -> RequestOutput:
-    """The output, or its failure raised."""
+    """Return the output, or raise its failure."""
     if isinstance(message, Exception):
         raise message
     if message.finish_reason is FinishReason.DEADLINE:
@@ -272,7 +272,7 @@ def _output_or_error(message: RequestOutput | Exception, request: EngineRequest)
 
 
 def _deliver(deliveries: list[_Delivery]) -> None:
-    """Posts messages to their event loops, waking each loop once."""
+    """Post messages to their event loops, waking each loop once."""
     by_loop: dict[asyncio.AbstractEventLoop, list[_Delivery]] = {}
     for delivery in deliveries:
         by_loop.setdefault(delivery[0].loop, []).append(delivery)

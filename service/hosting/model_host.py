@@ -1,10 +1,8 @@
 """One model in memory: text in, text out, over an engine in a thread of its own."""
 
 import asyncio
-import gc
 import hashlib
 import itertools
-import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -13,7 +11,7 @@ from typing import Any
 from model.engine.engine import Engine
 from model.engine.params import GenerationParams
 from model.engine.request import RequestOutput
-from model.errors import InputTooLongError, InvalidParamsError, ModelError, UnsupportedTaskError
+from model.errors import InputTooLongError, InvalidParamsError, UnsupportedTaskError
 from model.load import load_model
 from model.tokenizer.detokenizer import IncrementalDetokenizer
 from model.tokenizer.prompt import Prompt, Summarization, Task, Translation
@@ -34,7 +32,6 @@ from service.hosting.profile import (
     defaults_of,
     device_of,
     dtype_of,
-    errors_naming,
     positions_of,
     profile_of,
 )
@@ -49,14 +46,13 @@ MAX_PREFIX_TOKENS = 256
 # Tokens of a translation for each of its source's, at most: Hindi has three bytes for one of
 # English, and a byte is a token to ByT5. A few words may need more.
 MAX_TOKENS_PER_SOURCE_TOKEN, SPARE_TOKENS = 4, 32
-FEW_ROWS = 16  # hypotheses; 4 requests with 4 beams each
 MAX_MEASURED = 256  # prompts of texts that were counted and not yet sent
 
 logger = get_logger(__name__)
 
 
 class ModelHost:
-    """A loaded model: its tokenizer, its engine, and what it can do."""
+    """A loaded model: its tokenizer, its engine, and the `ModelInfo` that describes it."""
 
     def __init__(self, entry: ModelEntry, settings: Settings) -> None:
         """Load the model.
@@ -93,9 +89,9 @@ class ModelHost:
         self._measured: dict[tuple[str, Task], Prompt] = {}
 
     def warm_up(self, texts: tuple[str, ...] = ()) -> None:
-        """Answer a few requests that nobody sent, before the first that somebody does.
+        """Answer a few requests of our own before the first client's.
 
-        They are not counted. Must not be called where an event loop runs.
+        They are not counted in the metrics. Must not be called where an event loop runs.
 
         Raises:
             ModelError: The model cannot answer.
@@ -104,7 +100,7 @@ class ModelHost:
             asyncio.run(self._answer_all(texts))
 
     def _log_progress(self, num_done: int, num_parts: int) -> None:
-        """A line for each quarter, as this may take a minute."""
+        """Log each quarter, as recording may take a minute."""
         if 4 * num_done // num_parts > 4 * (num_done - 1) // num_parts:
             logger.info("steps recorded", model=self._entry.name, done=num_done, of=num_parts)
 
@@ -133,7 +129,7 @@ class ModelHost:
         return num_tokens
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
-        """As `Backend.generate`."""
+        """Generate as `Backend.generate` does."""
         prompt = self._measured.pop((request.text, request.task), None)
         prompt, was_cut = self._fit(prompt or self._prompt(request.text, request.task), request)
         params = self._params(request, prompt)
@@ -162,7 +158,7 @@ class ModelHost:
                     yield self._finished(prompt, params, output, was_cut=was_cut)
 
     def stop(self) -> None:
-        """End the engine's thread; what still runs gets EngineStoppedError."""
+        """End the engine's thread; unfinished requests get EngineStoppedError."""
         self.engine.stop()
 
     def _check_tags(self) -> None:
@@ -181,7 +177,7 @@ class ModelHost:
         return self._loaded.prompt(text, task, prefix=self._entry.prefix_for(task))
 
     def _fit(self, prompt: Prompt, request: GenerateRequest) -> tuple[Prompt, bool]:
-        """The prompt as the model can read it, and whether its end was cut for that."""
+        """Return the prompt within the model's limit, and whether it was cut for that."""
         limit, num_tokens = self._config.max_source_tokens, len(prompt.encoder_ids)
         if num_tokens <= limit:
             return prompt, False
@@ -191,7 +187,7 @@ class ModelHost:
         return replace(prompt, encoder_ids=(*kept, prompt.encoder_ids[-1])), True  # ends as it did
 
     def _params(self, request: GenerateRequest, prompt: Prompt) -> GenerationParams:
-        """What the client set, over the model's own defaults.
+        """Return the client's parameters, filled up with the model's own defaults.
 
         Unless the client says otherwise, a translation ends at a few times the length of its
         source: a small model in a loop should not hold its rows up to the model's limit.
@@ -217,14 +213,14 @@ class ModelHost:
         )
 
     def _defaults(self, task: Task) -> Mapping[str, Any]:
-        """The model's own parameters; of several tasks each may have some of its own."""
+        """Return the model's default parameters; each of its tasks may have some of its own."""
         generation = self._loaded.generation_for(task)
         if generation == self._loaded.generation:
             return self.info.defaults
         return defaults_of(self._entry, generation, self._config)
 
     def _room(self, prompt: Prompt, num_prefix_tokens: int) -> int:
-        """New tokens that fit after the decoder's prefix, a forced token, the client's prefix."""
+        """Return how many new tokens fit after the prefixes and a forced token."""
         used = len(prompt.decoder_prefix_ids) + 1 + num_prefix_tokens
         return self._config.max_target_tokens - used
 
@@ -252,55 +248,11 @@ class ModelHost:
 
 
 def _each_language(pairs: Pairs) -> Iterator[Translation]:
-    """Translations from every language and to every language; not every pair of them."""
+    """Yield translations that use every source and every target once; not every pair of them."""
     for source in pairs.sources:
         yield from (Translation(target, source) for target in pairs.targets_of(source)[:1])
     for target in pairs.targets:
         yield from (Translation(target, source) for source in pairs.sources_of(target)[:1])
-
-
-def start_host(entry: ModelEntry, settings: Settings) -> ModelHost:
-    """Load a model and let it answer its first requests; logs how long that took.
-
-    Must not be called where an event loop runs.
-
-    Raises:
-        CatalogueError: It cannot be loaded, or cannot answer; names the model.
-    """
-    begin_s = time.monotonic()
-    with errors_naming(entry):
-        host = ModelHost(entry, settings)
-    loaded_s = time.monotonic()
-    if entry.warm_up:
-        try:
-            host.warm_up(entry.warm_up if isinstance(entry.warm_up, tuple) else ())
-        except Exception as error:
-            host.stop()
-            name = "" if isinstance(error, ModelError) else f"{type(error).__name__}: "
-            sentence = f"{entry.at()} is loaded, but cannot answer: {name}{error}"
-            raise CatalogueError(sentence) from error
-    # What is here by now stays: the collector need not go through it again while requests wait.
-    gc.collect()
-    gc.freeze()
-    logger.info(
-        "model loaded",
-        model=entry.name,
-        family=host.info.family,
-        dtype=host.info.quantize or host.info.dtype,
-        kernels=host.info.kernels,
-        load_s=round(loaded_s - begin_s, 2),
-        warm_up_s=round(time.monotonic() - loaded_s, 2),
-        bytes=host.info.weights_bytes,
-        rows=host.engine.stats.max_rows,
-    )
-    if host.engine.stats.max_rows < FEW_ROWS:
-        logger.warning(
-            "few outputs fit into the cache at once",
-            model=entry.name,
-            rows=host.engine.stats.max_rows,
-            hint="raise kv_cache_bytes, or lower max_input_tokens and max_new_tokens",
-        )
-    return host
 
 
 def _check_hashes(source: ModelSource, entry: ModelEntry) -> None:

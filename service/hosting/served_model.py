@@ -11,8 +11,9 @@ from model.tokenizer.prompt import Task
 from service.backend import Event, GenerateRequest, ModelInfo, ModelState
 from service.catalogue.fleet import Placement
 from service.errors import ModelNotLoadedError
-from service.hosting.model_host import ModelHost, start_host
+from service.hosting.model_host import ModelHost
 from service.hosting.profile import Facts, errors_naming, profile_of
+from service.hosting.start import start_host
 from service.settings import Settings
 from service.sources.locate import locate
 from service.telemetry.log import get_logger

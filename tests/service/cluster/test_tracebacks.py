@@ -11,7 +11,7 @@ model.errors.ConfigError: d_model: 0 is below 1
 The above exception was the direct cause of the following exception:
 
 Traceback (most recent call last):
-  File "service/hosting/model_host.py", line 3, in start_host
+  File "service/hosting/start.py", line 3, in start_host
 {last}
 """
 

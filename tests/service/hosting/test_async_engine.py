@@ -1,4 +1,4 @@
-"""One engine thread and many callers: nobody waits for ever, who leaves leaves nothing behind."""
+"""One engine thread and many callers: no caller waits for ever; an aborted one leaves nothing."""
 
 import asyncio
 import math

@@ -1,4 +1,4 @@
-"""What surrounds every route: ids, limits, and the end of work that nobody waits for."""
+"""The middleware around every route: ids, limits, and the end of work whose client has left."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ BODY: Json = {"text": "Good morning to you.", "target_lang": "de", "source_lang"
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what another task brings about; the test's own timeout ends a vain wait."""
+    """Wait until another task makes the condition true; the test's own timeout ends a vain wait."""
     while not condition():  # noqa: ASYNC110 - the fake knows no events
         await asyncio.sleep(0.002)
 
@@ -196,7 +196,7 @@ def test_a_body_of_just_the_limit_is_read_and_one_byte_more_is_not(
 
 
 async def test_a_client_that_leaves_after_the_last_byte_cancels_nothing() -> None:
-    """What a handler still does then, such as counting, is done to its end."""
+    """The rest of a handler's work, such as counting, is done to its end."""
     answered, left = asyncio.Event(), asyncio.Event()
     is_done = False
 
