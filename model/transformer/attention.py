@@ -1,17 +1,31 @@
 """Scaled dot-product attention, and the two sublayers that are made of it.
 
-Attention lets every position look at others and take what it needs from them. A position asks
-with a *query*; every position it may look at offers a *key* (what it can be found by) and a *value*
-(what it gives). The answer is the average of the values, weighted by how well query and key agree:
+Attention lets each position read from others. A position asks with a *query*; every position it may
+read offers a *key*, compared with the query, and a *value*, which is read. The output of a query
+is the mean of the values, weighted by how well their keys match it:
 
-    Attention(Q, K, V) = softmax(Q K^T / sqrt(d_head)) V
+    Attention(Q, K, V) = softmax(Q K^T / sqrt(d_head) + bias) V
 
-which is equation 1 of "Attention Is All You Need" (Vaswani et al., 2017). Multi-head attention
-(section 3.2.2 there) does this several times side by side, each head on its own slice of the width.
+    Q K^T    (queries, keys)    a score for each pair: the dot product of query and key
+    softmax  along the keys     makes each row of scores weights between 0 and 1 that sum to 1
+    ... V    (queries, d_head)  the weighted means
 
-Some checkpoints vary this: another scale than 1 / sqrt(d_head), a bias on the scores by distance or
-queries and keys rotated by their position (`positions.py`), scores squeezed by a softcap, several
-query heads that share one head of keys and values.
+That is equation 1 of "Attention Is All You Need" (Vaswani et al., 2017) and, as `bias`, the mask of
+its section 3.2.3. A bias of -inf makes a weight exactly 0: it masks padding and, in the decoder,
+the future (`masks.py`). The division by sqrt(d_head) keeps the variance of the scores at 1: the
+dot product of two vectors of d_head independent numbers of variance 1 has the variance d_head.
+With larger scores softmax puts nearly all weight on one key, where its gradient vanishes.
+
+Multi-head attention (section 3.2.2) does this several times side by side, each head on its own
+d_head of the d_model numbers of a position. Self-attention takes queries, keys and values from one
+sequence, cross-attention takes the queries from the target and the rest from the source.
+
+Decoding adds one target position at a time. Keys and values of earlier positions do not change, so
+a cache (`KVStore`) keeps them, and a step computes only the new position's. Those of the source are
+computed once for each request (`Memory`).
+
+Checkpoints vary the formula: another scale, a bias by distance or a rotation by position
+(`positions.py`), a softcap on the scores, several query heads for each head of keys and values.
 """
 
 from collections.abc import Sequence
@@ -25,26 +39,24 @@ from torch import Tensor, nn
 from model.config import Heads
 from model.transformer.positions import Rotation, rotate
 
-HIDDEN = float("-inf")  # added to a score, it makes the softmax weight exactly 0
-
-# With so few queries a CPU reads keys and values about twice as fast by two matrix products as by
-# PyTorch's fused kernel, which is made for many (32 rows of 40 keys: 0.26 against 0.58 ms). Where
-# gradients are wanted the products win at any length: in bfloat16, forwards and backwards, 20 rows
-# of 215 queries and keys took 18 ms, the fused kernel 45, PyTorch's unfused one 55.
+# Up to this many queries, two matrix products on a CPU take about half the time of PyTorch's fused
+# kernel, which is made for many (32 rows of 40 keys: 0.26 against 0.58 ms). With gradients the
+# products win at any length: in bfloat16, forwards and backwards, 20 rows of 215 queries and keys
+# took 18 ms, the fused kernel 45, PyTorch's unfused one 55.
 _FEW_QUERIES = 8
 
 KeysValues = tuple[Tensor, Tensor]  # each (batch, heads, keys, d_head)
 
 
 class KVStore(Protocol):
-    """Keys and values of earlier target positions, kept between decoding steps."""
+    """KV cache of one decoder layer: keys and values of the target positions so far."""
 
     def num_keys(self, num_queries: int) -> int:
-        """How many positions `append` returns when given that many new ones."""
+        """Return the number of positions that `append` returns for `num_queries` new ones."""
         ...
 
     def append(self, key: Tensor, value: Tensor) -> KeysValues:
-        """Stores those of the new positions and returns all so far.
+        """Store keys and values of new positions; return those of all positions so far.
 
         Args:
             key: (batch, heads, queries, d_head).
@@ -54,29 +66,33 @@ class KVStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Fan:
-    """Which hypotheses look at which source, where several share one (beams of a request).
+class BeamRows:
+    """The rows of a batch that read the same source: the beams of one request.
 
-    rows_of: (sources, width) int64, the hypotheses of each source; short lists repeat their last.
-    place_of: (hypotheses,) int64, where in the flattened `rows_of` each hypothesis stands.
+        rows 0, 1 and 4 read source 0, rows 2 and 3 source 1
+        rows    [[0, 1, 4], [2, 3, 3]]
+        places  [0, 1, 3, 4, 2]
+
+    rows: (sources, beams) int64, the rows of each source; a shorter list repeats its last row.
+    places: (batch,) int64, the place of each row in the flattened `rows`.
     """
 
-    rows_of: Tensor
-    place_of: Tensor
+    rows: Tensor
+    places: Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The source, as the decoder's cross-attention reads it.
+    """The encoded source, as cross-attention reads it.
 
-    keys_values: for each decoder layer; the batch of `KeysValues` are the sources.
-    bias: hides padding, (sources, 1, 1, keys); None when there is none.
-    fan: None when hypothesis i looks at source i.
+    keys_values: one pair for each decoder layer; their batch dimension is the sources.
+    bias: (sources, 1, 1, keys), masks padding; None when there is none.
+    beams: the rows that share a source; None when row i reads source i.
     """
 
     keys_values: Sequence[KeysValues]
     bias: Tensor | None = None
-    fan: Fan | None = None
+    beams: BeamRows | None = None
 
 
 def attention_weights(
@@ -87,19 +103,18 @@ def attention_weights(
     bias: Tensor | None = None,
     softcap: float | None = None,
 ) -> Tensor:
-    """How much each query takes from each key; every row sums to 1.
+    """Return softmax(scale * Q K^T + bias), the weight of each key for each query.
 
-    Scores of any size are safe: `softmax` subtracts each row's largest before it exponentiates. A
-    row whose keys are all hidden has no answer and gives NaN, so no caller may hide them all.
+    Every row sums to 1. Scores of any size are safe: `softmax` subtracts each row's largest before
+    it exponentiates. A row whose keys are all masked is NaN: leave each query at least one key.
 
     Args:
         query: (batch, heads, queries, d_head).
         key: (batch, heads, keys, d_head).
-        scale: of the scores; None is 1 / sqrt(d_head), as the scores of long vectors would be so
-            large that softmax had hardly a gradient.
-        bias: broadcastable to (batch, heads, queries, keys), added to the scores; -inf hides a
+        scale: factor of the scores; None is 1 / sqrt(d_head).
+        bias: broadcastable to (batch, heads, queries, keys), added to the scores; -inf masks a
             key.
-        softcap: squeezes the scores between -softcap and softcap, before the bias.
+        softcap: bound of the scores, before the bias: softcap * tanh(score / softcap).
 
     Returns:
         (batch, heads, queries, keys).
@@ -122,7 +137,7 @@ def attend(
     bias: Tensor | None = None,
     softcap: float | None = None,
 ) -> Tensor:
-    """Scaled dot-product attention: `attention_weights(query, key) @ value`.
+    """Return `attention_weights(query, key) @ value`, by the fastest kernel for these sizes.
 
     Args:
         query: (batch, heads, queries, d_head).
@@ -135,7 +150,7 @@ def attend(
     Returns:
         (batch, heads, queries, d_head).
     """
-    is_fusible = softcap is None  # the fused kernel knows no cap
+    is_fusible = softcap is None  # the fused kernel has no such argument
     is_plain_faster = query.device.type == "cpu" and (
         query.shape[2] <= _FEW_QUERIES or query.requires_grad
     )
@@ -148,17 +163,17 @@ def attend(
 def attend_by_groups(
     query: Tensor, key: Tensor, value: Tensor, *, heads: Heads, bias: Tensor | None
 ) -> Tensor:
-    """`attend`, where several query heads may share a head of keys and values.
+    """Return `attend`, for query heads that may share heads of keys and values.
 
-    The queries of those that share stand side by side, like more queries of one head, so that keys
-    and values are read once for all of them (grouped-query attention; Ainslie et al., 2023).
+    This is grouped-query attention (Ainslie et al., 2023). The queries of a group are laid side by
+    side, like more queries of one head, so that its keys and values are read once.
 
     Args:
         query: (batch, heads, queries, d_head).
         key: (batch, kv heads, keys, d_head).
         value: (batch, kv heads, keys, d_head).
-        heads: how many of each, and how they compare.
-        bias: as in `attend`; the same for heads that share.
+        heads: their numbers, and scale and softcap of the scores.
+        bias: as in `attend`, but the same for all heads of a group.
 
     Returns:
         (batch, heads, queries, d_head).
@@ -170,28 +185,28 @@ def attend_by_groups(
     side_by_side = query.reshape(batch, heads.num_kv, group * num_queries, size)
     if bias is not None and bias.shape[-2] > 1:
         bias = bias.repeat(1, 1, group, 1)
-    answer = attend(side_by_side, key, value, scale=heads.scale, bias=bias, softcap=heads.softcap)
-    return answer.reshape(batch, heads.num, num_queries, size)
+    output = attend(side_by_side, key, value, scale=heads.scale, bias=bias, softcap=heads.softcap)
+    return output.reshape(batch, heads.num, num_queries, size)
 
 
 def split_heads(x: Tensor, d_head: int) -> Tensor:
-    """(batch, length, heads * d_head) seen as (batch, heads, length, d_head); no copy."""
+    """Return a view of x, (batch, length, heads * d_head), as (batch, heads, length, d_head)."""
     batch, length, width = x.shape
     return x.view(batch, length, width // d_head, d_head).transpose(1, 2)
 
 
 def merge_heads(x: Tensor) -> Tensor:
-    """(batch, heads, length, d_head) laid out again as (batch, length, heads * d_head)."""
+    """Return x, (batch, heads, length, d_head), laid out as (batch, length, heads * d_head)."""
     return x.transpose(1, 2).flatten(2)
 
 
 class SelfAttention(nn.Module):
-    """Each position looks at the positions of its own sequence."""
+    """Attention of each position to the positions of its own sequence."""
 
     def __init__(self, d_model: int, heads: Heads) -> None:
         super().__init__()
         self.heads = heads
-        # One matrix product instead of three.
+        # One matrix product for queries, keys and values instead of three.
         self.qkv = nn.Linear(d_model, heads.d_query + 2 * heads.d_kv, bias=heads.bias)
         self.out = nn.Linear(heads.d_query, d_model, bias=heads.bias)
 
@@ -203,14 +218,14 @@ class SelfAttention(nn.Module):
         rotation: Rotation | None = None,
         store: KVStore | None = None,
     ) -> Tensor:
-        """The positions ask each other.
+        """Return the output for each position of x.
 
         Args:
-            x: (batch, queries, d_model); with a store, only new positions.
-            bias: hides positions, or adds to their scores; broadcastable to (batch, heads,
-                queries, keys).
-            rotation: the angles of the queries' positions, if they are to be turned.
-            store: where earlier positions are kept; None when x holds them all.
+            x: (batch, queries, d_model); with a store, the new positions only.
+            bias: added to the scores, -inf to mask; broadcastable to (batch, heads, queries,
+                keys).
+            rotation: angles of the queries' positions; None without rotary positions.
+            store: the cache of earlier positions; None when x holds them all.
 
         Returns:
             (batch, queries, d_model).
@@ -229,10 +244,10 @@ class SelfAttention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Each target position looks at the source, through keys and values made once per request."""
+    """Attention of each target position to the source."""
 
     def __init__(self, d_model: int, heads: Heads, *, d_memory: int | None = None) -> None:
-        """d_memory is the width of the encoder's output; None is d_model."""
+        """Make the projections; d_memory is the width of the encoder's output, None is d_model."""
         super().__init__()
         self.heads = heads
         self.q = nn.Linear(d_model, heads.d_query, bias=heads.bias)
@@ -240,7 +255,7 @@ class CrossAttention(nn.Module):
         self.out = nn.Linear(heads.d_query, d_model, bias=heads.bias)
 
     def keys_values(self, memory: Tensor) -> KeysValues:
-        """What the source offers; memory: (sources, keys, d_model), from the encoder."""
+        """Return keys and values of the encoder's output; memory: (sources, keys, d_memory)."""
         key, value = (split_heads(y, self.heads.size) for y in self.kv(memory).chunk(2, dim=-1))
         return key, value
 
@@ -250,68 +265,29 @@ class CrossAttention(nn.Module):
         keys_values: KeysValues,
         *,
         bias: Tensor | None,
-        fan: Fan | None = None,
+        beams: BeamRows | None = None,
     ) -> Tensor:
-        """The target positions ask the source.
+        """Return the output for each target position.
 
-        With a fan, the hypotheses of one source become queries side by side, so its keys and values
+        The beams of one source are laid side by side as its queries, so that its keys and values
         are read once for all of them.
 
         Args:
-            x: (batch, queries, d_model); queries is 1 with a fan.
-            keys_values: this layer's of `Memory`.
+            x: (batch, queries, d_model); with `beams`, queries is 1.
+            keys_values: this layer's, of `Memory`.
             bias: of `Memory`.
-            fan: of `Memory`.
+            beams: of `Memory`.
 
         Returns:
             (batch, queries, d_model).
         """
         key, value = keys_values
         query = self.q(x)
-        if fan is not None:
-            query = query[:, 0][fan.rows_of]
+        if beams is not None:
+            query = query[:, 0][beams.rows]  # (sources, beams, heads * d_head)
         query = split_heads(query, self.heads.size).to(key.dtype)
-        answer = attend_by_groups(query, key, value, heads=self.heads, bias=bias)
-        answer = merge_heads(answer).to(x.dtype)
-        if fan is not None:
-            answer = answer.flatten(0, 1)[fan.place_of][:, None]
-        return self.out(answer)
-
-
-def padding_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """Hides padded keys.
-
-    Args:
-        mask: (batch, keys) bool, True where there is a token.
-        dtype: of the scores it will be added to.
-
-    Returns:
-        (batch, 1, 1, keys): 0 for tokens, -inf for padding.
-    """
-    bias = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
-    return bias.masked_fill_(~mask, HIDDEN)[:, None, None, :]
-
-
-def reach_bias(distance: Tensor, reach: int, *, dtype: torch.dtype) -> Tensor:
-    """Hides what is farther away than a sliding window reaches.
-
-    Not by -inf but by a number so low that it has the same effect: where padding is hidden, too, a
-    padded position may have nothing but padding within reach, and a row must not be hidden whole.
-
-    Args:
-        distance: (batch or 1, queries, keys) int64, the key's position minus the query's.
-        reach: the farthest that is seen, in tokens to either side.
-        dtype: of the scores it will be added to.
-
-    Returns:
-        (batch or 1, 1, queries, keys).
-    """
-    bias = torch.zeros(distance.shape, dtype=dtype, device=distance.device)
-    # Half of the lowest number: a score can be added to it and the sum is still one.
-    return bias.masked_fill_(distance.abs() > reach, torch.finfo(dtype).min / 2)[:, None]
-
-
-def causal_bias(length: int, *, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Hides the future: position i sees positions 0 to i. Returns (length, length)."""
-    bias = torch.full((length, length), HIDDEN, dtype=dtype, device=device)
-    return bias.triu_(diagonal=1)
+        attended = attend_by_groups(query, key, value, heads=self.heads, bias=bias)
+        attended = merge_heads(attended).to(x.dtype)
+        if beams is not None:
+            attended = attended.flatten(0, 1)[beams.places][:, None]
+        return self.out(attended)

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.config import TransformerConfig
-from model.transformer.attention import KeysValues, KVStore, Memory, causal_bias, padding_bias
+from model.transformer.attention import KeysValues, KVStore, Memory
+from model.transformer.masks import causal_bias, padding_bias
 from model.transformer.stacks import Decoder, DecoderLayer, Encoder
 
 

@@ -11,7 +11,6 @@ from model.transformer.attention import (
     KVStore,
     Memory,
     SelfAttention,
-    reach_bias,
 )
 from model.transformer.layers import (
     RESIDUALS,
@@ -20,6 +19,7 @@ from model.transformer.layers import (
     make_norm,
     make_sublayer_norm,
 )
+from model.transformer.masks import reach_bias
 from model.transformer.positions import (
     PositionEmbedding,
     RelativeBiasTable,
@@ -104,7 +104,7 @@ class DecoderLayer(Layer):
             self.cross_attention_norm,
             lambda x: self.dropout(
                 self.cross_attention(
-                    x, memory.keys_values[self.index], bias=memory.bias, fan=memory.fan
+                    x, memory.keys_values[self.index], bias=memory.bias, beams=memory.beams
                 )
             ),
         )

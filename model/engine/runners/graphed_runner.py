@@ -28,7 +28,8 @@ from model.engine.runners.graph import Graph, MakeGraph
 from model.engine.runners.model_runner import ModelRunner
 from model.engine.runners.output_head import OutputHead, TorchScores
 from model.engine.transfer import Transfer, to_device
-from model.transformer.attention import Fan, Memory, padding_bias
+from model.transformer.attention import BeamRows, Memory
+from model.transformer.masks import padding_bias
 from model.transformer.seq2seq import Seq2SeqTransformer
 
 _log = logging.getLogger(__name__)
@@ -172,7 +173,7 @@ class GraphedRunner(ModelRunner):
         memory = Memory(
             self._cache.memories(num_slots=bucket.num_sources, num_keys=bucket.num_keys),
             padding_bias(self._arange[: bucket.num_keys] < lengths, self._cache.dtype),
-            None if bucket.width == 1 else Fan(rows_of.view(-1, bucket.width), place_of),
+            None if bucket.width == 1 else BeamRows(rows_of.view(-1, bucket.width), place_of),
         )
         hidden = self._network.decode(
             token_ids[:, None],

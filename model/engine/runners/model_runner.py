@@ -16,7 +16,8 @@ from model.engine.request import Request
 from model.engine.runner import OnProgress, Progress, RowCopy, Scores
 from model.engine.runners.output_head import OutputHead, TorchScores
 from model.engine.transfer import to_device
-from model.transformer.attention import HIDDEN, Fan, Memory, padding_bias
+from model.transformer.attention import BeamRows, Memory
+from model.transformer.masks import MASKED, padding_bias
 from model.transformer.seq2seq import Seq2SeqTransformer
 
 # Sources of one encoder call differ in length by at most this ratio: padding costs like tokens.
@@ -144,7 +145,7 @@ class ModelRunner:
         """Hides the keys after each row's own position, (rows, 1, 1, num_keys)."""
         is_future = self._arange[:num_keys] > positions[:, None]
         bias = torch.zeros(is_future.shape, dtype=self._cache.dtype, device=self._device)
-        return bias.masked_fill_(is_future, HIDDEN)[:, None, None, :]
+        return bias.masked_fill_(is_future, MASKED)[:, None, None, :]
 
     def _memories(self, requests: Sequence[Request]) -> Memory:
         """The sources of the running requests; made anew only when who runs, or where, changed."""
@@ -164,10 +165,10 @@ class ModelRunner:
         return Memory(
             self._cache.memories(num_slots=len(by_slot), num_keys=longest),
             bias,
-            self._fan([request.rows for request in by_slot]),
+            self._beam_rows([request.rows for request in by_slot]),
         )
 
-    def _fan(self, rows_of: list[list[int]]) -> Fan | None:
+    def _beam_rows(self, rows_of: list[list[int]]) -> BeamRows | None:
         if rows_of == [[slot] for slot in range(len(rows_of))]:
             return None
         width = max(len(rows) for rows in rows_of)
@@ -176,7 +177,7 @@ class ModelRunner:
             for beam, row in enumerate(rows):
                 place_of[row] = slot * width + beam
         padded = [rows + [rows[-1]] * (width - len(rows)) for rows in rows_of]
-        return Fan(to_device(padded, self._device), to_device(place_of, self._device))
+        return BeamRows(to_device(padded, self._device), to_device(place_of, self._device))
 
 
 def _similar_lengths(

@@ -1,4 +1,4 @@
-"""Attention against the equation in float64 numpy, and what every caller relies on."""
+"""Attention against its equation in float64 numpy, and the promises that callers rely on."""
 
 import math
 from typing import Any
@@ -13,24 +13,21 @@ from torch import Tensor
 
 from model.config import Heads
 from model.transformer.attention import (
-    HIDDEN,
+    BeamRows,
     CrossAttention,
-    Fan,
     SelfAttention,
     attend,
     attention_weights,
-    causal_bias,
     merge_heads,
-    padding_bias,
-    reach_bias,
     split_heads,
 )
+from model.transformer.masks import MASKED, causal_bias, padding_bias
 
 # The textbook example: three positions, d_k = 4.
 QUERY = [[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0]]
 VALUE = [[0.1, 0.2, 0.3, 0.4], [0.5, 0.6, 0.7, 0.8], [0.9, 1.0, 1.1, 1.2]]
 
-MANY = 12  # more queries than the path for few queries takes
+MANY = 12  # queries: above the limit of the path for few
 
 Float64Array = NDArray[np.float64]
 
@@ -42,12 +39,12 @@ def softmax_in_numpy(scores: Float64Array) -> Float64Array:
 
 
 def textbook(dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
-    """Query (which is the key, too) and value, as one head of one sequence."""
+    """Return the query, which is the key too, and the value: (1, 1, 3, 4) each."""
     return torch.tensor([[QUERY]], dtype=dtype), torch.tensor([[VALUE]], dtype=dtype)
 
 
 def random_heads(length: int, d_head: int, *, seed: int = 0, heads: int = 2) -> Tensor:
-    """(2, heads, length, d_head), float64."""
+    """Return normal random numbers, (2, heads, length, d_head), float64."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(2, heads, length, d_head, generator=generator, dtype=torch.float64)
 
@@ -101,7 +98,7 @@ def test_the_output_of_the_textbook_example_is_that_of_the_equation(
 
 
 def test_a_naive_softmax_overflows_where_the_scores_are_a_thousand_times_larger() -> None:
-    """Shows that the two tests below test something."""
+    """Without this overflow the two tests below could not fail."""
     query, _ = textbook(torch.float32)
     exponentials = (1_000 * query @ query.transpose(-2, -1) / 2).exp()
     weights = exponentials / exponentials.sum(dim=-1, keepdim=True)
@@ -142,9 +139,9 @@ def test_the_weights_of_every_row_sum_to_1(
     torch.testing.assert_close(weights.sum(dim=-1), torch.ones(2, 2, queries))
 
 
-def test_a_hidden_key_gets_exactly_0() -> None:
+def test_a_masked_key_has_a_weight_of_exactly_0() -> None:
     bias = torch.zeros(3, dtype=torch.float64)
-    bias[1] = HIDDEN
+    bias[1] = MASKED
     query, _ = textbook()
     weights = attention_weights(query, query, bias=bias)
     assert (weights[..., 1] == 0).all()
@@ -152,10 +149,10 @@ def test_a_hidden_key_gets_exactly_0() -> None:
 
 
 @pytest.mark.parametrize("queries", [1, MANY])
-def test_the_value_of_a_hidden_key_changes_nothing(queries: int) -> None:
+def test_the_value_of_a_masked_key_changes_nothing(queries: int) -> None:
     query, key, value = (random_heads(n, 5, seed=n) for n in (queries, 6, 6))
     bias = torch.zeros(1, 1, 1, 6, dtype=torch.float64)
-    bias[..., 4:] = HIDDEN
+    bias[..., 4:] = MASKED
     before = attend(query, key, value, bias=bias)
     key[:, :, 4:] += 100
     value[:, :, 4:] += 100
@@ -181,8 +178,8 @@ def test_attend_is_the_weights_times_the_values(
     bias = None
     if has_bias:
         bias = random_heads(queries, keys, seed=seed, heads=heads)
-        bias[bias > 0.8] = HIDDEN
-        bias[..., 0] = 0.0  # one key stays in sight
+        bias[bias > 0.8] = MASKED
+        bias[..., 0] = 0.0  # one key is not masked
     expected = attention_weights(query, key, bias=bias) @ value
     torch.testing.assert_close(attend(query, key, value, bias=bias), expected)
 
@@ -204,32 +201,6 @@ def test_each_head_is_its_own_slice_of_the_width() -> None:
     assert torch.equal(split_heads(x, 2)[:, 1], x[:, :, 2:4])
 
 
-def test_padding_is_hidden_and_tokens_are_not() -> None:
-    mask = torch.tensor([[True, True, False], [True, False, False]])
-    bias = padding_bias(mask, torch.float32)
-    assert bias.shape == (2, 1, 1, 3)
-    assert bias[:, 0, 0].tolist() == [[0, 0, HIDDEN], [0, HIDDEN, HIDDEN]]
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
-def test_what_is_out_of_reach_gets_exactly_0(dtype: torch.dtype) -> None:
-    distance = torch.arange(5)[None, None] - torch.arange(5)[None, :, None]
-    query = torch.zeros(1, 1, 5, 4, dtype=dtype)
-    weights = attention_weights(query, query, bias=reach_bias(distance, 1, dtype=dtype))
-    assert (weights[0, 0] > 0).tolist() == (distance[0].abs() <= 1).tolist()
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
-def test_a_padded_position_with_nothing_but_padding_in_reach_has_an_answer(
-    dtype: torch.dtype,
-) -> None:
-    padding = padding_bias(torch.tensor([[True, False, False, False]]), dtype)
-    distance = torch.arange(4)[None, None] - torch.arange(4)[None, :, None]
-    query, value = torch.full((2, 1, 1, 4, 4), -3.0, dtype=dtype)
-    bias = padding + reach_bias(distance, 1, dtype=dtype)
-    assert attend(query, query, value, bias=bias).isfinite().all()
-
-
 def test_the_answer_is_the_same_where_gradients_are_wanted() -> None:
     torch.manual_seed(0)
     query, key, value = torch.randn(3, 2, 4, MANY, 8)
@@ -240,11 +211,6 @@ def test_the_answer_is_the_same_where_gradients_are_wanted() -> None:
         rounded = attend(query.bfloat16().requires_grad_(), key, value, bias=bias)
     assert rounded.dtype == torch.bfloat16
     torch.testing.assert_close(rounded.detach().float(), answer.detach(), atol=0.05, rtol=0.05)
-
-
-def test_the_causal_bias_hides_the_future() -> None:
-    bias = causal_bias(3, dtype=torch.float32, device=torch.device("cpu"))
-    assert bias.tolist() == [[0, HIDDEN, HIDDEN], [0, 0, HIDDEN], [0, 0, 0]]
 
 
 @given(length=st.integers(2, 2 * MANY), data=st.data())
@@ -276,18 +242,18 @@ def test_self_attention_does_not_depend_on_the_order_of_positions() -> None:
 
 
 @pytest.mark.parametrize("has_padding", [False, True])
-def test_hypotheses_that_share_a_source_are_answered_as_each_alone(*, has_padding: bool) -> None:
+def test_beams_that_share_a_source_get_the_same_output_as_each_alone(*, has_padding: bool) -> None:
     attention = make_cross_attention()
     memory = random_heads(7, 12, heads=1)[:, 0]  # two sources
     mask = torch.tensor([[True] * 7, [True] * 4 + [False] * 3])
     bias = padding_bias(mask, torch.float64) if has_padding else None
     sources = [1, 0, 0, 1, 0]  # of hypotheses 0 to 4
-    fan = Fan(
-        rows_of=torch.tensor([[1, 2, 4], [0, 3, 3]]),
-        place_of=torch.tensor([3, 0, 1, 4, 2]),
+    beams = BeamRows(
+        rows=torch.tensor([[1, 2, 4], [0, 3, 3]]),
+        places=torch.tensor([3, 0, 1, 4, 2]),
     )
     x = torch.randn(5, 1, 12, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    together = attention(x, attention.keys_values(memory), bias=bias, fan=fan)
+    together = attention(x, attention.keys_values(memory), bias=bias, beams=beams)
     for hypothesis, source in enumerate(sources):
         alone = attention(
             x[hypothesis : hypothesis + 1],

@@ -10,18 +10,16 @@ from torch import Tensor
 
 from model.config import Heads
 from model.transformer.attention import (
-    HIDDEN,
+    BeamRows,
     CrossAttention,
-    Fan,
     SelfAttention,
     attend,
     attend_by_groups,
     attention_weights,
-    causal_bias,
-    padding_bias,
 )
+from model.transformer.masks import MASKED, causal_bias, padding_bias
 
-MANY = 12  # more queries than the path for few queries takes
+MANY = 12  # queries: above the limit of the path for few
 
 
 def make_heads(**changes: Any) -> Heads:
@@ -129,16 +127,16 @@ def test_self_attention_whose_heads_share_is_one_with_repeated_weights(
 
 
 @pytest.mark.parametrize("has_padding", [False, True])
-def test_hypotheses_and_heads_may_share_at_once(*, has_padding: bool) -> None:
+def test_beams_and_heads_may_share_at_once(*, has_padding: bool) -> None:
     torch.manual_seed(0)
     attention = CrossAttention(12, make_heads(), d_memory=7).double()
     attention.requires_grad_(requires_grad=False)
     memory = random_tensor(2, 5, 7)
     mask = torch.tensor([[True] * 5, [True] * 2 + [False] * 3])
     bias = padding_bias(mask, torch.float64) if has_padding else None
-    fan = Fan(rows_of=torch.tensor([[0, 2], [1, 1]]), place_of=torch.tensor([0, 2, 1]))
+    beams = BeamRows(rows=torch.tensor([[0, 2], [1, 1]]), places=torch.tensor([0, 2, 1]))
     x = random_tensor(3, 1, 12, seed=1)
-    together = attention(x, attention.keys_values(memory), bias=bias, fan=fan)
+    together = attention(x, attention.keys_values(memory), bias=bias, beams=beams)
     for row, source in enumerate([0, 1, 0]):
         alone = attention(
             x[row : row + 1],
@@ -164,7 +162,7 @@ def test_a_softcap_squeezes_scores_before_the_bias(queries: int) -> None:
         10 * random_tensor(1, 2, n, 4, seed=seed) for seed, n in enumerate((queries, 5, 5))
     )
     bias = random_tensor(queries, 5, seed=4)
-    bias[:, 3] = HIDDEN
+    bias[:, 3] = MASKED
     scores = 2.0 * torch.tanh(query @ key.transpose(-2, -1) / 2 / 2.0)
     expected = (scores + bias).softmax(dim=-1)
     weights = attention_weights(query, key, bias=bias, softcap=2.0)
