@@ -10,7 +10,7 @@ _LEAST_BUCKETS = 4  # a near and a far one for either direction
 
 
 class Activation(StrEnum):
-    """The non-linearity of the feed-forward sublayer; values are the names checkpoints use."""
+    """The activation of the feed-forward sublayer; values are its names in checkpoints."""
 
     RELU = "relu"
     GELU = "gelu"
@@ -19,7 +19,11 @@ class Activation(StrEnum):
 
     @classmethod
     def parse(cls, name: str, *, key: str = "activation_function") -> "Activation":
-        """The activation of that name, `silu` being another name of `swish`; `key` names it."""
+        """Return the activation of that name; `silu` is `swish`.
+
+        Raises:
+            ConfigError: There is none; the message begins with `key`.
+        """
         name = {"silu": "swish", "gelu_pytorch_tanh": "gelu_new"}.get(name, name)
         try:
             return cls(name)
@@ -33,9 +37,9 @@ class Sinusoidal:
     """Fixed sines (first half of the dimensions) and cosines (second half), computed at load.
 
     Attributes:
-        first: The number of the first position; fairseq began after its padding id.
-        spacing: How the wavelengths grow: over all of the half (the paper), or such that the
-            last of the half is the longest (tensor2tensor, and whatever descends from it).
+        first: The number of the first position; fairseq begins after its padding id.
+        spacing: Whether the exponent of dimension i is i / half (the paper) or i / (half - 1)
+            (tensor2tensor and fairseq).
     """
 
     first: int = 0
@@ -54,9 +58,9 @@ class RelativeBias:
     """A trained number per head and distance, added to the scores of self-attention (T5).
 
     Attributes:
-        num_buckets: Distances are rounded to so many; near ones have a bucket each.
-        max_distance: From here on all share the last bucket.
-        per_layer: Whether each layer has numbers of its own, or all of a stack share one table.
+        num_buckets: The number of buckets; small distances have one each, larger ones share.
+        max_distance: The distance from which on all share the last bucket.
+        per_layer: Whether each layer has its own table, or all layers of a stack share one.
     """
 
     num_buckets: int = 32
@@ -75,7 +79,7 @@ class RelativeBias:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotary:
-    """Queries and keys of self-attention are turned by angles that grow with the position.
+    """Queries and keys of self-attention are rotated by angles that grow with the position (RoPE).
 
     Attributes:
         base: The longest wavelength is 2 pi times this.
@@ -89,12 +93,13 @@ Positions = Sinusoidal | Learned | RelativeBias | Rotary
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Norm:
-    """Which normalisation, and where it stands relative to the residual sum.
+    """The kind of normalisation, and its place relative to the residual sum.
 
     Attributes:
-        placement: Before each sublayer, after each sum, or one before and one after each sublayer.
+        placement: Before each sublayer (pre), after each residual sum (post), or before and after
+            each sublayer (around).
         kind: Mean and deviation (layer), or the root of the mean square alone (rms).
-        gain_offset: What is added to the stored gain, by which the normalised vector is multiplied.
+        gain_offset: Added to the stored gain before the normalised vector is multiplied by it.
     """
 
     placement: Literal["pre", "post", "around"]
@@ -108,13 +113,13 @@ class Stack:
     """The depth and width of the encoder, or of the decoder.
 
     Attributes:
-        d_model: Its own width; None is that of the `TransformerConfig`.
-        d_head: The width of a head; None splits the stack's width among the heads.
+        d_model: The stack's own width; None is that of the `TransformerConfig`.
+        d_head: The width of a head; None is d_model / num_heads.
         num_kv_heads: Heads of keys and values, each shared by equally many query heads; None is
             one for each query head.
-        reaches: For each layer how far its self-attention sees, in tokens to either side; None
-            sees everything. Empty: all layers do.
-        attention_scale: Of its scores; None is that of the `TransformerConfig`.
+        reaches: For each layer the largest distance in its sliding window, in tokens to either
+            side; None is no window. Empty: no layer has one.
+        attention_scale: Factor of the scores; None is that of the `TransformerConfig`.
     """
 
     num_layers: int
@@ -129,13 +134,13 @@ class Stack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heads:
-    """How the attention of one stack splits its width, and compares queries with keys."""
+    """The heads of one stack's attention: their numbers and width, and how scores are computed."""
 
     num: int
     num_kv: int
     size: int
-    scale: float  # of the scores, 1 / sqrt(size) unless the checkpoint was trained otherwise
-    softcap: float | None = None  # scores are squeezed between -softcap and softcap
+    scale: float  # factor of the scores, usually 1 / sqrt(size)
+    softcap: float | None = None  # scores become softcap * tanh(score / softcap)
     bias: bool = True  # of the four projections
 
     @property
@@ -151,7 +156,7 @@ class Heads:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransformerConfig:
-    """Everything needed to build the network, and nothing about how it is served."""
+    """The architecture of one network; nothing about how it is served."""
 
     vocab_size: int
     d_model: int
@@ -161,12 +166,12 @@ class TransformerConfig:
     positions: Positions
     max_positions: int  # the longest sequence, source or target, in tokens
     activation: Activation
-    gated_ffn: bool = False  # the non-linearity multiplies a second product
+    gated_ffn: bool = False  # the activation multiplies a second product (GLU)
     biases: bool = True  # of attention and feed-forward
     ffn_biases: bool | None = None  # None: as `biases`
     embedding_norm: bool = False  # a norm after the embeddings, before the first layer
     final_norm: bool = False  # a norm after the last layer, for pre-norm stacks
-    scaled_embeddings: bool = False  # embeddings are multiplied by the root of the width
+    scaled_embeddings: bool = False  # embeddings are multiplied by sqrt(d_model)
     shared_embeddings: bool = True  # encoder and decoder read one embedding table
     decoder_vocab_size: int | None = None  # None: the same as vocab_size
     attention_scale: float | None = None  # None: 1 / sqrt(d_head)
@@ -174,8 +179,8 @@ class TransformerConfig:
     tied_output: bool = True  # the output projection is the decoder's embedding table
     output_bias: bool = False
     output_scale: float = 1.0  # of the hidden states, before the output projection
-    output_softcap: float | None = None  # logits are squeezed between -softcap and softcap
-    overflows_float16: bool = False  # trained in bfloat16, with activations beyond 65,504
+    output_softcap: float | None = None  # logits become cap * tanh(logit / cap)
+    overflows_float16: bool = False  # activations exceed 65,504, the largest float16
     dropout: float = 0.0  # in training only
 
     def __post_init__(self) -> None:
@@ -196,19 +201,19 @@ class TransformerConfig:
 
     @property
     def target_vocab_size(self) -> int:
-        """The number of token ids the decoder reads and writes."""
+        """The number of token ids of the decoder's side."""
         return self.vocab_size if self.decoder_vocab_size is None else self.decoder_vocab_size
 
     @property
     def can_read_longer(self) -> bool:
-        """Whether `max_positions` is how long the training's texts were, not how many exist."""
+        """Whether sequences may be longer than `max_positions`: positions have no learned table."""
         return not isinstance(self.positions, Learned)
 
     def with_max_positions(self, max_positions: int) -> "TransformerConfig":
-        """The same network for sequences of another length.
+        """Return a copy for sequences of another length.
 
         Raises:
-            ConfigError: There is no vector for so many positions.
+            ConfigError: The table of learned positions is shorter.
         """
         if max_positions > self.max_positions and not self.can_read_longer:
             raise ConfigError(
@@ -218,11 +223,11 @@ class TransformerConfig:
         return replace(self, max_positions=max_positions)
 
     def width(self, stack: Stack) -> int:
-        """The width of a stack's residual stream."""
+        """Return the width of a stack's residual stream."""
         return stack.d_model or self.d_model
 
     def heads(self, stack: Stack) -> Heads:
-        """How the attention of a stack splits its width."""
+        """Return the heads of a stack's attention."""
         size = stack.d_head or self.width(stack) // stack.num_heads
         scales = (stack.attention_scale, self.attention_scale, size**-0.5)
         return Heads(

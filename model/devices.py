@@ -1,4 +1,4 @@
-"""Where a network computes, and in which numbers."""
+"""Chooses device, precision and packing of a network."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -21,7 +21,7 @@ _KERNEL_DTYPES = {"bfloat16": torch.bfloat16, "int8": torch.int8}
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device of that name; auto is a GPU if there is one.
+    """Return the device of that name; auto is a GPU if there is one.
 
     Raises:
         ConfigError: There is no such device, or none on this machine.
@@ -43,18 +43,18 @@ def resolve_device(name: str) -> torch.device:
 def resolve_dtype(
     name: DtypeName, device: torch.device, *, overflows_float16: bool = False
 ) -> DtypeName:
-    """The dtype of that name; auto picks by what the device computes fast, and is never int8.
+    """Return the dtype of that name; auto is the fastest float type of the device, never int8.
 
     float16 on a CPU is allowed, but slow: products of 8 to 32 rows took three to ten times as long
     as in bfloat16 on a CPU that has instructions for the latter.
 
     Args:
-        name: What was asked for.
-        device: Where the network will be.
-        overflows_float16: Its activations go beyond 65,504, the largest number of float16.
+        name: The dtype that was asked for.
+        device: The device of the network.
+        overflows_float16: Its activations exceed 65,504, the largest number of float16.
 
     Raises:
-        ConfigError: There is no such dtype, or not for this network.
+        ConfigError: There is no such dtype, or the network overflows it.
     """
     if name not in ("auto", *_NAMES):
         raise ConfigError(f"dtype: {name!r} is not one of auto, {', '.join(_NAMES)}")
@@ -79,12 +79,12 @@ def resolve_dtype(
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """The numbers that a network is made of.
+    """The number types of a network.
 
     Attributes:
-        weights: Never auto.
-        activations: Of everything between the weights.
-        cache: Of the keys and values that decoding keeps.
+        weights: The type of the weights, never auto.
+        activations: The type of the activations.
+        cache: The type of the KV cache.
     """
 
     weights: DtypeName
@@ -93,11 +93,11 @@ class Precision:
 
 
 def choose_precision(name: DtypeName, device: torch.device, config: TransformerConfig) -> Precision:
-    """What a network of that dtype computes in on that device.
+    """Return the number types of a network with weights of that dtype on that device.
 
-    Our own kernels keep everything between bfloat16 or int8 weights in float32, and the cache in
-    bfloat16. PyTorch's attend on a CPU in float32: with one query per row, their bfloat16 kernels
-    took up to five times as long.
+    With bfloat16 or int8 weights our own kernels keep activations in float32 and the cache in
+    bfloat16. PyTorch attends on a CPU in float32: with one query per row its bfloat16 kernels took
+    up to five times as long.
 
     Raises:
         ConfigError: As `resolve_dtype`.
@@ -113,7 +113,7 @@ def choose_precision(name: DtypeName, device: torch.device, config: TransformerC
 def choose_packing(
     precision: Precision, device: torch.device, config: TransformerConfig
 ) -> Packing | None:
-    """How a network of that precision is laid out; None is as it was trained."""
+    """Return the packing of a network of that precision; None leaves the layers as they are."""
     name = precision.weights
     if _runs_by_kernels(name, device, config):
         return KernelPacking(_KERNEL_DTYPES[name])
@@ -127,9 +127,9 @@ def choose_packing(
 
 
 def kernels_of(precision: Precision, device: torch.device, config: TransformerConfig) -> str:
-    """Whose kernels compute such a network: `pytorch`, or `own` and what they have of a processor.
+    """Return the kernels that compute such a network: `pytorch`, or `own` with an instruction set.
 
-    That is AMX, AVX-512 BF16 or AVX-512, as in `own (AMX)`.
+    The instruction set is AMX, AVX-512 BF16 or AVX-512, as in `own (AMX)`.
     """
     loaded = library()
     if loaded is None or not _runs_by_kernels(precision.weights, device, config):
@@ -148,7 +148,7 @@ def _activation_dtype(
 
 
 def _runs_by_kernels(name: DtypeName, device: torch.device, config: TransformerConfig) -> bool:
-    """float32 stays with PyTorch: it is what everything else is compared with."""
+    """Return whether our own kernels run it; never float32, which is the reference by PyTorch."""
     return device.type == "cpu" and name in _KERNEL_DTYPES and KernelPacking.fits(config)
 
 

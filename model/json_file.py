@@ -1,4 +1,4 @@
-"""The JSON files that come with a checkpoint."""
+"""Reads the JSON files of a checkpoint."""
 
 import json
 from pathlib import Path
@@ -8,10 +8,10 @@ from model.errors import CheckpointError
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
-    """The object in a JSON file.
+    """Return the object in a JSON file.
 
     Raises:
-        CheckpointError: The file is missing, is not JSON, or holds something else.
+        CheckpointError: The file is missing, is not JSON, or its top level is no object.
     """
     try:
         content = json.loads(path.read_bytes())

@@ -1,8 +1,8 @@
-"""From a checkpoint folder to a model ready to serve: where all parts of `model` meet."""
+"""Loads a checkpoint folder as a model ready to serve; the parts of `model` meet here only."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -32,6 +32,7 @@ from model.json_file import read_json_object
 from model.tokenizer.languages import LanguageTags
 from model.tokenizer.prompt import Prompt, Task
 from model.tokenizer.tokenizer import Tokenizer
+from model.transformer.packing import PackedLayer
 from model.transformer.seq2seq import Seq2SeqTransformer
 from model.weights.checkpoint import Checkpoint
 from model.weights.loading import load_network
@@ -41,7 +42,7 @@ BUNDLED = Path(__file__).parent / "bundled"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
-    """Everything about one checkpoint that serving it needs.
+    """One checkpoint in memory: network, tokenizer, prompts and defaults.
 
     `hf_config` is config.json, completed by generation_config.json. `generation` holds the
     checkpoint's own defaults for `GenerationParams`, by field name.
@@ -59,13 +60,13 @@ class LoadedModel:
     device: torch.device
 
     def prompt(self, text: str, task: Task, *, prefix: str | None = None) -> Prompt:
-        """What the engine reads of a text.
+        """Return the token ids that the engine reads for a text.
 
         Args:
             text: The source.
-            task: What to make of it.
-            prefix: Text in front of the source that tells the network the task; None is what the
-                checkpoint itself says of the task, if anything.
+            task: Translation or summarization, with its languages or style.
+            prefix: Text in front of the source that names the task to the network; None is the
+                checkpoint's own prefix for the task, if it has one.
 
         Raises:
             UnsupportedTaskError: The vocabulary has no tag for a language, or for the style.
@@ -75,17 +76,17 @@ class LoadedModel:
         return self.prompter.prompt(text, task, prefix=prefix)
 
     def generation_for(self, task: Task) -> dict[str, Any]:
-        """`generation`, and what the checkpoint says of this task in particular."""
+        """Return `generation`, overridden by the checkpoint's defaults for this task."""
         return self.generation | generation_defaults(task_params(self.hf_config, task))
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Codes of the languages that the vocabulary has tags for; empty where it has none."""
+        """Codes of the languages that the vocabulary has tags for; empty if it has no tags."""
         return self.prompter.languages.codes
 
     @property
     def weights_bytes(self) -> int:
-        """Memory that the weights take, each counted once."""
+        """Bytes of memory of the weights; a shared tensor counts once."""
         tensors = {
             id(value): value.nbytes
             for module in self.network.modules()
@@ -98,19 +99,19 @@ class LoadedModel:
         }
         packed: dict[int, int] = {}
         for module in self.network.modules():
-            if hasattr(module, "packed_bytes"):
-                key = id(module.packed)  # which an embedding and the output projection may share
-                packed[key] = max(packed.get(key, 0), int(cast("Any", module).packed_bytes))
+            if isinstance(module, PackedLayer):
+                key = id(module.packed)
+                packed[key] = max(packed.get(key, 0), module.packed_bytes)
         return sum(tensors.values()) + sum(packed.values())
 
     @property
     def dtype(self) -> DtypeName:
-        """Of the weights, never auto."""
+        """The type of the weights, never auto."""
         return self.precision.weights
 
     @property
     def cache_dtype(self) -> torch.dtype:
-        """The precision of cached keys and values."""
+        """The type of the KV cache."""
         return self.precision.cache
 
 
@@ -181,9 +182,9 @@ def load_model(
 def _check_vocabulary(
     tokenizer: Tokenizer, config: TransformerConfig, languages: LanguageTags
 ) -> None:
-    """Refuses a tokenizer whose texts or languages an embedding table has no row for.
+    """Raise CheckpointError if a text token or language tag has no row in an embedding table.
 
-    Other special tokens may lie beyond it: BART's `<mask>` does in fine-tuned checkpoints.
+    Other special tokens may lie beyond the table: BART's `<mask>` does in fine-tuned checkpoints.
     """
     source_special = {tokenizer.token_to_id(token) for token in tokenizer.added_tokens}
     tags = {tokenizer.token_to_id(languages.find(code) or "") for code in languages.codes}

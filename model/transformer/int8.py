@@ -1,8 +1,8 @@
-"""Weights of eight bits: each row of integers has one scale, what its step of 1 is worth.
+"""Int8 weights: each row of integers has one float scale; weight = integer * scale.
 
-Two ways to multiply by them. Where the CPU multiplies bytes (VNNI), activations become bytes as
-well, each row of them with a scale of its own: that is fastest. Elsewhere the weights are turned
-into numbers of the activations' type in passing, which saves memory and works on every device.
+There are two ways to multiply by them. Where the CPU multiplies bytes (VNNI), activations are
+quantized as well, with one scale for each row: that is fastest. Elsewhere the weights are widened
+to the activations' type, block by block, which saves memory and works on every device.
 """
 
 import warnings
@@ -14,29 +14,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 _LIMIT = 127
-_ZERO = 128  # activations are unsigned to the kernels
+_ZERO = 128  # zero point: the kernels take unsigned activations
 _ENGINE = "fbgemm"
 _ENGINE_LOCK = Lock()
-_TYPICAL_ROWS = 32  # what the packed layout is chosen for; any number of rows may come
+_TYPICAL_ROWS = 32  # the layout is chosen for this number; any other works
 
-# Numbers that are worked on at a time: of weights to be quantized so few that float32 copies of
-# them stay in the cache, of weights to be multiplied by so many that a product is worth its call.
+# Weights in one block: to quantize, few enough that their float32 copies stay in the cache; to
+# multiply, enough that the product outweighs the cost of its call.
 _QUANTIZED_AT_ONCE = 1 << 18
 _WIDENED_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
 class Quantized:
-    """weight: (out, in) int8; scales: (out,) float32. Their product is nearly the original."""
+    """An int8 weight, (out, in), and its scales, (out,) float32; the original is their product."""
 
     weight: Tensor
     scales: Tensor
 
 
 def quantize(weight: Tensor) -> Quantized:
-    """Rounds each row of a (out, in) weight to 255 levels, up to its own largest magnitude.
+    """Round each row of a (out, in) weight to -127 ... 127 steps of its largest magnitude / 127.
 
-    A block of rows at a time: a vocabulary's table would take four times its bytes in float32.
+    Works on a block of rows at a time: a float32 copy of a vocabulary's table would take four times
+    the bytes of the result.
     """
     integers = torch.empty(weight.shape, dtype=torch.int8, device=weight.device)
     scales = torch.empty(len(weight), device=weight.device)
@@ -54,19 +55,19 @@ def quantize(weight: Tensor) -> Quantized:
 class Int8Linear(nn.Module):
     """`nn.Linear` with int8 weights, one scale per output, and int8 activations, one scale per row.
 
-    The kernel itself knows one scale for all rows. Each row is therefore divided by its own largest
-    magnitude before, and multiplied by it after, so that no row's result depends on another row.
+    The kernel itself has one scale for all rows. Each row is therefore divided by its largest
+    magnitude before, and multiplied by it after: no row's result depends on another row.
     """
 
     def __init__(self, quantized: Quantized, bias: Tensor | None) -> None:
         super().__init__()
         self.packed = _prepack(quantized)
-        self.packed_bytes = quantized.weight.nbytes  # which the kernel's own form does not tell
+        self.packed_bytes = quantized.weight.nbytes  # `packed` does not tell its size
         self.bias = None if bias is None else bias.detach().float()
 
     @staticmethod
     def is_available() -> bool:
-        """Whether this build of torch has the kernels, and this CPU the instructions.
+        """Return whether this build of torch has the kernels, and this CPU the instructions.
 
         Without VNNI, pairs of 8-bit products are summed in 16 bits, which overflows silently.
         """
@@ -89,10 +90,10 @@ class Int8Linear(nn.Module):
 
 
 class WideInt8Linear(nn.Module):
-    """The same arithmetic as `Int8Linear` by oneDNN's kernel, for very many outputs.
+    """The arithmetic of `Int8Linear` by oneDNN's kernel, for the outputs of a large vocabulary.
 
-    For 58,101 of them it took 0.75 of the time at 32 rows, though 1.3 at 8; for a layer's own sizes
-    the other is quicker.
+    For 58,101 outputs it took 0.75 of the time of `Int8Linear` at 32 rows, 1.3 at 8; at the sizes
+    of a layer it is slower.
     """
 
     def __init__(self, quantized: Quantized, bias: Tensor | None) -> None:
@@ -102,7 +103,7 @@ class WideInt8Linear(nn.Module):
         self._packed = torch.ops.onednn.qlinear_prepack(quantized.weight, [_TYPICAL_ROWS, width])
         self._zero_points = torch.zeros(num_outputs, dtype=torch.int64)
         self._bias = torch.zeros(num_outputs) if bias is None else bias.detach().float()
-        self._offset = torch.tensor(_ZERO + 0.5)  # rounds, as the cast only cuts
+        self._offset = torch.tensor(_ZERO + 0.5)  # with it the cast, which truncates, rounds
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (rows, in) float32; returns (rows, out)."""
@@ -115,7 +116,7 @@ class WideInt8Linear(nn.Module):
             self._packed,
             self._scales,
             self._zero_points,
-            None,  # the bias: it must not be multiplied by what each row was divided by
+            None,  # the bias: added below, after each row is multiplied by its magnitude
             1.0,
             0,
             torch.float32,
@@ -127,7 +128,7 @@ class WideInt8Linear(nn.Module):
 
 
 class WeightOnlyInt8Linear(nn.Module):
-    """`nn.Linear` with int8 weights on any device, multiplied in the type of the activations."""
+    """`nn.Linear` with int8 weights, multiplied in the type of the activations; for any device."""
 
     weight: Tensor
     scales: Tensor
@@ -136,7 +137,7 @@ class WeightOnlyInt8Linear(nn.Module):
     def __init__(
         self, quantized: Quantized, bias: Tensor | None, *, dtype: torch.dtype | None = None
     ) -> None:
-        """dtype is that of the activations; None is float32."""
+        """Keep the weights; dtype is that of the activations, None is float32."""
         super().__init__()
         dtype = dtype or torch.float32
         self.register_buffer("weight", quantized.weight)
@@ -145,8 +146,8 @@ class WeightOnlyInt8Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (..., in); returns (..., out)."""
-        # A block of outputs at a time: all weights at once, widened, would be what int8 saves.
-        # The scales go to the weights: sums of unscaled integers are too large for float16.
+        # A block of outputs at a time: all weights widened at once would take the memory that int8
+        # saves. Weights are scaled before the product: sums of integers overflow float16.
         size = max(1, _WIDENED_AT_ONCE // self.weight.shape[1])
         blocks = zip(self.weight.split(size), self.scales.split(size), strict=True)
         products = [F.linear(x, weight * scales[:, None]) for weight, scales in blocks]
@@ -155,13 +156,13 @@ class WeightOnlyInt8Linear(nn.Module):
 
 
 class Int8Embedding(nn.Module):
-    """`nn.Embedding` with an int8 table, a scale for each of its rows."""
+    """`nn.Embedding` with an int8 table and one scale for each row."""
 
     weight: Tensor
     scales: Tensor
 
     def __init__(self, quantized: Quantized, *, dtype: torch.dtype = torch.float32) -> None:
-        """dtype is that of the vectors looked up."""
+        """Keep the table; dtype is that of the vectors looked up."""
         super().__init__()
         self.register_buffer("weight", quantized.weight)
         self.register_buffer("scales", quantized.scales.to(dtype))
@@ -173,23 +174,23 @@ class Int8Embedding(nn.Module):
 
 
 def _magnitude(x: Tensor) -> Tensor:
-    """The largest magnitude of each row; x: (..., in), returns (..., 1).
+    """Return the largest magnitude of each row; x: (..., in), returns (..., 1).
 
-    A row of zeros may be divided by its 0: whatever integers come of it are multiplied by 0.
+    A row of zeros is divided by 0: any integers that result are multiplied by 0 again.
     """
     return x.abs().amax(dim=-1, keepdim=True)
 
 
 def _prepack(quantized: Quantized) -> torch.ScriptObject:
-    """The form that FBGEMM multiplies by."""
+    """Return the weights in FBGEMM's layout."""
     zero_points = torch.zeros(len(quantized.scales), dtype=torch.int64)
     with warnings.catch_warnings():
-        # torch means to drop its quantized tensor type; the kernel has no other way in yet.
+        # torch deprecates its quantized tensor type, but the kernel takes no other yet.
         warnings.filterwarnings("ignore", message="torch.quantize_per_tensor", category=UserWarning)
         tensor = torch._make_per_channel_quantized_tensor(  # noqa: SLF001 - no public name
             quantized.weight, quantized.scales, zero_points, 0
         )
-    with _ENGINE_LOCK:  # the choice is the whole process's, and two models may load at once
+    with _ENGINE_LOCK:  # the setting is global to the process, and two models may load at once
         engine = torch.backends.quantized.engine
         torch.backends.quantized.engine = _ENGINE
         try:

@@ -1,4 +1,4 @@
-"""The pieces of a layer besides attention: norms, the residual around a sublayer, feed-forward."""
+"""Parts of a layer besides attention: norms, residual connections, feed-forward."""
 
 from collections.abc import Callable, Mapping
 
@@ -40,31 +40,31 @@ class NormPair(nn.Module):
 
 
 def make_norm(norm: Norm, width: int) -> nn.Module:
-    """One norm of the kind that the config names."""
+    """Return a norm of the kind that the config names."""
     if norm.kind == "rms":
         return RMSNorm(width, eps=norm.eps, gain_offset=norm.gain_offset)
     return nn.LayerNorm(width, eps=norm.eps)
 
 
 def make_sublayer_norm(norm: Norm, width: int) -> nn.Module:
-    """What `RESIDUALS[norm.placement]` takes as the norm of one sublayer."""
+    """Return the norm of one sublayer, as `RESIDUALS[norm.placement]` takes it."""
     if norm.placement == "around":
         return NormPair(make_norm(norm, width), make_norm(norm, width))
     return make_norm(norm, width)
 
 
 def pre_norm(x: Tensor, norm: nn.Module, sublayer: Sublayer) -> Tensor:
-    """Residual around a sublayer that reads normalised input; x: (batch, length, d_model)."""
+    """Return x + sublayer(norm(x)); x: (batch, length, d_model)."""
     return x + sublayer(norm(x))
 
 
 def post_norm(x: Tensor, norm: nn.Module, sublayer: Sublayer) -> Tensor:
-    """Residual normalised after the sum, as in the original transformer."""
+    """Return norm(x + sublayer(x)), as in the original transformer."""
     return norm(x + sublayer(x))
 
 
 def norm_around(x: Tensor, norm: nn.Module, sublayer: Sublayer) -> Tensor:
-    """Residual around a sublayer whose input and output are normalised, by a `NormPair`."""
+    """Return x + after(sublayer(before(x))), for a `NormPair`."""
     assert isinstance(norm, NormPair)  # noqa: S101 - as `make_sublayer_norm` makes it
     return x + norm.after(sublayer(norm.before(x)))
 
@@ -85,7 +85,7 @@ ACTIVATIONS: Mapping[Activation, Callable[[Tensor], Tensor]] = {
 
 
 class FeedForward(nn.Module):
-    """Two linear maps with a non-linearity between, applied to each position alone."""
+    """Position-wise feed-forward: down(activation(up(x)))."""
 
     def __init__(
         self, d_model: int, d_ff: int, activation: Activation, *, bias: bool = True
@@ -101,13 +101,13 @@ class FeedForward(nn.Module):
 
 
 class GatedFeedForward(nn.Module):
-    """Feed-forward where one product, made non-linear, gates another (Shazeer, 2020)."""
+    """Gated feed-forward (GLU variants; Shazeer, 2020): down(activation(gate(x)) * up(x))."""
 
     def __init__(
         self, d_model: int, d_ff: int, activation: Activation, *, bias: bool = True
     ) -> None:
         super().__init__()
-        self.up = nn.Linear(d_model, 2 * d_ff, bias=bias)  # gate and gated in one product
+        self.up = nn.Linear(d_model, 2 * d_ff, bias=bias)  # gate and gated value in one product
         self.down = nn.Linear(d_ff, d_model, bias=bias)
         self.activation = ACTIVATIONS[activation]
 

@@ -1,8 +1,9 @@
 """Linear layers whose weights are laid out for the CPU's matrix kernels once, not at every call.
 
-Decoding multiplies few rows with many weights, so a step costs what reading and preparing the
-weights costs. On one core of a CPU with AVX-512 (VNNI and BF16), products of 1 to 32 rows took, of
-the time of a plain bfloat16 `F.linear`: packed bfloat16 0.4 to 0.6, int8 (`int8.py`) 0.25 to 0.4.
+Decoding multiplies few rows by many weights, so reading and reordering the weights is the cost of a
+step. On one core of a CPU with AVX-512 (VNNI and BF16), products of 1 to 32 rows took these parts
+of the time of a plain bfloat16 `F.linear`: packed bfloat16 0.4 to 0.6, int8 (`int8.py`) 0.25 to
+0.4.
 """
 
 import torch
@@ -10,9 +11,9 @@ from torch import Tensor, nn
 
 from model.config import Activation
 
-_TYPICAL_ROWS = 32  # what the layout is chosen for; any number of rows may come
+_TYPICAL_ROWS = 32  # the layout is chosen for this number; any other works
 
-# What a non-linearity is called by the kernel that can apply it to a product at once.
+# The names of activations for the kernel that fuses them with the product.
 _FUSED = {
     Activation.RELU: ("relu", ""),
     Activation.GELU: ("gelu", "none"),
@@ -36,7 +37,7 @@ class PackedLinear(nn.Module):
 
     @staticmethod
     def is_available() -> bool:
-        """Whether this build of torch, on this machine, has the kernel."""
+        """Return whether this build of torch has the kernel, and this CPU bfloat16."""
         return (
             torch.backends.mkldnn.is_available()
             and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
@@ -44,7 +45,7 @@ class PackedLinear(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: (..., in) bfloat16; returns (..., out), through the activation if there is one."""
+        """x: (..., in) bfloat16; returns (..., out), after the activation if there is one."""
         return torch.ops.mkldnn._linear_pointwise(  # noqa: SLF001 - no public name
             x, self.weight, self.bias, self._fused[0], [], self._fused[1]
         )

@@ -1,11 +1,11 @@
-"""Which layers take the place of which for inference, one by one, as soon as one has its weights.
+"""Replaces layers by their packed forms for inference, each as soon as its weights are loaded.
 
-So a network is never in memory twice: its plain weights go, layer by layer, as the others come.
+A network is therefore never in memory twice: each plain layer is freed before the next is loaded.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -24,42 +24,55 @@ from model.transformer.seq2seq import Seq2SeqTransformer
 
 MakeInt8 = Callable[[Quantized, Tensor | None], nn.Module]
 
-# A vocabulary's table stays beside its packed copy: the table is looked up, the copy multiplied by.
-# On two cores, products of 1 to 8 rows by 58,101 x 512 weights (60 MB) took 2.5 to 3.3 times as
-# long plain as packed; by 256,206 x 1024 (525 MB), where memory sets the pace, 1.5 times: 6 ms of a
-# step of 40. The greedy search multiplies by the int8 copy anyway. Not worth a fifth of the memory.
+# The embedding table stays beside its packed copy: lookups read the table, output projections the
+# copy. On two cores, products of 1 to 8 rows by 58,101 x 512 weights (60 MB) took 2.5 to 3.3 times
+# as long plain as packed; by 256,206 x 1024 (525 MB), limited by memory bandwidth, 1.5 times: 6 ms
+# of a step of 40. Greedy search multiplies by the int8 copy anyway. A larger copy is not worth a
+# fifth of the memory.
 _LARGEST_COPY_BYTES = 1 << 27
 
-LEAST_VOCABULARY = 16_384  # from which proposing tokens in int8 is quicker than the whole product
+LEAST_VOCABULARY = 16_384  # from here on an int8 shortlist is faster than the full product
+
+
+@runtime_checkable
+class PackedLayer(Protocol):
+    """A layer whose weights lie in a kernel's own layout, outside of PyTorch's tensors.
+
+    packed: the weights; layers may share them, such as an embedding and the output projection.
+    packed_bytes: their size.
+    """
+
+    packed: object
+    packed_bytes: int
 
 
 class Packing(Protocol):
     """One way to lay out a network."""
 
     def takes(self, network: Seq2SeqTransformer, module: nn.Module) -> bool:
-        """Whether this module will be replaced, so that its plain weights need not stay."""
+        """Return whether `replace` will replace this module, so that its plain weights may go."""
         ...
 
     def replace(self, network: Seq2SeqTransformer, name: str) -> None:
-        """Puts another in the place of the module of that name, if it is one to be replaced.
+        """Replace the module of that name by its packed form, if it has one.
 
-        Its weights are there, and so is the output's bias.
+        The module's weights and the output's bias must be loaded.
         """
         ...
 
 
 def pack(network: Seq2SeqTransformer, packing: Packing) -> None:
-    """Lays out a whole network that will only infer."""
+    """Replace all layers of a network, for inference only."""
     for name, module in list(network.named_modules()):
         if not list(module.children()):
             packing.replace(network, name)
 
 
 class Bfloat16Packing:
-    """For CPUs: linear layers as `PackedLinear`, and what follows one within the same product.
+    """For CPUs: linear layers become `PackedLinear`, with a feed-forward's activation fused.
 
-    The output projection keeps its table. Beside it, if small, is a packed copy, and for a large
-    vocabulary an int8 one that proposes the best tokens.
+    The output projection keeps its table. Beside it lie a packed copy, unless the table is too
+    large, and for a large vocabulary an int8 copy that proposes the best tokens (a shortlist).
     """
 
     def takes(self, network: Seq2SeqTransformer, module: nn.Module) -> bool:
@@ -88,7 +101,7 @@ class Bfloat16Packing:
 
 @dataclass(frozen=True, slots=True)
 class Int8Packing:
-    """Weights in int8, the embedding tables', too; norms and biases stay as they are."""
+    """Linear layers and embeddings in int8; norms and biases stay as they are."""
 
     make_linear: MakeInt8
     make_output: MakeInt8
@@ -96,14 +109,14 @@ class Int8Packing:
 
     @classmethod
     def for_bytes(cls) -> "Int8Packing":
-        """Multiplies bytes by bytes: for CPUs where `Int8Linear.is_available()`."""
+        """Return the packing that multiplies int8 by int8; needs `Int8Linear.is_available()`."""
         return cls(Int8Linear, WideInt8Linear, torch.float32)
 
     @classmethod
     def for_weights_only(cls, dtype: torch.dtype) -> "Int8Packing":
-        """Multiplies in the type of the activations: for every device.
+        """Return the packing that multiplies in the activations' type, for any device.
 
-        A tied output projection and the embedding are one table.
+        A tied output projection and the embedding share one table.
         """
 
         def make(quantized: Quantized, bias: Tensor | None) -> nn.Module:
@@ -123,7 +136,7 @@ class Int8Packing:
         if module is output_table(network):
             network.packed_output = self.make_output(quantized, network.output_bias)
         if module is network.output:
-            network.output = None  # `packed_output` is all that is left of it
+            network.output = None  # `packed_output` takes its place
         elif isinstance(module, nn.Embedding):
             setattr(parent, attribute, Int8Embedding(quantized, dtype=self.dtype))
         else:
@@ -131,13 +144,13 @@ class Int8Packing:
 
 
 def output_table(network: Seq2SeqTransformer) -> nn.Module | None:
-    """The module whose weight is the output projection."""
+    """Return the module whose weight is the output projection."""
     if network.config.tied_output:
         return cast("nn.Module", network.target_embedding)
     return network.output
 
 
 def place(network: Seq2SeqTransformer, name: str) -> tuple[nn.Module, str]:
-    """The module that holds the one of that name, and what it calls it."""
+    """Return the parent of the module of that name, and the parent's attribute for it."""
     parent, _, attribute = name.rpartition(".")
     return network.get_submodule(parent), attribute

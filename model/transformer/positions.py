@@ -1,11 +1,9 @@
-"""How a transformer knows the order of tokens.
+"""Positions: how attention, which by itself sees a set of tokens, learns their order.
 
-Attention by itself sees a set of tokens, not a sequence. Four ways to tell it the order:
-
-    Sinusoidal, Learned   a vector for each position, added to the token's embedding
-    RelativeBias          a number for each distance, added to the scores of self-attention
-    Rotary                queries and keys turned by an angle for each position, so that their
-                          product depends on the distance alone
+Sinusoidal, Learned   a vector for each position, added to the token's embedding
+RelativeBias          a number for each distance, added to the scores of self-attention
+Rotary                queries and keys rotated by an angle for each position, so that their
+                      product depends on the distance alone
 """
 
 import math
@@ -19,11 +17,11 @@ Rotation = tuple[Tensor, Tensor]  # cosines and sines, each (batch or 1, 1, leng
 
 
 def sinusoids(num_positions: int, d_model: int) -> Tensor:
-    """Sines and cosines of geometrically growing wavelengths (Vaswani et al., 2017, section 3.5).
+    """Return sines and cosines of geometric wavelengths (Vaswani et al., 2017, section 3.5).
 
     Dimension i of the first half is sin(position / 10000^(2i/d_model)), of the second half the
-    cosine. The paper interleaves the two; checkpoints in Marian's format keep them in halves. With
-    an odd width the sines have the extra dimension.
+    cosine. The paper interleaves the two; Marian's checkpoints keep them in halves. With an odd
+    width the sines have the extra dimension.
 
     Returns:
         (num_positions, d_model), float32, computed in float64.
@@ -36,13 +34,13 @@ def sinusoids(num_positions: int, d_model: int) -> Tensor:
 
 
 def sinusoids_by_span(num_positions: int, d_model: int) -> Tensor:
-    """The sinusoids of tensor2tensor, which fairseq took over.
+    """Return the sinusoids of tensor2tensor and fairseq.
 
-    Wavelengths grow such that the last dimension of each half has the longest: the exponent of
-    dimension i is i / (d_model/2 - 1), not 2i / d_model. An odd width ends in a column of zeros.
+    The last dimension of each half has the longest wavelength: the exponent of dimension i is
+    i / (d_model/2 - 1), not 2i / d_model. An odd width ends in a column of zeros.
 
     Returns:
-        (num_positions, d_model), float32, computed in float32 as those who trained with it did.
+        (num_positions, d_model), float32, computed in float32 as in the training of such checkpoints.
     """
     half = d_model // 2
     rates = torch.exp(torch.arange(half).float() * -(math.log(10_000) / (half - 1)))
@@ -55,7 +53,7 @@ _SINUSOIDS = {"half": sinusoids, "half_minus_one": sinusoids_by_span}
 
 
 class PositionEmbedding(nn.Module):
-    """The table of position vectors, fixed or learned."""
+    """Table of position vectors, fixed or learned."""
 
     weight: Tensor  # (max_positions + offset, d_model): a parameter if learned, else a buffer
 
@@ -75,7 +73,7 @@ class PositionEmbedding(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Computes the sinusoids, or draws a learned table."""
+        """Compute the sinusoids, or draw a random table to be learned."""
         if isinstance(self.kind, Learned):
             nn.init.normal_(self.weight, std=0.02)
         elif not self.weight.is_meta:
@@ -89,7 +87,7 @@ class PositionEmbedding(nn.Module):
 
 
 def relative_buckets(distance: Tensor, kind: RelativeBias, *, bidirectional: bool) -> Tensor:
-    """The bucket of each distance: exact while small, then logarithmic (Raffel et al., 2020, 2.1).
+    """Return the bucket of each distance: exact, then logarithmic (Raffel et al., 2020, 2.1).
 
         8 buckets up to distance 20, one direction:
         distance back   0  1  2  3  4  5  6  7  8 ... 13 ... 20 ...
@@ -97,8 +95,8 @@ def relative_buckets(distance: Tensor, kind: RelativeBias, *, bidirectional: boo
 
     Args:
         distance: int64, the key's position minus the query's.
-        kind: How many buckets, and from where on the last one.
-        bidirectional: Half of the buckets are for keys after the query; else those count as 0.
+        kind: The number of buckets, and the distance from which on all share the last.
+        bidirectional: Half of the buckets are for keys after the query; else such keys have 0.
 
     Returns:
         int64, of the same shape.
@@ -114,7 +112,7 @@ def relative_buckets(distance: Tensor, kind: RelativeBias, *, bidirectional: boo
 
 
 class RelativeBiasTable(nn.Module):
-    """The number that each head adds to a score, by distance."""
+    """Table of the number that each head adds to a score, by distance."""
 
     def __init__(self, kind: RelativeBias, *, num_heads: int, bidirectional: bool) -> None:
         super().__init__()
@@ -127,25 +125,27 @@ class RelativeBiasTable(nn.Module):
         """distance: (batch, queries, keys) int64; returns (batch, heads, queries, keys)."""
         buckets = relative_buckets(distance, self.kind, bidirectional=self.bidirectional)
         bias = nn.functional.embedding(buckets, self.weight).permute(0, 3, 1, 2)
-        return bias.contiguous()  # many layers read it, a third quicker so
+        return bias.contiguous()  # read by many layers, in a third less time
 
 
 def rotation(positions: Tensor, kind: Rotary, *, d_head: int) -> Rotation:
-    """The angle of each position for each pair of dimensions (Su et al., 2021, equation 15).
+    """Return cosine and sine of each position's angles (RoPE; Su et al., 2021, equation 15).
 
     Args:
         positions: (batch or 1, length) int64, counted from 0.
-        kind: How slowly the slowest pair turns.
+        kind: The base of the wavelengths.
         d_head: The width of a head; dimension i is paired with i + d_head/2.
     """
     exponents = torch.arange(0, d_head, 2, device=positions.device).float() / d_head
-    rates = 1.0 / kind.base**exponents  # as those who trained computed them, rounding included
+    rates = (
+        1.0 / kind.base**exponents
+    )  # the order of operations of the training code, for equal rounding
     angles = (positions[..., None].float() * rates)[:, None].repeat(1, 1, 1, 2)
     return angles.cos(), angles.sin()
 
 
 def rotate(x: Tensor, by: Rotation) -> Tensor:
-    """x: (batch, heads, length, d_head), turned at each position by that position's angles."""
+    """Return x, (batch, heads, length, d_head), rotated at each position by its angles."""
     cosines, sines = by
     first, second = x.chunk(2, dim=-1)
     turned = torch.cat([-second, first], dim=-1)

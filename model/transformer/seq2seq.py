@@ -14,13 +14,13 @@ from model.transformer.stacks import Decoder, DecoderLayer, Encoder
 
 
 class PackedEmbedding(Protocol):
-    """What takes the place of an `nn.Embedding` for inference, its table laid out otherwise."""
+    """A replacement of `nn.Embedding` for inference, with a table in another layout."""
 
     dtype: torch.dtype  # of the vectors looked up
 
     @property
     def weight(self) -> Tensor:
-        """The table, in its own numbers."""
+        """The table in its own type, such as int8 without the scales."""
         ...
 
     def __call__(self, ids: Tensor) -> Tensor:
@@ -32,7 +32,7 @@ Embedding = nn.Embedding | PackedEmbedding
 
 
 class Seq2SeqTransformer(nn.Module):
-    """Every family of checkpoints, told apart only by its `TransformerConfig`."""
+    """The network of every family of checkpoints, as its `TransformerConfig` describes it."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -52,39 +52,39 @@ class Seq2SeqTransformer(nn.Module):
         self.output_bias = (
             nn.Parameter(torch.zeros(config.target_vocab_size)) if config.output_bias else None
         )
-        # Set for inference where it is faster or smaller; see `packing.py`.
+        # Set for inference by a packing; see `packing.py`.
         self.packed_output: nn.Module | None = None
-        self.rough_output: nn.Module | None = None  # nearly the logits, to find the best few by
-        # Counted here: packing layers for inference takes their weights out of `parameters()`.
+        self.rough_output: nn.Module | None = None  # int8 logits, for a shortlist
+        # Counted here: packed layers have no `parameters()`.
         self.num_parameters = sum(parameter.numel() for parameter in self.parameters())
 
     @property
     def target_embedding(self) -> Embedding:
-        """The table the decoder reads from."""
+        """The embedding table of target tokens."""
         return self.embedding if self.decoder_embedding is None else self.decoder_embedding
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the hidden states; weights may be narrower."""
+        """The type of the hidden states; weights may be narrower."""
         table = self.embedding
         return table.weight.dtype if isinstance(table, nn.Embedding) else table.dtype
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """The device of the parameters."""
         return next(self.parameters()).device
 
     @property
     def output_weight(self) -> Tensor:
-        """The output projection, (vocab, d_model): the target embedding itself when tied."""
+        """The output projection, (vocab, d_model): the target embedding when tied."""
         return self.target_embedding.weight if self.output is None else self.output.weight
 
     def encode(self, encoder_ids: Tensor, *, bias: Tensor | None = None) -> Tensor:
-        """Reads the source.
+        """Run the encoder over the source.
 
         Args:
             encoder_ids: (batch, keys) int64.
-            bias: hides padding, (batch, 1, 1, keys); None when there is none.
+            bias: masks padding, (batch, 1, 1, keys); None when there is none.
 
         Returns:
             The memory, (batch, keys, d_model).
@@ -93,7 +93,7 @@ class Seq2SeqTransformer(nn.Module):
         return self.encoder(self.embedding(encoder_ids), positions, bias=bias)
 
     def keys_values(self, memory: Tensor) -> list[KeysValues]:
-        """What each decoder layer's cross-attention reads of the source; see `Memory`."""
+        """Return each decoder layer's keys and values of the encoder's output; see `Memory`."""
         layers = cast("Iterable[DecoderLayer]", self.decoder.layers)
         return [layer.cross_attention.keys_values(memory) for layer in layers]
 
@@ -106,14 +106,14 @@ class Seq2SeqTransformer(nn.Module):
         self_bias: Tensor | None,
         stores: Sequence[KVStore] | None = None,
     ) -> Tensor:
-        """Runs the decoder over new target positions.
+        """Run the decoder over new target positions.
 
         Args:
             decoder_ids: (batch, queries) int64.
             positions: (batch or 1, queries) int64, counted from 0.
-            memory: the source.
-            self_bias: hides target positions; see `DecoderLayer.forward`.
-            stores: a KV store per layer; None when decoder_ids is the whole target.
+            memory: the encoded source.
+            self_bias: masks target positions; see `DecoderLayer.forward`.
+            stores: a KV cache for each layer; None when decoder_ids is the whole target.
 
         Returns:
             Hidden states, (batch, queries, d_model); see `logits`.
@@ -122,7 +122,7 @@ class Seq2SeqTransformer(nn.Module):
         return self.decoder(embedded, positions, memory, self_bias=self_bias, stores=stores)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """hidden: (..., d_model); returns (..., vocab)."""
+        """Return the logits, (..., vocab), of hidden states, (..., d_model)."""
         if self.packed_output is not None:
             logits = self.packed_output(hidden)
         else:
@@ -130,13 +130,13 @@ class Seq2SeqTransformer(nn.Module):
         softcap = self.config.output_softcap
         if softcap is None:
             return logits
-        # In float32: near the cap, logits that differ would be rounded to one number.
+        # In float32: near the cap, bfloat16 would round different logits to one number.
         return softcap * torch.tanh(logits.float() / softcap)
 
     def decode_hidden(
         self, encoder_ids: Tensor, decoder_ids: Tensor, *, encoder_mask: Tensor | None = None
     ) -> Tensor:
-        """The hidden states of a whole target, every position seeing only those before it.
+        """Return the hidden states of a whole target under the causal mask (teacher forcing).
 
         Args:
             encoder_ids: (batch, keys) int64.
@@ -159,5 +159,5 @@ class Seq2SeqTransformer(nn.Module):
     def forward(
         self, encoder_ids: Tensor, decoder_ids: Tensor, *, encoder_mask: Tensor | None = None
     ) -> Tensor:
-        """Logits for the token after each target position, (batch, queries, vocab)."""
+        """Return the logits of the token after each target position, (batch, queries, vocab)."""
         return self.logits(self.decode_hidden(encoder_ids, decoder_ids, encoder_mask=encoder_mask))

@@ -29,7 +29,7 @@ from model.transformer.positions import (
 
 
 class Layer(nn.Module):
-    """What encoder and decoder layers share: self-attention, feed-forward, their norms."""
+    """Parts that encoder and decoder layers share: self-attention, feed-forward, their norms."""
 
     def __init__(self, config: TransformerConfig, stack: Stack) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Layer(nn.Module):
 
 
 class EncoderLayer(Layer):
-    """Every source position looks at every other."""
+    """Self-attention over all source positions, then feed-forward."""
 
     def forward(
         self, x: Tensor, *, bias: Tensor | None, rotation: Rotation | None = None
@@ -60,12 +60,12 @@ class EncoderLayer(Layer):
 
 
 class DecoderLayer(Layer):
-    """Every target position looks at the target so far, then at the source."""
+    """Self-attention over the target so far, cross-attention to the source, then feed-forward."""
 
     def __init__(self, config: TransformerConfig, stack: Stack, *, index: int) -> None:
         super().__init__(config, stack)
         width = config.width(stack)
-        self.index = index  # in the decoder: which keys and values of a `Memory` are its own
+        self.index = index  # of its keys and values in `Memory.keys_values`
         self.cross_attention = CrossAttention(
             width, config.heads(stack), d_memory=config.width(config.encoder)
         )
@@ -80,14 +80,14 @@ class DecoderLayer(Layer):
         rotation: Rotation | None = None,
         store: KVStore | None = None,
     ) -> Tensor:
-        """One layer for the new target positions.
+        """Run the layer over new target positions.
 
         Args:
             x: (batch, queries, d_model).
-            memory: the source.
-            self_bias: hides target positions, broadcastable to (batch, heads, queries, so far).
-            rotation: the angles of the new positions, if they are to be turned.
-            store: where earlier target positions are kept; None when x holds them all.
+            memory: the encoded source.
+            self_bias: masks target positions, broadcastable to (batch, heads, queries, keys).
+            rotation: angles of the new positions; None without rotary positions.
+            store: the cache of earlier target positions; None when x holds them all.
 
         Returns:
             (batch, queries, d_model).
@@ -112,7 +112,7 @@ class DecoderLayer(Layer):
 
 
 class EncoderDecoderStack(nn.Module):
-    """What both stacks share: how they know positions, the norms at either end."""
+    """Parts that both stacks share: positions, and the norms before and after the layers."""
 
     def __init__(self, config: TransformerConfig, stack: Stack, *, looks_ahead: bool) -> None:
         super().__init__()
@@ -142,14 +142,19 @@ class EncoderDecoderStack(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def embed(self, embedded: Tensor, positions: Tensor) -> Tensor:
-        """embedded: (batch, length, d_model) token vectors; positions: (batch or 1, length)."""
+        """Return the first layer's input, (batch, length, d_model).
+
+        Args:
+            embedded: token vectors, (batch, length, d_model).
+            positions: (batch or 1, length) int64.
+        """
         x = embedded * self.embedding_scale
         if self.positions is not None:
             x = x + self.positions(positions)
         return self.dropout(self.embedding_norm(x))
 
     def rotation(self, positions: Tensor) -> Rotation | None:
-        """The angles of positions, (batch or 1, length); None where nothing is turned by them."""
+        """Return the angles of positions, (batch or 1, length); None without rotary positions."""
         if self.rotary is None:
             return None
         return rotation(positions, self.rotary, d_head=self.d_head)
@@ -157,12 +162,13 @@ class EncoderDecoderStack(nn.Module):
     def self_biases(
         self, bias: Tensor | None, positions: Tensor, *, num_keys: int
     ) -> Iterator[Tensor | None]:
-        """What each layer adds to the scores of self-attention, made when its turn comes.
+        """Yield each layer's bias on the scores of self-attention.
 
-        For 1,024 tokens and 64 heads each layer of umT5 adds 256 MB of its own.
+        A layer's own bias is made only when the layer is next: for 1,024 tokens and 64 heads it
+        takes 256 MB in each layer of umT5.
 
         Args:
-            bias: for all layers; hides padding, or the future.
+            bias: for all layers; masks padding, or the future.
             positions: (batch or 1, queries) int64, of the queries.
             num_keys: their positions are 0 to num_keys - 1.
 
@@ -187,7 +193,7 @@ class EncoderDecoderStack(nn.Module):
 
 
 class Encoder(EncoderDecoderStack):
-    """Reads the whole source at once."""
+    """Encoder: all source positions at once."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__(config, config.encoder, looks_ahead=True)
@@ -196,7 +202,7 @@ class Encoder(EncoderDecoderStack):
         )
 
     def forward(self, embedded: Tensor, positions: Tensor, *, bias: Tensor | None) -> Tensor:
-        """embedded: (batch, keys, d_model); returns the memory, (batch, keys, d_model)."""
+        """Return the memory, (batch, keys, d_model), of token vectors of the same shape."""
         x = self.embed(embedded, positions)
         rotation = self.rotation(positions)
         biases = self.self_biases(bias, positions, num_keys=embedded.shape[1])
@@ -206,7 +212,7 @@ class Encoder(EncoderDecoderStack):
 
 
 class Decoder(EncoderDecoderStack):
-    """Writes the target, each position seeing those before it."""
+    """Decoder: each target position attends to those before it and to the source."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__(config, config.decoder, looks_ahead=False)
@@ -224,7 +230,7 @@ class Decoder(EncoderDecoderStack):
         self_bias: Tensor | None,
         stores: Sequence[KVStore] | None = None,
     ) -> Tensor:
-        """As `DecoderLayer.forward`, with one store per layer."""
+        """Run all layers; arguments as in `DecoderLayer.forward`, with one store for each layer."""
         x = self.embed(embedded, positions)
         rotation = self.rotation(positions)
         length = embedded.shape[1]

@@ -1,1 +1,1 @@
-"""From a checkpoint on disk to the parameters of the network."""
+"""Reads the weights of a checkpoint into the parameters of the network."""

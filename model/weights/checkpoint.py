@@ -1,4 +1,4 @@
-"""A checkpoint folder as a read-only mapping from tensor names to tensors, nothing executed."""
+"""A checkpoint folder as a read-only mapping from names to tensors; executes no code in it."""
 
 import json
 import os
@@ -31,27 +31,27 @@ _PIECE_BYTES = 1 << 24  # a multiple of every float's size
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """Where a tensor lies: in which file, from which byte on."""
+    """The place of a tensor: its file, first byte and size."""
 
     path: Path
     file: Any  # the mapped file
     version: tuple[int, int]  # of the file, when it was mapped
-    kind: str  # as safetensors calls its numbers
+    kind: str  # safetensors' name of its type, such as BF16
     shape: tuple[int, ...]
     start: int
     num_bytes: int
 
 
 class Checkpoint(Mapping[str, torch.Tensor]):
-    """The safetensors of one folder, in one of two ways.
+    """The tensors in the safetensors files of one folder.
 
-    `checkpoint[name]` is mapped into memory: it is read when it is used, every process that maps
-    it shares it, and whatever was read of it stays as long as any tensor of the file is mapped.
-    `pieces` and `copy` read it in passing and keep nothing.
+    There are two ways to read one. `checkpoint[name]` maps it into memory: its pages are read on
+    first use, processes share them, and they stay while any tensor of the file is mapped. `pieces`
+    and `copy` read it through a small buffer.
 
-    A file may be a symbolic link to anywhere, as it is in the cache of Hugging Face's hub: whoever
-    can make one here can as well put the file itself here. A name inside an index is data that came
-    with the download, so it must be a plain file name.
+    A file may be a symbolic link to anywhere, as in the cache of Hugging Face's hub: only a local
+    user can make one, and could put the file itself here. A name inside an index is downloaded
+    data, so it must be a plain file name.
 
     Raises:
         CheckpointError: The folder or a file is missing, truncated or not safetensors; the folder
@@ -78,40 +78,40 @@ class Checkpoint(Mapping[str, torch.Tensor]):
         return len(self._stored)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a tensor, without reading it."""
+        """Return the shape of a tensor, without reading it."""
         return self._stored[name].shape
 
     def kind(self, name: str) -> str:
-        """What safetensors calls the type of a tensor's numbers, such as BF16."""
+        """Return safetensors' name of a tensor's type, such as BF16."""
         return self._stored[name].kind
 
     def pieces(self, name: str) -> Iterator[torch.Tensor]:
-        """The numbers of a tensor whose kind is in `FLOATS`, flat and in order.
+        """Yield the numbers of a tensor whose kind is in `FLOATS`, as flat pieces in order.
 
-        Each piece lies where the one before it was: use it before asking for the next.
+        All pieces share one buffer: a piece is valid until the next is taken.
 
         Raises:
-            CheckpointError: The file is not what it was when it was opened.
+            CheckpointError: The file has changed since it was opened.
         """
         dtype = FLOATS[self.kind(name)]
         return (piece.view(dtype) for piece in self._bytes(name))
 
     def copy(self, name: str, target: torch.Tensor) -> None:
-        """Copies a tensor into a contiguous one of as many numbers, of any type and device."""
+        """Copy a tensor into a contiguous one of the same size, of any type and device."""
         flat, start = target.view(-1), 0
         for piece in self.pieces(name):
             flat[start : start + len(piece)].copy_(piece)
             start += len(piece)
 
     def are_equal(self, name: str, other: str) -> bool:
-        """Whether two tensors, of any kind, are copies of each other."""
+        """Return whether two tensors have the same kind, shape and bytes."""
         if (self.kind(name), self.shape(name)) != (self.kind(other), self.shape(other)):
             return False
         pairs = zip(self._bytes(name), self._bytes(other), strict=True)
         return all(torch.equal(piece, other_piece) for piece, other_piece in pairs)
 
     def _bytes(self, name: str) -> Iterator[torch.Tensor]:
-        """The bytes of a tensor, as `pieces` gives its numbers."""
+        """Yield the bytes of a tensor, as `pieces` yields its numbers."""
         stored = self._stored[name]
         remaining = stored.num_bytes
         buffer = torch.empty(min(remaining, _PIECE_BYTES), dtype=torch.uint8)
@@ -153,7 +153,7 @@ def _shards(folder: Path) -> list[Path]:
 
 
 def _open(path: Path) -> dict[str, _Stored]:
-    """What a file holds, by name."""
+    """Return the place of each tensor of a file, by name."""
     try:
         version = _version(path.stat())
         file = safe_open(str(path), framework="pt")  # checks that the header is sound
@@ -181,7 +181,7 @@ def _open(path: Path) -> dict[str, _Stored]:
 
 
 def _reopen(stored: _Stored) -> BufferedReader:
-    """The file as it was mapped; the places of its tensors mean nothing in another."""
+    """Open the file again; raise CheckpointError if it has changed, as its offsets may have."""
     try:
         file = stored.path.open("rb")
     except OSError as error:
@@ -193,5 +193,5 @@ def _reopen(stored: _Stored) -> BufferedReader:
 
 
 def _version(status: os.stat_result) -> tuple[int, int]:
-    """What differs once a file was written to, or another one took its place."""
+    """Return size and modification time, which differ after a write or a replacement."""
     return status.st_size, status.st_mtime_ns

@@ -1,8 +1,8 @@
-"""Builds the network without memory, then gives each module its tensors from the checkpoint.
+"""Builds the network on the meta device, then loads each module's tensors from the checkpoint.
 
-At no time is more than one module in memory twice. What is read to be converted, joined or packed
-is read in pieces that are let go of; a tensor that is used as it lies in the file stays there,
-where every process that serves it shares it.
+At most one module is in memory twice at any time. A tensor to be converted, joined or packed is
+read in pieces through a small buffer; a tensor that is used as stored stays mapped, and the
+processes that serve it share its pages.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from model.weights.heap import large_blocks_apart
 from model.weights.weight_map import WeightMap
 
 Shape = tuple[int, ...]
-Sources = Mapping[str, tuple[str, ...]]  # a parameter of ours to its names in the checkpoint
+Sources = Mapping[str, tuple[str, ...]]  # from a parameter of ours to its names in the checkpoint
 
 
 def load_network(
@@ -34,15 +34,15 @@ def load_network(
     device: torch.device,
     packing: Packing | None = None,
 ) -> Seq2SeqTransformer:
-    """The network with the checkpoint's weights, ready for inference.
+    """Return the network with the checkpoint's weights, ready for inference.
 
     Args:
-        config: What to build; see `WeightMap.own_output`.
-        checkpoint: Its weights.
+        config: The architecture; see also `WeightMap.own_output`.
+        checkpoint: The weights.
         weights: Their names.
-        dtype: Of the parameters, except where `packing` has its own.
-        device: Of the parameters.
-        packing: What replaces each layer as soon as it is loaded.
+        dtype: The type of the parameters, except where `packing` has its own.
+        device: The device of the parameters.
+        packing: Replaces each layer as soon as it is loaded; None keeps the plain layers.
 
     Raises:
         CheckpointError: Lists every missing, unused, misshapen, quantized and untied name together.
@@ -82,7 +82,7 @@ def _fill(
     reader: "_Reader",
     packing: Packing | None,
 ) -> None:
-    """Gives one module its parameters, and then its place to what packs them."""
+    """Load one module's parameters, then replace the module by its packed form."""
     module = network.get_submodule(name)
     stays = packing is None or not packing.takes(network, module)
     for kind, parameter in list(module.named_parameters(recurse=False)):
@@ -102,10 +102,10 @@ class _Reader:
     device: torch.device
 
     def read(self, names: tuple[str, ...], shape: Shape, *, stays: bool) -> Tensor:
-        """Tensors of the checkpoint joined into one; in the file itself if it `stays` as it is."""
+        """Return tensors of the checkpoint joined into one; mapped if it `stays` as stored."""
         if stays and len(names) == 1 and self._is_as_stored(names[0]):
             mapped = self.checkpoint[names[0]].reshape(shape)
-            if mapped.data_ptr() % self.dtype.itemsize == 0:  # else no kernel expects it
+            if mapped.data_ptr() % self.dtype.itemsize == 0:  # kernels expect aligned numbers
                 return mapped
         tensor = torch.empty(shape, dtype=self.dtype, device=self.device)
         start = 0
@@ -120,10 +120,11 @@ class _Reader:
 
 
 def _largest_first(network: Seq2SeqTransformer) -> list[str]:
-    """The names of the modules with parameters of their own, the network's own name (empty) first.
+    """Return the names of the modules with parameters of their own, the largest module first.
 
-    While a layer is packed it is there twice, which is least when little else is there. The
-    network's own parameter is the output's bias, which packing the output needs.
+    A layer is in memory twice while it is packed, so the largest goes first, when little else is
+    loaded. Before all others comes the network itself (the empty name): its own parameter is the
+    output's bias, which packing the output needs.
     """
     sizes = {
         name: sum(parameter.numel() for parameter in module.parameters(recurse=False))
@@ -134,7 +135,7 @@ def _largest_first(network: Seq2SeqTransformer) -> list[str]:
 
 
 def _has_own_output(checkpoint: Checkpoint, weights: WeightMap) -> bool:
-    """Whether the output is not tied, whatever config.json says; see `WeightMap.own_output`."""
+    """Return whether the checkpoint has its own output projection; see `WeightMap.own_output`."""
     output = weights.own_output
     if output is None or output not in checkpoint:
         return False
@@ -180,7 +181,7 @@ def _shape_problems(
 def _parts(
     network: Seq2SeqTransformer, name: str, *, num_rows: int, num_parts: int
 ) -> tuple[float, ...]:
-    """How many rows of a parameter each of its tensors gives: equally many, unless heads share."""
+    """Return the rows that each tensor of a parameter has: equally many, unless heads share keys."""
     module_name, _, _ = name.rpartition(".")
     parent_name, _, attribute = module_name.rpartition(".")
     parent = network.get_submodule(parent_name)
@@ -190,8 +191,8 @@ def _parts(
 
 
 def _fits(shapes: list[Shape], expected: Shape, parts: tuple[float, ...]) -> bool:
-    """Whether tensors of these shapes, joined along the first dimension, are what is needed."""
-    if shapes == [(1, *expected)]:  # how checkpoints hold the output bias
+    """Return whether tensors of these shapes, joined along dimension 0, have the expected shape."""
+    if shapes == [(1, *expected)]:  # the output bias in checkpoints
         return True
     return shapes == [(rows, *expected[1:]) for rows in parts]
 

@@ -1,7 +1,7 @@
-"""Which checkpoint tensors make up each of our parameters; pure strings.
+"""Maps each of our parameters to the checkpoint tensors that make it up; strings only.
 
-The walk goes target-first: for every parameter of ours, the rule that covers it says under which
-names a checkpoint holds it. So what is missing, and what nobody asked for, are both known exactly.
+It starts from our parameters: the rule for each gives its names in a checkpoint. So both missing
+and unused tensors are known exactly.
 """
 
 import re
@@ -11,20 +11,21 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class WeightMap:
-    """Where each of our parameters lies in a checkpoint.
+    """The names of our parameters in a checkpoint.
 
     Attributes:
-        rules: A module name of ours, with `{}` for its layer number, to the checkpoint's names of
-            it; several are concatenated along the first dimension.
-        tables: A full parameter name of ours to the names a checkpoint may give it, by preference:
-            tied tables are saved once, under any one of their names.
+        rules: From a module name of ours, with `{}` for its layer number, to its names in the
+            checkpoint; several are concatenated along the first dimension.
+        tables: From a full parameter name of ours to its possible names in the checkpoint, by
+            preference: tied tables are saved once, under any one of their names.
         tied: Names of one table that config.json says is shared; where a checkpoint holds it under
             several of them, all must be equal.
         ignored: Checkpoint names (regular expressions) that are known and not needed.
-        own_output: The name of an output projection that counts where its numbers are others than
-            those of the embedding; None where config.json says whether there is one.
-        prefix: What all names in `rules` begin with, but in a checkpoint of the two stacks alone.
-        can_lack_output_bias: Whether a checkpoint without one has none, and is not broken.
+        own_output: The name of an output projection that is used if it differs from the
+            embedding; None where config.json says whether the output is tied.
+        prefix: The beginning of all names in `rules`, which a checkpoint of the two stacks alone
+            leaves out.
+        can_lack_output_bias: Whether a checkpoint without the output's bias is complete.
     """
 
     rules: Mapping[str, tuple[str, ...]]
@@ -36,14 +37,14 @@ class WeightMap:
     can_lack_output_bias: bool = False
 
     def sources(self, parameter: str, available: Collection[str]) -> tuple[str, ...]:
-        """The checkpoint names whose tensors, concatenated, are this parameter.
+        """Return the checkpoint names whose tensors, concatenated, are this parameter.
 
             sources("decoder.layers.3.cross_attention.kv.bias", ...)
             -> ("model.decoder.layers.3.encoder_attn.k_proj.bias",
                 "model.decoder.layers.3.encoder_attn.v_proj.bias")
 
         Raises:
-            KeyError: No rule covers the parameter: a fault of the family, not of the checkpoint.
+            KeyError: No rule covers the parameter, which is an error in the family's table.
         """
         if parameter in self.tables:
             names = self.tables[parameter]
@@ -58,7 +59,7 @@ class WeightMap:
         return tuple(self._as_saved(f"{name}.{kind}", available) for name in names)
 
     def unused(self, available: Iterable[str], used: Iterable[str]) -> list[str]:
-        """Checkpoint names that nothing of ours asked for, but copies and ignored ones."""
+        """Return checkpoint names that are not used, not ignored and no copy of a tied table."""
         copies = {name for names in self.tied for name in names} | {self.own_output}
         unasked = set(available).difference(used, copies)
         return sorted(name for name in unasked if not self._is_ignored(name))
