@@ -1,8 +1,8 @@
-"""What fewer bits change in the translations: `python -m loadtests.agreement`.
+"""Compares translations in bfloat16 and int8 with float32: `python -m loadtests.agreement`.
 
-The bundled translator translates the same sentences in float32, bfloat16 and int8, greedily and
-with four beams. Beside each other: how many come out as in float32, word for word, BLEU of all
-against float32's, and, where references are given, BLEU against these.
+The bundled translator translates the same sentences in each type, greedily and with four beams.
+The table has the share of outputs equal to float32's, their BLEU against float32's, and, where
+references are given, BLEU against these.
 """
 
 import argparse
@@ -32,17 +32,17 @@ _MAX_ROWS = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """One type of weights beside float32, in one search."""
+    """Comparison of one type of weights with float32, in one search."""
 
     dtype: str
     num_beams: int
-    equal: float  # the part of the sentences that came out the same, 0 to 1
+    equal: float  # the share of outputs that are the same, 0 to 1
     bleu_to_float32: float
     bleu: float | None  # against the references, if there are any
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Translates, prints the comparison, and returns the exit code."""
+    """Translate, print the comparison, and return the exit code."""
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
     sources, references = _read(options.sentences, limit=options.limit)
@@ -79,7 +79,7 @@ def compare(
     dtype: str,
     num_beams: int,
 ) -> Agreement:
-    """One type's translations beside float32's, and beside the references."""
+    """Compare one type's translations with float32's and with the references."""
     same = sum(a == b for a, b in zip(outputs, exact, strict=True))
     return Agreement(
         dtype=dtype,
@@ -93,7 +93,7 @@ def compare(
 def _translate(
     sources: Sequence[str], task: Translation, *, dtype: DtypeName, beams: Sequence[int]
 ) -> Iterator[tuple[int, list[str]]]:
-    """(number of beams, all translations), for each number."""
+    """Yield (number of beams, all translations) for each number."""
     loaded = load_model(BUNDLED / "translate", dtype=dtype, device="cpu")
     config = EngineConfig(
         max_source_tokens=_MAX_TOKENS,
@@ -116,7 +116,7 @@ def _translate(
 
 
 def _read(path: Path | None, *, limit: int | None) -> tuple[list[str], list[str] | None]:
-    """Sources, and references where the lines have a second column."""
+    """Return sources, and references if the lines have a second column."""
     if path is None:
         return list(SENTENCES[:limit]), None
     opened = gzip.open if path.suffix == ".gz" else open

@@ -1,4 +1,4 @@
-"""What makes an answer right: a fast wrong one is a failure, whatever its status."""
+"""Checks of the service's answers: a wrong answer with status 200 is a failure."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,20 +6,20 @@ from typing import Any
 
 
 class WrongAnswerError(Exception):
-    """An answer that arrived and is not what was asked for."""
+    """An answer with a good status and a wrong content."""
 
 
 class Consistency:
-    """Remembers each text's answer: the same text must get the same one under any load."""
+    """Check that a text gets the same answer every time, under any load."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], str] = {}
 
     def check(self, text: str, kind: str, answer: str) -> None:
-        """Compares with what the first answer of that kind (a language, a style) was.
+        """Compare with the text's first answer of that kind (a language, a style).
 
         Raises:
-            WrongAnswerError: It was another one.
+            WrongAnswerError: They differ.
         """
         first = self._seen.setdefault((text, kind), answer)
         if first != answer:
@@ -27,7 +27,7 @@ class Consistency:
 
 
 def targets(body: Any, *, source: str) -> list[str]:
-    """The languages that a text of that language can be translated to, as the service lists them.
+    """Return the target languages that the service lists for a source language.
 
     Raises:
         WrongAnswerError: There are none.
@@ -41,12 +41,12 @@ def targets(body: Any, *, source: str) -> list[str]:
 
 
 def styles(body: Any) -> list[str]:
-    """The styles of summary that the service's models offer, as it lists them; maybe none."""
+    """Return the styles of summary that the service lists; may be empty."""
     return [style for model in body["models"] for style in model["styles"]]
 
 
 def refusal(status: int, text: str) -> str:
-    """What an answer with an error status said, without what differs from request to request."""
+    """Return the status and the `error` of a response, without its other fields."""
     try:
         sentence = json.loads(text)["error"]
     except (ValueError, KeyError, TypeError):
@@ -55,7 +55,7 @@ def refusal(status: int, text: str) -> str:
 
 
 def translations(body: Any, *, texts: Sequence[str]) -> list[str]:
-    """The translated texts of a response object, one for each text asked for.
+    """Return the translations in a response object, one for each text of the request.
 
     Raises:
         WrongAnswerError: Something is missing, empty, cut, or too much.
@@ -64,7 +64,7 @@ def translations(body: Any, *, texts: Sequence[str]) -> list[str]:
 
 
 def summary(body: Any, *, text: str) -> str:
-    """The summary in a response object to a single text.
+    """Return the summary in the response object to a single text.
 
     Raises:
         WrongAnswerError: It is missing, empty, cut, or longer than the text.
@@ -90,7 +90,7 @@ def _answers(body: Any, name: str, *, texts: Sequence[str]) -> list[str]:
 
 
 def sse_events(lines: Iterable[str]) -> Iterator[tuple[str, Any]]:
-    """(name, object) of each server-sent event as it arrives; comments are skipped."""
+    """Yield (name, object) of each server-sent event as it arrives; skip comments."""
     name = ""
     for line in lines:
         field, _, value = line.partition(": ")
@@ -101,7 +101,7 @@ def sse_events(lines: Iterable[str]) -> Iterator[tuple[str, Any]]:
 
 
 def streamed_text(events: Iterable[tuple[str, Any]], *, text: str) -> str:
-    """The translation of a streamed single text, checked against the pieces that came before it.
+    """Return the final translation of a streamed text, checked against its pieces.
 
     Raises:
         WrongAnswerError: The stream ended early or with an error, or its pieces, joined, are not

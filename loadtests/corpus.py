@@ -1,4 +1,4 @@
-"""What the load test asks for, written for it: sentences as people type them, and abstracts."""
+"""Texts of the load test, written for it: everyday sentences, and abstracts."""
 
 from collections.abc import Sequence
 from random import Random
@@ -157,20 +157,20 @@ ABSTRACTS: tuple[str, ...] = (
 
 
 def one_sentence(random: Random) -> str:
-    """A sentence, each as likely as any other."""
+    """Return one sentence, uniformly at random."""
     return random.choice(SENTENCES)
 
 
 def several_sentences(random: Random, *, least: int = 2, most: int = 8) -> list[str]:
-    """A list of sentences, as a program sends them."""
+    """Return a list of sentences, as a program sends it."""
     return random.sample(SENTENCES, random.randint(least, most))
 
 
 def paragraph(random: Random, *, num_sentences: int = 5) -> str:
-    """Sentences after one another, as a person pastes them."""
+    """Return several sentences as one text."""
     return " ".join(random.sample(SENTENCES, num_sentences))
 
 
 def one_abstract(random: Random) -> str:
-    """A text worth a summary."""
+    """Return an abstract to summarize."""
     return random.choice(ABSTRACTS)

@@ -1,4 +1,4 @@
-"""People and programs that want translations: single sentences, lists, streams; and summaries.
+"""Locust users that send single sentences, lists and paragraphs, read streams, ask for summaries.
 
 Run by `make loadtest` against a service that is already running; see README.md.
 """
@@ -31,7 +31,7 @@ _CONSISTENCY = Consistency()
 
 @events.init.add_listener  # type: ignore[untyped-decorator]
 def refuse_without_service(environment: Environment, **_: Any) -> None:
-    """Stops at once, with one sentence, if nothing that is ready listens at the host."""
+    """Stop at once, with one sentence, if no ready service listens at the host."""
     problem = _why_not_ready(environment.host) if environment.host else None
     if problem is not None:
         print(f"No load test: {problem}. Start the service with `make serve`, or set HOST.")
@@ -47,7 +47,7 @@ def _why_not_ready(host: str) -> str | None:
 
 
 class Reader(HttpUser):
-    """Somebody who reads a text in a foreign language, sentence by sentence."""
+    """User that waits a little between requests of all kinds."""
 
     wait_time = between(0.1, 0.5)
 
@@ -62,22 +62,22 @@ class Reader(HttpUser):
 
     @task(5)
     def translate_one(self) -> None:
-        """A single sentence, as most requests are."""
+        """Translate a single sentence, the most frequent request."""
         self._translate([one_sentence(self._random)], name="one sentence")
 
     @task(2)
     def translate_list(self) -> None:
-        """A list of sentences in one request."""
+        """Translate a list of sentences in one request."""
         self._translate(several_sentences(self._random), name="list of 2 to 8")
 
     @task(1)
     def translate_paragraph(self) -> None:
-        """Several sentences in one text, which the service splits."""
+        """Translate several sentences in one text, which the service splits."""
         self._translate([paragraph(self._random)], name="paragraph of 5")
 
     @task(1)
     def summarize(self) -> None:
-        """An abstract in any style; a sentence to translate where no summaries are offered."""
+        """Summarize an abstract in any style; translate a sentence if there is no summarizer."""
         if not self._styles:
             self.translate_one()
             return
@@ -98,13 +98,13 @@ class Reader(HttpUser):
 
     @task(2)
     def translate_streamed(self) -> None:
-        """A sentence whose translation is read while it is written."""
+        """Translate a sentence as a stream."""
         text, target = one_sentence(self._random), self._random.choice(self._targets)
         body = {
             "text": text,
             "target_lang": target,
             "source_lang": SOURCE_LANGUAGE,
-            "num_beams": 1,  # beams can change their mind until the end: no token before it
+            "num_beams": 1,  # beam search has no token to stream before its end
             "stream": True,
         }
         start = time.perf_counter()
@@ -145,7 +145,7 @@ class Reader(HttpUser):
                 response.failure(str(wrong))
 
     def _timed(self, lines: Iterator[str], *, since: float) -> Iterator[str]:
-        """The lines as they are; the first event is recorded as an entry of its own."""
+        """Yield the lines; record the first event as an entry of its own."""
         is_first = True
         for line in lines:
             if is_first and line.startswith("data: "):

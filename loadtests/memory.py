@@ -1,9 +1,9 @@
-"""How much memory loading a large model takes: `python -m loadtests.memory` (Linux).
+"""Measures the memory that loading a large model takes: `python -m loadtests.memory` (Linux).
 
-Memory is the peak of the process's resident set, pages of mapped files included, less what it was
-before loading, when a tiny model had been loaded and let go: libraries do not count. It is compared
-with what must be there in any case: the checkpoint's bytes or those of the weights in the type they
-are loaded in, whichever are more.
+Memory is the peak of the process's resident set, pages of mapped files included, minus its size
+before loading. A tiny model is loaded and freed before that, so libraries do not count. The peak is
+compared with the least possible: the larger of the checkpoint's bytes and those of the weights in
+the type that they are loaded in.
 """
 
 import argparse
@@ -42,7 +42,7 @@ _MAX_TOKENS = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a process found that loaded a checkpoint in one type; memory in bytes."""
+    """Measurements of a process that loaded a checkpoint in one type; memory in bytes."""
 
     dtype: str
     weight_bytes: int  # a number's bytes in that type, times the parameters
@@ -54,7 +54,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loading:
-    """One way to load one checkpoint."""
+    """One checkpoint, loaded in one type."""
 
     stored: str
     file_bytes: int
@@ -62,17 +62,17 @@ class Loading:
 
     @property
     def ratio(self) -> float:
-        """The peak over what must be there in any case."""
+        """The peak over the least possible memory."""
         return self.found.peak / max(self.file_bytes, self.found.weight_bytes)
 
     def to_json(self) -> dict[str, object]:
-        """Everything, flat."""
+        """Return all fields, flat."""
         kind = {"stored": self.stored, "file_bytes": self.file_bytes, "ratio": self.ratio}
         return {**kind, **asdict(self.found)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Makes and loads what the arguments ask for, prints it, and returns the exit code."""
+    """Make and load the checkpoints, print the table, and return the exit code."""
     options = _parser().parse_args(arguments)
     shape = Shape(**{field.name: getattr(options, field.name) for field in fields(Shape)})
     loadings = []
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _apart(folder: Path, dtype: DtypeName, *, num_threads: int) -> Found:
-    """`_load` in a fresh process, whose memory nobody else has touched."""
+    """Run `_load` in a fresh process."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=context) as executor:
         return executor.submit(_load, folder, dtype, num_threads=num_threads).result()
@@ -118,7 +118,7 @@ def _load(folder: Path, dtype: DtypeName, *, num_threads: int) -> Found:
 
 
 def _translate(loaded: LoadedModel) -> float:
-    """Translates a sentence, and returns the tokens a second of the decoding steps."""
+    """Translate a sentence; return the tokens per second of the decoding steps."""
     config = EngineConfig(max_source_tokens=_MAX_TOKENS, max_target_tokens=_MAX_TOKENS, max_rows=1)
     engine = Engine(loaded.network, loaded.rules, config, cache_dtype=loaded.cache_dtype)
     prompt = loaded.prompt(_SENTENCE, Translation("de", "en"))
@@ -134,13 +134,13 @@ def _translate(loaded: LoadedModel) -> float:
 
 
 def _forget_peak() -> int:
-    """Starts counting the process's peak anew, and returns what it has now."""
+    """Reset the process's peak, and return its present size."""
     Path("/proc/self/clear_refs").write_text("5")
     return _memory("VmRSS")
 
 
 def _memory(key: str) -> int:
-    """A line of /proc/self/status, in bytes."""
+    """Return a line of /proc/self/status, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     (line,) = (line for line in lines if line.startswith(f"{key}:"))
     return int(line.split()[1]) * 1024

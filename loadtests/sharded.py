@@ -1,4 +1,4 @@
-"""A random checkpoint larger than the memory one would like to spend on making it."""
+"""Makes a large random checkpoint with memory for one shard at a time."""
 
 import io
 import json
@@ -34,7 +34,7 @@ class Shape:
 
 
 def write_shards(shape: Shape, folder: Path, *, dtype: torch.dtype) -> int:
-    """Writes a checkpoint in M2M100's and NLLB's format, a shard at a time; returns its bytes."""
+    """Write a checkpoint in M2M100's and NLLB's format, a shard at a time; return its bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     hf_config = _hf_config(shape)
     (folder / "config.json").write_text(json.dumps(hf_config))
@@ -60,7 +60,7 @@ def _save(shard: dict[str, Tensor], folder: Path, *, number: int) -> dict[str, s
 
 
 def _tensors(hf_config: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:
-    """Every tensor that the network needs, under its name in the checkpoint."""
+    """Yield each tensor of the network with its name in the checkpoint."""
     family = family_of(hf_config)
     config = family.architecture(hf_config)
     weights = family.weights(config)
@@ -79,7 +79,7 @@ def _tensors(hf_config: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:
 
 
 def _write_vocabulary(shape: Shape, folder: Path) -> None:
-    """Files of M2M100's kind: a few pieces, a hundred languages, and many that are never used."""
+    """Write M2M100's vocabulary: a few pieces, a hundred languages, and many unused entries."""
     import sentencepiece  # noqa: PLC0415
 
     model = io.BytesIO()
@@ -117,5 +117,5 @@ def _hf_config(shape: Shape) -> dict[str, Any]:
         "pad_token_id": _PAD_ID,
         "eos_token_id": _EOS_ID,
         "decoder_start_token_id": _EOS_ID,
-        "suppress_tokens": [_PAD_ID, _EOS_ID],  # nobody ends early
+        "suppress_tokens": [_PAD_ID, _EOS_ID],  # so no output ends early
     }

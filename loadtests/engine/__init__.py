@@ -1,1 +1,1 @@
-"""Times our engine beside its peers and beside what the machine could do at best."""
+"""Times our engine beside its peers and beside the limit of the machine (roofline)."""

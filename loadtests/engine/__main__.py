@@ -19,7 +19,7 @@ from loadtests.engine.tables import render
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures what the arguments ask for, prints it, and returns the exit code."""
+    """Measure the plan that the arguments select, print it, and return the exit code."""
     start = time.perf_counter()
     options = parse(arguments)
     console, progress = Console(), Console(stderr=True)
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found: list[Found] = []
         for scenario in plan(options):
             found.append(runner.run(scenario))
-            # The full plan takes hours: whoever stops it keeps what was measured.
+            # The full plan takes hours: a stopped run keeps its results so far.
             _write(Report(machine=before, place=place, found=found), options.json)
     machine = before.or_better(apart(measure, place=place))
     report = Report(machine=machine, place=place, found=found)

@@ -1,8 +1,8 @@
-"""How many requests a second a contender serves while its slow ones are still quick enough.
+"""Finds the most requests per second that a contender serves within a bound on p95 latency.
 
-Each load is Poisson arrivals of real sentences at some rate. All contenders search at the same
-time, a load each in turn, for the highest rate at which the 95th percentile of latency stays under
-one bound: that of CTranslate2's latencies without any load, times `PATIENCE`.
+Each load is Poisson arrivals of real sentences at some rate. All contenders search side
+by side, a load each in turn, for the highest rate at which the 95th percentile of latency stays
+under one bound: that of CTranslate2's latencies without any load, times `PATIENCE`.
 """
 
 import math
@@ -15,22 +15,22 @@ from loadtests.engine.serving import Served
 from loadtests.engine.turns import SETTLE_S
 from loadtests.engine.workload import Load, Workload
 
-# A request may take as long as one that comes alone, and twice that again for waiting and company.
+# A request may take as long as one that is alone, plus twice that for waiting and for its batch.
 PATIENCE = 3.0
 _GROWTH = 1.6  # between rates, until one is too high
-_TRIES = 2  # a rate is too high when all of them fail: a neighbour on the machine fails one
+_TRIES = 2  # a rate is too high when all of them fail: other work on the machine can fail one
 _CLOSED = 1.08  # a gap between rates that is not worth halving
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least this share does not exceed: of 1, 2, 3, 4 at 0.5 it is 2."""
+    """Return the smallest value with at least this share at or below: 2 of 1, 2, 3, 4 at 0.5."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What one contender made of one load."""
+    """The result of one contender under one load."""
 
     contender: str
     offered_per_s: float
@@ -58,10 +58,11 @@ def _percentiles(values: Sequence[float]) -> dict[str, float]:
 
 @dataclass(slots=True)
 class RateSearch:
-    """Looks for the highest rate that holds: grows until one does not, then halves the gap.
+    """Search for the highest rate that holds: it grows until one does not, then halves the gap.
 
-    In ratios: between 100, which held, and 160, which did not, comes 126. Once the gap is small
-    it grows again, in case that a busy moment of the machine made the higher one fail.
+    The gap is halved in ratios: between 100, which held, and 160, which did not, comes 126. Once
+    the gap is small the rate grows again, as a busy moment of the machine may have made the higher
+    one fail.
     """
 
     start: float
@@ -86,14 +87,14 @@ class RateSearch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """The whole search: every probe, in the order in which they were made."""
+    """The search of all contenders: every probe, in order."""
 
     bound_s: float
     unloaded_s: dict[str, dict[str, float]]  # by contender: percentiles of latency, one at a time
     probes: list[Probe] = field(default_factory=list)
 
     def best(self, contender: str) -> Probe | None:
-        """The highest rate that it held; None if it held none."""
+        """Return the probe of the highest rate that the contender held; None if it held none."""
         holding = [p for p in self.probes if p.contender == contender and self.holds(p)]
         return max(holding, key=lambda probe: probe.requests_per_s, default=None)
 
@@ -110,15 +111,15 @@ def find_capacity(
     budget_s: float = math.inf,
     settle_s: float = SETTLE_S,
 ) -> Capacity:
-    """Measures everybody without load, then searches, everybody in turn.
+    """Measure all contenders without load, then search for the rates, a load each in turn.
 
     Args:
         contenders: One of each library; CTranslate2's sets the bound, the first's without it.
         alone: Batches of one.
         make_load: The load of a rate.
         num_probes: Rates that each contender tries.
-        budget_s: Nobody tries another rate after it.
-        settle_s: Between two loads.
+        budget_s: Seconds after which no further rate is tried.
+        settle_s: Pause between two loads.
     """
     end_s = time.perf_counter() + budget_s
     unloaded: dict[str, list[float]] = {}

@@ -1,9 +1,9 @@
 """Random checkpoints of a chosen network that every contender can load.
 
-Speed does not depend on what the weights say, so nothing is downloaded. The tokens that end or pad
-an output can never be chosen: each output has exactly the asked length. Where the output has a
-bias, theirs is very low; T5's has none, so their rows of the output are zeros, and the best of
-thousands of random numbers is above zero.
+Speed does not depend on the values of the weights, so nothing is downloaded. The tokens that end or
+pad an output can never be chosen: each output has exactly the requested length. Where the output
+projection has a bias, theirs is very low. T5's has none, so their rows are zeros, and the best of
+thousands of random logits is above zero.
 """
 
 import io
@@ -19,29 +19,29 @@ from loadtests.engine.network import Network
 
 _GAIN = 4.0  # sharp attention: the output depends on the source
 _NEVER = -1e4  # added to the logit of a token that must not be chosen; exact in bfloat16
-_LARGE = 200_000_000  # weights; more are stored in bfloat16, for the disk's sake
-_PIECES = 400  # of Marian's vocabulary; the benchmark itself speaks in token ids
+_LARGE = 200_000_000  # weights; larger networks are stored in bfloat16, for the disk's sake
+_PIECES = 400  # of Marian's vocabulary; the benchmark itself uses token ids
 
 
 def end_id(network: Network) -> int:
-    """The token that ends a sentence."""
+    """Return the id of the end of sentence."""
     return {"marian": 0, "bart": 2, "t5": 1}[network.kind]
 
 
 def pad_id(network: Network) -> int:
-    """The token that fills what is shorter than the longest; Marian and T5 start with it, too."""
+    """Return the id of padding, which is also the decoder start of Marian and T5."""
     return {"marian": network.vocab_size - 1, "bart": 1, "t5": 0}[network.kind]
 
 
 def never_chosen(network: Network) -> list[int]:
-    """Tokens that no contender may generate: ends, padding, and others with a meaning."""
+    """Return the ids that no contender may generate: end, padding and other special tokens."""
     return {"marian": [0, 1, network.vocab_size - 1], "bart": [0, 1, 2, 3], "t5": [0, 1, 2]}[
         network.kind
     ]
 
 
 def make_checkpoint(network: Network, cache: Path) -> Path:
-    """The folder of the checkpoint; made on the first call, found again on the next.
+    """Return the folder of the checkpoint; make it unless it is in the cache.
 
     Raises:
         ImportError: `transformers` or `sentencepiece`, which write it, is not installed.
@@ -86,7 +86,7 @@ def _write_network(network: Network, folder: Path) -> None:
 
 
 def _config(network: Network) -> Any:
-    """`transformers`' configuration of the network."""
+    """Return `transformers`' configuration of the network."""
     from transformers import BartConfig, MarianConfig, T5Config  # noqa: PLC0415
 
     sides = ("encoder", "decoder")
@@ -135,7 +135,7 @@ def _default_dtype(dtype: Any) -> Iterator[None]:
 
 
 def _write_pieces(network: Network, folder: Path) -> None:
-    """Marian's files: a few pieces that load, and many that are never used."""
+    """Write Marian's vocabulary: a few real pieces, and many unused entries."""
     import sentencepiece  # noqa: PLC0415
 
     model = io.BytesIO()
@@ -162,7 +162,7 @@ def _write_pieces(network: Network, folder: Path) -> None:
 
 
 def _write_byte_pairs(network: Network, folder: Path) -> None:
-    """One tokenizer.json of single bytes, the special tokens, and many that are never used."""
+    """Write a tokenizer.json of single bytes, special tokens, and many unused entries."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers  # noqa: PLC0415
 
     special = {

@@ -1,4 +1,4 @@
-"""What is timed, behind one protocol; and our engine as one of them."""
+"""The protocol of everything that is timed, and our engine behind it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +14,8 @@ from model.load import load_model
 from model.tokenizer.prompt import Prompt
 
 OURS = "Dragoman"
-_CACHE_BYTES = 1 << 40  # the engine takes what its rows need of it
-_MAX_WAITING = 1 << 20  # a load above what can be served has to wait, not to fail
+_CACHE_BYTES = 1 << 40  # no limit: the engine allocates what its rows need
+_MAX_WAITING = 1 << 20  # requests of a load above the capacity wait instead of failing
 _GPU_ENCODE_TOKENS = 1 << 15
 
 
@@ -29,27 +29,27 @@ class Contender(Protocol):
 
     @property
     def cache_bytes(self) -> int:
-        """Of one number of the cached keys and values."""
+        """Bytes of one number in the KV cache."""
         ...
 
     def generate(self, workload: Workload) -> list[list[int]]:
-        """The best output of each source, without the decoder's start and the end."""
+        """Return the best output of each source, without decoder start and end of sentence."""
         ...
 
     def serve(self, load: Load) -> list[Served]:
-        """What becomes of each request, in the order of their arrival."""
+        """Serve a load; return one result for each request, in the order of arrival."""
         ...
 
 
 class Dragoman:
-    """Our engine, in this thread.
+    """Our engine, in the calling thread.
 
     Args:
         checkpoint: Its folder.
-        dtype: Of the weights.
+        dtype: The type of the weights.
         device: `cpu` or `cuda`.
-        max_rows: Hypotheses of the largest batch.
-        max_tokens: Of the longest source and the longest output.
+        max_rows: The hypotheses of the largest batch.
+        max_tokens: The tokens of the longest source and of the longest output.
     """
 
     def __init__(
@@ -98,6 +98,6 @@ class Dragoman:
 
 
 def until_end(ids: Sequence[int], end_ids: frozenset[int]) -> list[int]:
-    """What stands before the first of the tokens that end or pad an output."""
+    """Return the ids before the first end of sentence or padding."""
     end = next((index for index, id_ in enumerate(ids) if id_ in end_ids), len(ids))
     return list(ids[:end])

@@ -1,7 +1,7 @@
-"""A contender in a process of its own, on the same cores as all others.
+"""Runs each contender in a process of its own, on the same cores as all others.
 
-Two libraries in one process share neither their threads nor their allocator, and slow each other:
-with CTranslate2 loaded beside it, our engine lost more than a quarter of its speed while it idled.
+Two libraries in one process have separate threads and allocators, and slow each other down: an idle
+CTranslate2 in the same process cost our engine more than a quarter of its speed.
 """
 
 import gc
@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A batch's outputs, and the seconds they took in the contender's process."""
+    """The outputs of a batch, and their seconds, taken in the contender's process."""
 
     seconds: float
     outputs: list[list[int]]
@@ -44,13 +44,13 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where every contender runs."""
+    """The device, threads and cores of all contenders."""
 
     device: str
     num_threads: int
 
     def settle(self) -> None:
-        """Takes this process there: the first cores that it may use, as many as threads."""
+        """Bind this process to the first cores that it may use, as many as threads."""
         if hasattr(os, "sched_setaffinity"):
             cores = sorted(os.sched_getaffinity(0))
             os.sched_setaffinity(0, cores[: self.num_threads])
@@ -58,26 +58,26 @@ class Place:
 
 
 class Timed(Protocol):
-    """What measurements ask of a contender, wherever it lives."""
+    """A contender as measurements see it, in any process."""
 
     name: str
     cache_bytes: int
 
     def generate(self, workload: Workload) -> Run:
-        """As `Contender.generate`, timed."""
+        """Run `Contender.generate`, timed."""
         ...
 
     def serve(self, load: Load) -> list[Served]:
-        """As `Contender.serve`."""
+        """Run `Contender.serve`."""
         ...
 
 
 class Isolated:
-    """Passes work to a contender that lives elsewhere, and its results back.
+    """A contender in another process; methods send the work there and return its results.
 
     Args:
         make: Makes the contender, in the new process; must be picklable.
-        place: Where it runs.
+        place: Its device, threads and cores.
     """
 
     def __init__(self, make: Callable[[], Contender], *, place: Place) -> None:
@@ -90,30 +90,30 @@ class Isolated:
         self.cache_bytes = 0
 
     def wait(self) -> None:
-        """Returns when the contender is ready.
+        """Wait until the contender is ready.
 
         Raises:
-            RuntimeError: It could not be made; says why.
+            RuntimeError: It could not be made; the message has the reason.
         """
         self.name, self.cache_bytes = self._receive()
 
     def generate(self, workload: Workload) -> Run:
-        """As `Contender.generate`, timed."""
+        """Run `Contender.generate`, timed."""
         run: Run = self._ask("generate", workload)
         return run
 
     def serve(self, load: Load) -> list[Served]:
-        """As `Contender.serve`."""
+        """Run `Contender.serve`."""
         served: list[Served] = self._ask("serve", load)
         return served
 
     def memory(self) -> Memory:
-        """Of its process until now."""
+        """Return the peaks of its process so far."""
         memory: Memory = self._ask("memory", None)
         return memory
 
     def close(self) -> None:
-        """Ends the process."""
+        """End the process."""
         self._connection.close()
         self._process.join(timeout=10)
 
@@ -132,7 +132,7 @@ class Isolated:
 
 
 def apart(work: Callable[[], Result], *, place: Place) -> Result:
-    """Does something in a process that ends with it, and with the memory it took."""
+    """Run a function in a process of its own, so that its memory is freed at the end."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=context) as executor:
         return executor.submit(partial(_settled, work, place)).result()
@@ -144,7 +144,7 @@ def _settled(work: Callable[[], Result], place: Place) -> Result:
 
 
 class _Host:
-    """Does in the contender's process what `Isolated` is asked for."""
+    """The methods of `Isolated`, in the contender's process."""
 
     def __init__(self, contender: Contender, *, device: str) -> None:
         self._contender = contender
@@ -166,12 +166,12 @@ class _Host:
 
 
 def _answer(connection: Connection, make: Callable[[], Contender], place: Place) -> None:
-    """The process: what the contender is, then results until nobody asks for more."""
+    """Run in the contender's process: send its name, then results until the connection closes."""
     place.settle()
     try:
         contender = make()
         gc.collect()
-        gc.freeze()  # as our service does, for everybody: what is loaded is no garbage
+        gc.freeze()  # as our service does, for all contenders: loaded objects are no garbage
         host = _Host(contender, device=place.device)
         connection.send((contender.name, contender.cache_bytes))
         while True:
@@ -191,7 +191,7 @@ def _peak() -> int:
 
 
 def _forget_peak() -> int:
-    """The peak until now; it counts anew from here on."""
+    """Return the peak so far, and reset it."""
     peak = _peak()
     if peak:
         Path("/proc/self/clear_refs").write_text("5")

@@ -1,8 +1,7 @@
-"""The roofline: the least time in which this machine could do a piece of work.
+"""The roofline: the least time in which this machine can do a piece of work.
 
-Whatever is computed, a step has to read its weights and its cache, and to multiply them. It takes
-at least the longer of the two: bytes over the bandwidth that was measured, operations over the rate
-of products that was measured.
+A step has to read its weights and its cache, and to multiply by them. It takes at least the longer
+of the two: bytes over the measured bandwidth, operations over the measured rate of products.
 """
 
 from collections.abc import Sequence
@@ -15,19 +14,19 @@ BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """What the machine was measured to do in one type of weights."""
+    """Measured bandwidth and rate of products of the machine, in one type of weights."""
 
     bytes_per_s: float
     flops_per_s: float  # a multiplication and an addition are two
 
     def seconds(self, num_bytes: float, flops: float) -> float:
-        """The longer of reading and computing, each of which can hide behind the other."""
+        """Return the longer of reading and computing, which can overlap."""
         return max(num_bytes / self.bytes_per_s, flops / self.flops_per_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What was done: tokens read and decoding steps taken, for each request of a batch."""
+    """The work of a batch: source tokens and decoding steps of each request."""
 
     source_tokens: Sequence[int]
     num_steps: Sequence[int]
@@ -37,14 +36,14 @@ class Work:
 def limit_s(
     network: Network, work: Work, rates: Rates, *, weight_bytes: int, cache_bytes: int
 ) -> float:
-    """Seconds of the encoding and of every step, each at its own limit.
+    """Return the sum of the limits of the encoding and of every step, in seconds.
 
     Args:
-        network: Its sizes.
-        work: What was done.
-        rates: Of the machine, for the type of the weights.
-        weight_bytes: Of one weight.
-        cache_bytes: Of one cached number.
+        network: The sizes.
+        work: Source tokens and steps.
+        rates: The rates of the machine for the type of the weights.
+        weight_bytes: Bytes of one weight.
+        cache_bytes: Bytes of one number in the KV cache.
     """
     total_s = _encoding_s(network, work, rates, weight_bytes=weight_bytes)
     for step in range(max(work.num_steps)):
@@ -65,7 +64,7 @@ def limit_s(
 
 
 def _encoding_s(network: Network, work: Work, rates: Rates, *, weight_bytes: int) -> float:
-    """All sources at once: each weight is read once, each token multiplied by each weight.
+    """Return the limit of encoding all sources at once, in seconds; each weight is read once.
 
     Attention multiplies each pair of tokens twice, by keys and by values: 4 operations a number.
     """

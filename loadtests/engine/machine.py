@@ -1,4 +1,4 @@
-"""What this machine can do: bytes read and products computed a second, at best."""
+"""Measures the limits of this machine: bytes read and products computed per second."""
 
 import platform
 import time
@@ -14,14 +14,14 @@ import torch.nn.functional as F
 from loadtests.engine.limit import Rates
 
 _MEMORY_BYTES = 1 << 30  # beyond the last-level cache
-_CACHED_BYTES = 1 << 26  # what a small network's step reads, again and again
+_CACHED_BYTES = 1 << 26  # the weights that each step of a small network reads
 _GEMM_SIZES = (1024, 2048)
 _GPU_GEMM_SIZES = (4096, 8192)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """The processor and its measured limits, with the threads that contenders have."""
+    """The processor and its measured limits, at the contenders' number of threads."""
 
     name: str
     bytes_per_s: float
@@ -32,7 +32,7 @@ class Machine:
         return Rates(bytes_per_s=self.bytes_per_s, flops_per_s=self.flops_per_s[dtype])
 
     def or_better(self, other: "Machine") -> "Machine":
-        """The best of two measurements: a limit is what was seen to be possible."""
+        """Return the better figure of two measurements for each limit."""
         pairs = self.flops_per_s.items()
         return Machine(
             name=self.name,
@@ -43,7 +43,7 @@ class Machine:
 
 
 def measure_machine(device: str) -> Machine:
-    """Measures this device with the threads that torch has now; takes a few seconds."""
+    """Measure this device at torch's present number of threads; takes a few seconds."""
     return Machine(
         name=device_name(device),
         bytes_per_s=_read_bandwidth(device, _fitting_bytes(device)),
@@ -53,7 +53,7 @@ def measure_machine(device: str) -> Machine:
 
 
 def device_name(device: str) -> str:
-    """The processor, in words."""
+    """Return the name of the processor."""
     if device == "cuda":
         return torch.cuda.get_device_name()
     cpuinfo = Path("/proc/cpuinfo")
@@ -63,20 +63,20 @@ def device_name(device: str) -> str:
 
 
 def synchronize(device: str) -> None:
-    """Waits until a GPU has done what it was given; a CPU is never behind."""
+    """Wait until a GPU has finished its work; do nothing on a CPU."""
     if device == "cuda":
         torch.cuda.synchronize()
 
 
 def _fitting_bytes(device: str) -> int:
-    """Far beyond the caches, unless that is more than a quarter of the free memory."""
+    """Return a size far beyond the caches, at most a quarter of the free memory."""
     if device == "cuda":
         return 4 * _MEMORY_BYTES
     return min(_MEMORY_BYTES, psutil.virtual_memory().available // 4)
 
 
 def _read_bandwidth(device: str, num_bytes: int, *, repeats: int = 6) -> float:
-    """Bytes a second that all threads together read: the best way's best pass."""
+    """Return the bytes per second that all threads read: the best pass of the best way."""
     buffer = torch.ones(num_bytes // 4, device=device)
     columns = 1 << 12
     matrix = buffer[: len(buffer) // columns * columns].view(-1, columns)
@@ -95,7 +95,7 @@ def _read_bandwidth(device: str, num_bytes: int, *, repeats: int = 6) -> float:
 
 
 def _gemm_rates(device: str) -> dict[str, float]:
-    """Operations a second of a large square product, in each type there is a kernel for."""
+    """Return the operations per second of a large square product, by type with a kernel."""
     sizes = _GPU_GEMM_SIZES if device == "cuda" else _GEMM_SIZES
     return {
         dtype: max(2 * size**3 / _best_s(product, device, repeats=5) for size, product in products)
@@ -119,7 +119,7 @@ def _float_products(
 def _int8_products(
     device: str, sizes: tuple[int, ...]
 ) -> Iterator[tuple[int, Callable[[], object]]]:
-    """oneDNN's, of bytes; on CPUs only."""
+    """Yield oneDNN's int8 products; CPUs only."""
     if device == "cuda" or not hasattr(torch.ops.onednn, "qlinear_prepack"):
         return
     for size in sizes:

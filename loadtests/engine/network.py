@@ -1,4 +1,4 @@
-"""The sizes of an encoder-decoder transformer, and how many of its weights are read when."""
+"""Sizes of an encoder-decoder transformer, and the weights that encoding and steps read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _RELATIVE_BUCKETS = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """One network; weights are counted with biases and norms, embeddings that are looked up not."""
+    """One network; its weights include biases and norms, but no embeddings, which are looked up."""
 
     kind: Kind
     vocab_size: int
@@ -25,7 +25,7 @@ class Network:
 
     @classmethod
     def of(cls, hf: Mapping[str, Any]) -> "Network":
-        """The network that a Marian's or BART's config.json describes."""
+        """Return the network of a Marian's or BART's config.json."""
         return cls(
             kind="marian" if hf["model_type"] == "marian" else "bart",
             vocab_size=hf["vocab_size"],
@@ -39,14 +39,14 @@ class Network:
 
     @property
     def d_attention(self) -> int:
-        """Width of all heads together."""
+        """The width of all heads together."""
         return self.num_heads * self.d_head
 
     @property
     def encoding_weights(self) -> int:
-        """Read once per batch of sources: the encoder, and the keys and values made of its output.
+        """Weights that encoding reads once: the encoder, and cross-attention's keys and values.
 
-        These belong to the decoder's cross-attention, but no decoding step computes them again.
+        The latter belong to the decoder, but no decoding step computes them again.
         """
         layer = 4 * self._projection + self._out_bias + self._ffn + 2 * self._norm
         cross = 2 * self._projection
@@ -55,7 +55,7 @@ class Network:
 
     @property
     def step_weights(self) -> int:
-        """Read by each decoding step, however many rows it has; the vocabulary once, as output."""
+        """Weights that a decoding step reads, at any number of rows, with the output projection."""
         attention = 6 * self._projection + 2 * self._out_bias
         layer = attention + self._ffn + 3 * self._norm
         output = self.vocab_size * (self.d_model + self._has_biases)
@@ -63,7 +63,7 @@ class Network:
 
     @property
     def cached_numbers(self) -> int:
-        """Keys and values of one token in all decoder layers, of one of the two attentions."""
+        """Numbers in the cache for one token: keys and values of one attention in all layers."""
         return 2 * self.d_attention * self.decoder_layers
 
     @property
@@ -72,12 +72,12 @@ class Network:
 
     @property
     def _projection(self) -> int:
-        """Weights between the stream and the heads, with the bias of the heads' side."""
+        """Weights from the residual stream to the heads, with their bias."""
         return self.d_attention * (self.d_model + self._has_biases)
 
     @property
     def _out_bias(self) -> int:
-        """What the bias of the way back has more than `_projection` counts."""
+        """The output projection's bias minus the bias that `_projection` counts."""
         return (self.d_model - self.d_attention) * self._has_biases
 
     @property
@@ -91,7 +91,7 @@ class Network:
 
     @property
     def _once_per_stack(self) -> int:
-        """BART's norm after the embeddings; T5's last norm and its table of distances."""
+        """Weights of BART's norm after the embeddings, or of T5's last norm and relative bias."""
         if self.kind == "t5":
             return self._norm + _RELATIVE_BUCKETS * self.num_heads
         return self._norm if self.kind == "bart" else 0

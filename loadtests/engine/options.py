@@ -1,4 +1,4 @@
-"""The benchmark's options, and the plan that they make."""
+"""The benchmark's options, and the plan that they select."""
 
 import argparse
 import os
@@ -24,7 +24,7 @@ CACHE = Path(tempfile.gettempdir()) / "dragoman-benchmark"
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The options that the arguments give."""
+    """Return the options of the arguments."""
     parser = argparse.ArgumentParser(
         prog="python -m loadtests.engine",
         description="Times our engine beside CTranslate2, transformers and the machine's limit.",
@@ -52,7 +52,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def plan(options: argparse.Namespace) -> list[Scenario]:
-    """The plan, with what the options say otherwise."""
+    """Return the plan, changed by the options."""
     if options.device == "cuda":
         scenarios = gpu_plan()
     else:
@@ -81,5 +81,5 @@ def _adapted(scenario: Scenario, options: argparse.Namespace) -> Scenario:
 
 
 def _num_cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

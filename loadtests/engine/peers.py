@@ -14,7 +14,7 @@ from loadtests.engine.workload import Load, Workload
 
 
 class Transformers:
-    """Hugging Face's `generate`, as it comes."""
+    """Hugging Face's `generate`, with its defaults."""
 
     def __init__(self, checkpoint: Path, *, dtype: str, device: str) -> None:
         from transformers import AutoModelForSeq2SeqLM  # noqa: PLC0415 - may not be installed
@@ -52,7 +52,7 @@ class Transformers:
 
 
 class CTranslate2:
-    """CTranslate2's `Translator`, from a folder that `convert` made."""
+    """CTranslate2's `Translator`, from a folder of `convert`."""
 
     def __init__(self, converted: Path, *, dtype: str, device: str, num_threads: int) -> None:
         import ctranslate2  # noqa: PLC0415 - may not be installed
@@ -71,7 +71,7 @@ class CTranslate2:
 
     @staticmethod
     def types(device: str) -> set[str]:
-        """Types of weights that the library computes in on this device."""
+        """Return the types of weights that the library supports on this device."""
         import ctranslate2  # noqa: PLC0415
 
         if device == "cuda" and ctranslate2.get_cuda_device_count() < 1:
@@ -92,7 +92,7 @@ class CTranslate2:
 
 
 def convert(checkpoint: Path, converted: Path, *, dtype: str) -> None:
-    """Writes CTranslate2's form of a checkpoint, unless it is there."""
+    """Convert a checkpoint to CTranslate2's format, unless it is done."""
     import ctranslate2  # noqa: PLC0415
     from transformers.utils import logging  # noqa: PLC0415
 
@@ -100,13 +100,13 @@ def convert(checkpoint: Path, converted: Path, *, dtype: str) -> None:
     logging.disable_progress_bar()
     if not (converted / "model.bin").exists():
         converter = ctranslate2.converters.TransformersConverter(str(checkpoint))
-        with warnings.catch_warnings():  # advice about a tokenizer that nobody here uses
+        with warnings.catch_warnings():  # advice about a tokenizer that is not used here
             warnings.simplefilter("ignore")
             converter.convert(str(converted), quantization=dtype, force=True)
 
 
 def _vocabulary(converted: Path) -> list[str]:
-    """Tokens by id; one file where source and target share them."""
+    """Return the tokens by id; source and target may share one file."""
     shared, source = converted / "shared_vocabulary.json", converted / "source_vocabulary.json"
     path = shared if shared.exists() else source
     tokens: list[str] = json.loads(path.read_text("utf-8"))
@@ -114,7 +114,7 @@ def _vocabulary(converted: Path) -> list[str]:
 
 
 def _padded(sources: Sequence[Sequence[int]], *, pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """(batch, longest) ids, padded on the right, and 1 where a token stands."""
+    """Return (batch, longest) ids, padded on the right, and their mask, 1 for tokens."""
     longest = max(map(len, sources))
     ids = torch.full((len(sources), longest), pad_id)
     mask = torch.zeros_like(ids)

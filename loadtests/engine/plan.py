@@ -1,4 +1,4 @@
-"""What one run measures: which networks, batches, searches and contenders."""
+"""Plans of the benchmark: networks, batches, searches and contenders."""
 
 import math
 from collections.abc import Sequence
@@ -42,21 +42,22 @@ _QUICK_DROP, _LARGE_DROP = 1.2, 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One network and what is measured of it.
+    """One network and its measurements.
 
     Attributes:
         model: `bundled`, or a name in `NETWORKS`.
-        cells: (batch, beams) of each batch that starts together.
-        served_beams: Beams of each served load.
-        served_contenders: Names of libraries that take part in it.
-        source_tokens: Least and most, where sources are random.
-        new_tokens: Of each output; the most where outputs end by themselves.
-        contenders: Names, as `ctranslate2-int8`.
-        num_rounds: Times that each is measured.
+        cells: (batch, beams) of each static batch.
+        contenders: Names, such as `ctranslate2-int8`.
+        num_rounds: The number of measurements of each cell and contender.
+        source_tokens: The least and the most, if sources are random.
+        new_tokens: The tokens of each output; the most, if outputs end by themselves.
         drop_at: As `Turns.drop_at`.
-        load_s: Seconds of each served load.
-        num_probes: Rates that each contender tries.
-        budget_s: Of each cell and each served load; what is then missing is left out.
+        served_beams: The number of beams of each served load.
+        served_libraries: The libraries that are measured under served loads.
+        load_s: The seconds of each served load.
+        num_probes: The number of rates that each contender tries.
+        budget_s: The seconds of each cell and each served load; measurements after it are left
+            out.
     """
 
     model: str
@@ -74,7 +75,7 @@ class Scenario:
 
     @property
     def max_rows(self) -> int:
-        """Hypotheses of the largest batch, and enough for a server's."""
+        """The hypotheses of the largest batch, static or served."""
         served = [_SERVED_ROWS] * bool(self.served_beams)
         return max([batch * beams for batch, beams in self.cells] + served)
 
@@ -83,12 +84,12 @@ _SERVED_ROWS = 256
 
 
 def cells(batches: Sequence[int], beams: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    """Each batch with each number of beams."""
+    """Return each batch with each number of beams."""
     return tuple((batch, num_beams) for num_beams in beams for batch in batches)
 
 
 def full_plan() -> list[Scenario]:
-    """Everything, on a CPU; more than an hour on two cores."""
+    """Return the full plan for a CPU; more than an hour on two cores."""
     every = CPU_CONTENDERS
     small = cells((1, 8, 32, 128), (1, 4))
     large = cells((1, 8, 32), (1,)) + cells((1, 8), (4,))
@@ -116,9 +117,9 @@ def full_plan() -> list[Scenario]:
 
 
 def quick_plan() -> list[Scenario]:
-    """The rows that a change must not make worse, in a few minutes on two cores.
+    """Return the rows that a change must not make worse; a few minutes on two cores.
 
-    Only the types that are fastest somewhere: int8, and the one that this processor computes in.
+    It has only types that can be fastest: int8, and the float type that this processor supports.
     """
     computes_in = resolve_dtype("auto", torch.device("cpu"))
     fast = (
@@ -170,7 +171,7 @@ def quick_plan() -> list[Scenario]:
 
 
 def gpu_plan() -> list[Scenario]:
-    """Long sources and large batches, on a GPU."""
+    """Return the plan for a GPU: long sources and large batches."""
     return [
         Scenario(
             model=model,

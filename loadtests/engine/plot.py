@@ -1,4 +1,4 @@
-"""The report as one picture: speeds under the machine's limit, and latency under load."""
+"""Draws the report as one picture: speeds under the machine's limit, and latency under load."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -42,7 +42,7 @@ _NUM_COLORS = 64
 
 
 def draw(report: Report, path: Path) -> None:
-    """Writes a PNG: a panel for each network and number of beams, and one for each served load."""
+    """Write a PNG: a panel for each network and number of beams, and one for each served load."""
     batches = list(_offline_panels(report))
     served = [
         (found.scenario.model, beams, capacity)
@@ -80,7 +80,7 @@ def _offline_panels(report: Report) -> Iterator[tuple[Found, int]]:
 
 
 def _draw_speeds(axes: Axes, report: Report, found: Found, *, num_beams: int) -> None:
-    """Each library's best type by batch, and the limit of our best type over it."""
+    """Draw each library's best type by batch, and the limit of our best type."""
     workloads = [w for w in found.workloads() if w.num_beams == num_beams]
     workloads.sort(key=lambda workload: workload.batch)
     for library in _COLORS:
@@ -121,7 +121,7 @@ def _draw_line(axes: Axes, library: str, points: Sequence[tuple[float, float]]) 
 
 
 def _draw_limit(axes: Axes, limits: list[tuple[int, float, float]]) -> None:
-    """A line over the batches, or a dash over a single one, with our share of it in words."""
+    """Draw the limit, a line over the batches or a dash over one, with our share as text."""
     edges: list[tuple[float, float]] = [(x, limit) for x, limit, _ in limits]
     if len(edges) == 1:
         edges = [(x + side, limit) for x, limit in edges for side in (-0.2, 0.2)]
@@ -140,7 +140,7 @@ def _draw_limit(axes: Axes, limits: list[tuple[int, float, float]]) -> None:
 
 
 def _draw_served(axes: Axes, capacity: Capacity, *, title: str) -> None:
-    """p95 by offered rate; where the line of a contender crosses the bound, its service ends."""
+    """Draw p95 by offered rate; a contender's capacity is where its line crosses the bound."""
     bound_ms = capacity.bound_s * 1e3
     for name in capacity.unloaded_s:
         points: dict[float, float] = {}

@@ -1,4 +1,4 @@
-"""All that one run measured, what follows from it, and the JSON object that says both."""
+"""The results of one run, the rows computed from them, and their JSON object."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,17 +17,17 @@ PEERS = ("CTranslate2", "transformers")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One network at one load: our best beside the best of each other library, and the limit.
+    """One network at one load: our best type, the best of each other library, and the limit.
 
     Attributes:
         model: The network.
-        batch: Requests that start together; None where they are served.
+        batch: The size of a static batch; None for a served load.
         beams: 1 is greedy.
         ours: Our fastest type, None if it did not run.
-        ours_tokens_per_s: Its speed; served, at the highest rate that kept the bound.
-        peers: Tokens a second of every other contender that ran.
-        ratios: Ours over each library's best; spreads where there were rounds.
-        limit_tokens_per_s: What the machine could do in our type; None where served.
+        ours_tokens_per_s: Its speed; of a served load, that of the highest rate within the bound.
+        peers: Tokens per second of every other contender that ran.
+        ratios: Our speed over each library's best; spreads over rounds for static batches.
+        limit_tokens_per_s: The machine's limit in our type; None for a served load.
     """
 
     model: str
@@ -41,7 +41,7 @@ class Row:
 
     @property
     def of_limit(self) -> float | None:
-        """Our speed over the limit's: 1 is all that this machine has."""
+        """Our speed over the limit: 1 is the most that this machine can do."""
         if self.limit_tokens_per_s is None or self.ours_tokens_per_s is None:
             return None
         return self.ours_tokens_per_s / self.limit_tokens_per_s
@@ -76,7 +76,7 @@ class Report:
     found: list[Found]
 
     def rows(self) -> list[Row]:
-        """Batches first, as they were measured; then what was served."""
+        """Return the rows: static batches in the order of measurement, then served loads."""
         offline = [self._offline(f, workload) for f in self.found for workload in f.workloads()]
         served = [
             _served(f.scenario.model, beams, capacity)
@@ -86,7 +86,7 @@ class Report:
         return offline + served
 
     def limit_tokens_per_s(self, found: Found, timing: Timing) -> float | None:
-        """Tokens a second at the limit of that contender's type; None if it was not measured."""
+        """Return tokens per second at the limit of a contender's type; None if not measured."""
         dtype = dtype_of(timing.contender)
         if dtype not in self.machine.flops_per_s:
             return None
@@ -105,7 +105,7 @@ class Report:
         return sum(timing.output_tokens) / seconds
 
     def to_json(self) -> dict[str, Any]:
-        """The rows, and every single measurement behind them."""
+        """Return the rows, and every measurement behind them."""
         return {
             "machine": asdict(self.machine),
             "device": self.place.device,

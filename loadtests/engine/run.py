@@ -28,7 +28,7 @@ _NUM_ALONE = 40  # sentences translated one at a time, for the bound
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """All that was measured of one scenario."""
+    """The results of one scenario."""
 
     scenario: Scenario
     network: Network
@@ -45,7 +45,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
-    """Where scenarios run, where their checkpoints are kept, and who hears of them."""
+    """Runs scenarios at one place, with a cache of checkpoints, and reports its progress."""
 
     place: Place
     cache: Path
@@ -88,7 +88,7 @@ class Runner:
     def _contenders(
         self, scenario: Scenario, checkpoint: Path, *, max_source_tokens: int
     ) -> Iterator[list[Isolated]]:
-        """All that can be started here, loaded at the same time, and ended when they are done."""
+        """Yield the contenders that can be started here, loaded in parallel; end them at exit."""
         started: dict[str, Isolated] = {}
         for name in scenario.contenders:
             library, _, dtype = name.partition("-")
@@ -158,7 +158,7 @@ class Runner:
         *,
         num_beams: int,
     ) -> Capacity:
-        """Each library is represented by its type that was fastest with batches."""
+        """Find the capacity of each library in its type that was fastest with static batches."""
         fastest = {
             best([t for t in timings if library_of(t.contender) == library]).contender
             for library in {library_of(timing.contender) for timing in timings}
@@ -201,12 +201,12 @@ def _workload(scenario: Scenario, network: Network, *, batch: int) -> Workload:
 
 
 def _served_sources(scenario: Scenario, network: Network) -> Sequence[tuple[int, ...]]:
-    """In an order by chance."""
+    """Return the sources of a served load, in random order."""
     return _workload(scenario, network, batch=len(SENTENCES)).sources
 
 
 @cache
 def _real_sources() -> list[tuple[int, ...]]:
-    """The corpus as the bundled translator reads it: English, to become German."""
+    """Return the token ids of the corpus, for the bundled translator from English to German."""
     loaded = load_model(BUNDLED_CHECKPOINT, dtype="float32", device="cpu")
     return [loaded.prompt(text, Translation("de", "en")).encoder_ids for text in SENTENCES]

@@ -1,7 +1,7 @@
-"""Requests that arrive one by one, and what serves them: our engine, or a batch at a time.
+"""Serves requests that arrive one by one: by our engine, or in static batches.
 
-Both run in one thread, without HTTP. A request's time counts from its arrival, not from when it was
-taken: who is busy makes others wait.
+Both run in one thread, without HTTP. The latency of a request counts from its arrival, waiting
+included.
 """
 
 import time
@@ -13,7 +13,7 @@ from model.engine.engine import Engine
 from model.engine.params import GenerationParams
 from model.tokenizer.prompt import Prompt
 
-MAX_BATCH = 32  # of those who wait; a larger batch makes all of its requests wait longer
+MAX_BATCH = 32  # static batches; in a larger one all requests wait longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Served:
 
 
 class Watch:
-    """Time since it was made."""
+    """Clock that starts when it is made."""
 
     def __init__(
         self,
@@ -50,14 +50,14 @@ class Watch:
         return self._clock() - self._start
 
     def wait_until(self, moment_s: float) -> None:
-        """Returns at once if the moment has passed."""
+        """Sleep until a moment; return at once if it has passed."""
         remaining = moment_s - self.now_s()
         if remaining > 0:
             self._sleep(remaining)
 
 
 def serve_continuously(engine: Engine, load: Load, watch: Watch, *, start_id: int) -> list[Served]:
-    """Between any two steps, whoever has arrived by then joins the batch."""
+    """Serve by continuous batching: arrived requests join between any two steps."""
     params = GenerationParams(
         max_new_tokens=load.max_new_tokens,
         num_beams=load.num_beams,
@@ -97,7 +97,7 @@ def serve_batches(
     *,
     max_batch: int = MAX_BATCH,
 ) -> list[Served]:
-    """Whenever nothing runs, all who wait are taken as one batch, which ends together."""
+    """Serve by static batching: when a batch has ended, all waiting requests are the next."""
     served: list[Served] = []
     while len(served) < len(load.sources):
         start = len(served)
@@ -114,7 +114,7 @@ def serve_batches(
         served += [
             Served(
                 arrival_s=load.arrivals_s[index],
-                first_token_s=now_s,  # a batch shows nothing before its end
+                first_token_s=now_s,  # a static batch has no output before its end
                 done_s=now_s,
                 num_tokens=len(output),
             )
@@ -124,7 +124,7 @@ def serve_batches(
 
 
 def _arrived(load: Load, start: int, now_s: float) -> range:
-    """Those from `start` on who have arrived.
+    """Return the indices from `start` on of requests that have arrived.
 
     Arrivals at 1, 2 and 5: at 3, from the second on, it is range(1, 2).
     """

@@ -1,4 +1,4 @@
-"""The report as tables for people."""
+"""Prints the report as tables."""
 
 from rich.console import Console
 from rich.table import Table
@@ -11,7 +11,7 @@ from loadtests.engine.turns import Spread
 
 
 def render(report: Report, console: Console) -> None:
-    """Prints the speeds of every contender, the ratios, what was served, and the machine."""
+    """Print the speeds of every contender, the ratios, the served loads and the machine."""
     for found in report.found:
         console.print(_speeds(found))
     console.print(_ratios(report))

@@ -1,4 +1,4 @@
-"""Times batches in turns, so that a change of the machine's mood meets all contenders alike."""
+"""Times batches in turns, so that changes of the machine's speed affect all contenders alike."""
 
 import math
 import statistics
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from loadtests.engine.isolation import Timed
 from loadtests.engine.workload import Workload
 
-# A library's idle threads spin for up to 0.2 s after their last work, on the next one's cores.
+# Idle threads of a library spin for up to 0.2 s after its work, on the next contender's cores.
 SETTLE_S = 0.3
-# Of the decoded tokens, where outputs end by themselves. Of 80 sentences together the types differ
-# by less than a hundredth; of a few, a single word that is said otherwise shows.
+# The share of decoded tokens that may differ between contenders if outputs end by themselves. Over
+# 80 sentences the types differ by less than a hundredth; over a few, one other word shows.
 _MOST_DIFFERENCE = 0.2
 _LEAST_DIFFERENCE = 6  # tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The middle and the extremes of repeated measurements."""
+    """Median, least and most of repeated measurements."""
 
     median: float
     low: float
@@ -32,7 +32,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """One contender at one workload: seconds of each round that it took part in."""
+    """Seconds of one contender in each of its rounds of one workload."""
 
     contender: str
     workload: Workload
@@ -42,27 +42,28 @@ class Timing:
 
     @property
     def tokens_per_s(self) -> Spread:
-        """New tokens a second, over all sources of the batch together."""
+        """New tokens per second, over all sources of the batch together."""
         return Spread.of([sum(self.output_tokens) / seconds for seconds in self.seconds])
 
     @property
     def num_steps(self) -> list[int]:
-        """Decoding steps of each source: the one that chose the end is one, too."""
+        """Decoding steps of each source, that which chose the end included."""
         most, ends = self.workload.num_new_tokens, self.workload.ends
         return [min(tokens + ends, most) for tokens in self.output_tokens]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turns:
-    """How measurements are taken.
+    """Settings of the measurements.
 
     Attributes:
-        num_rounds: Times that each contender is measured.
+        num_rounds: The number of measurements of each contender.
         drop_at: After the first round, types slower than their library's fastest by this factor
-            are not measured again; None drops nobody.
-        budget_s: Of one workload; no round begins after it. A busy machine costs rounds, not hours.
-        settle_s: Between two contenders.
-        clock: In seconds.
+            are not measured again; None drops none.
+        budget_s: The seconds of one workload; no round begins after it. A busy machine costs
+            rounds, not hours.
+        settle_s: The pause between two contenders.
+        clock: Returns seconds.
     """
 
     num_rounds: int
@@ -72,7 +73,7 @@ class Turns:
     clock: Callable[[], float] = time.perf_counter
 
     def measure(self, contenders: Sequence[Timed], workload: Workload) -> list[Timing]:
-        """Each contender once to warm up, then in rounds in which all take turns.
+        """Run each contender once to warm up, then time rounds in which all take turns.
 
         Raises:
             RuntimeError: A contender decoded more or fewer tokens than the others.
@@ -118,10 +119,10 @@ class Turns:
 
 
 def check_same_work(timings: Sequence[Timing]) -> None:
-    """The same number of tokens for everybody; nearly so where outputs end by themselves.
+    """Check that all contenders decoded equally many tokens, nearly if outputs end by themselves.
 
     Raises:
-        RuntimeError: Somebody had less or more to do; says who.
+        RuntimeError: One decoded fewer or more; the message names it.
     """
     for timing in timings:
         workload = timing.workload
@@ -147,22 +148,22 @@ def check_same_work(timings: Sequence[Timing]) -> None:
 
 
 def library_of(contender: str) -> str:
-    """`CTranslate2` of `CTranslate2 int8`."""
+    """Return the library of a contender: `CTranslate2` of `CTranslate2 int8`."""
     return contender.split(maxsplit=1)[0]
 
 
 def dtype_of(contender: str) -> str:
-    """`int8` of `CTranslate2 int8`."""
+    """Return the type of a contender: `int8` of `CTranslate2 int8`."""
     return contender.rsplit(maxsplit=1)[-1]
 
 
 def ratios(ours: Timing, theirs: Timing) -> Spread:
-    """How many times as many tokens a second ours has, compared within each round of both."""
+    """Return the ratios of tokens per second, ours over theirs, within each round of both."""
     more = sum(ours.output_tokens) / sum(theirs.output_tokens)
     pairs = zip(ours.seconds, theirs.seconds, strict=False)  # a type that was dropped has but one
     return Spread.of([more * b / a for a, b in pairs])
 
 
 def best(timings: Sequence[Timing]) -> Timing:
-    """The fastest by its median."""
+    """Return the timing with the fastest median."""
     return max(timings, key=lambda timing: timing.tokens_per_s.median)

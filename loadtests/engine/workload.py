@@ -1,4 +1,4 @@
-"""What contenders are asked for: batches that start together, and requests that come by chance."""
+"""The work of contenders: static batches, and requests that arrive by a Poisson process."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,14 +13,14 @@ _LEAST_REQUESTS = 60  # of which the 95th percentile leaves three above
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """One batch, which starts together: token ids in, token ids out.
+    """One static batch: token ids in, token ids out.
 
     Attributes:
         sources: Each ends with the end-of-sentence id.
-        num_new_tokens: Of each output; the most where outputs end by themselves.
+        num_new_tokens: The tokens of each output; the most, if outputs end by themselves.
         num_beams: 1 is greedy.
         ends: Whether outputs end by themselves. Then a search ends with as many finished outputs
-            as it has beams, which is the one rule that all contenders know.
+            as it has beams, the only rule that all contenders have.
     """
 
     sources: tuple[tuple[int, ...], ...]
@@ -43,7 +43,7 @@ class Workload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """Requests with the times at which they arrive, in seconds from the start, in order."""
+    """Requests and their arrivals, in seconds from the start, in order."""
 
     arrivals_s: tuple[float, ...]
     sources: tuple[tuple[int, ...], ...]
@@ -54,7 +54,7 @@ class Load:
 def random_workload(
     network: Network, *, batch: int, source_tokens: tuple[int, int], num_new_tokens: int
 ) -> Workload:
-    """Random sources whose lengths lie between the two bounds; the same on every call."""
+    """Return random sources with lengths between the two bounds; the same on every call."""
     random = Random(batch)
     low, high = source_tokens
     first = max(never_chosen(network)[:-1]) + 1
@@ -69,7 +69,7 @@ def random_workload(
 def real_workload(
     sources: Sequence[tuple[int, ...]], *, batch: int, max_new_tokens: int
 ) -> Workload:
-    """Of these sources as many as the batch has, of all lengths alike; the same on every call.
+    """Return a batch of these sources, evenly over all lengths; the same on every call.
 
     A batch of 1 is the source of middle length; of two, one is longer than three quarters of all.
     Of 80 sources a batch of 128 has some twice.
@@ -88,12 +88,12 @@ def poisson_load(
     max_new_tokens: int,
     num_beams: int,
 ) -> Load:
-    """Arrivals that know nothing of each other, `rate` a second; the same on every call.
+    """Return a Poisson process of requests, `rate` per second; the same on every call.
 
-    The load takes `seconds`, or up to three times as long where too few requests would come.
+    It takes `seconds`, or up to three times as long if there were too few requests otherwise.
 
-    The chances do not depend on the rate: at twice the rate the same requests come in the same
-    order, in half the time.
+    Its random numbers do not depend on the rate: at twice the rate the same requests arrive in the
+    same order, in half the time.
     """
     random = Random(0)
     count = max(round(rate * seconds), min(_LEAST_REQUESTS, round(3 * rate * seconds)), 1)

@@ -1,1 +1,1 @@
-"""What sets one family of checkpoints apart, as data."""
+"""Families of checkpoints: for each a record of its architecture, weight names and tokens."""

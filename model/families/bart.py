@@ -6,11 +6,11 @@ from model.families.family import Family, HfConfig
 from model.families.layout import Layout, Slot
 from model.tokenizer.load import load_tokenizer
 
-POSITION_OFFSET = 2  # fairseq counted positions from its padding index + 1
+POSITION_OFFSET = 2  # fairseq counts positions from its padding id + 1
 
 
 def architecture(hf: HfConfig) -> TransformerConfig:
-    """Its position table has two rows that no position uses."""
+    """Return the network of a config.json; the first two rows of its position table are unused."""
     return bart_like.architecture(
         hf,
         norm=Norm(placement="post"),
@@ -20,7 +20,7 @@ def architecture(hf: HfConfig) -> TransformerConfig:
 
 
 def layout(_hf: HfConfig) -> Layout:
-    """`<s> text </s>`; a style, where the model has any, is its tag before the text."""
+    """Return `<s> text </s>`, with the tag of a style, if asked for, before the text."""
     return Layout(encoder=(Slot.BOS, Slot.STYLE, Slot.TEXT, Slot.EOS))
 
 

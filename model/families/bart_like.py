@@ -1,4 +1,4 @@
-"""What the checkpoints that descend from fairseq's transformer have in common: keys and names."""
+"""Keys of config.json and names of weights that descendants of fairseq's transformer share."""
 
 import re
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ _STACK: Mapping[str, Names] = {
     "embedding_norm": ("layernorm_embedding",),
     "final_norm": ("layer_norm",),
 }
-# Sinusoids, which are computed here, and a version number that fairseq left.
+# Sinusoids, which we compute, and fairseq's version number.
 _IGNORED: Names = (r"(model\.)?(encoder|decoder)\.(embed_positions\.weights?|version)",)
 _PREFIX = "model."
 
@@ -37,8 +37,14 @@ _PREFIX = "model."
 def architecture(
     hf: HfConfig, *, output_bias: bool = True, **differences: Any
 ) -> TransformerConfig:
-    """The network that config.json describes, plus what only the family's name says."""
-    hf = {key: value for key, value in hf.items() if value is not None}  # null says nothing
+    """Return the network that config.json describes.
+
+    Args:
+        hf: config.json.
+        output_bias: Whether logits have a bias.
+        differences: Fields of the config that depend on the family, not on config.json.
+    """
+    hf = {key: value for key, value in hf.items() if value is not None}  # null means absent
     d_model = required_int(hf, "d_model")
     tied = hf.get("tie_word_embeddings", True)
     return TransformerConfig(
@@ -59,13 +65,13 @@ def architecture(
 
 
 def weights(config: TransformerConfig, *, has_trained_bias: bool = False) -> WeightMap:
-    """Names as in `model.safetensors`; a tied table may be saved under any of its names.
+    """Return the names in `model.safetensors`; a tied table may be saved under any of its names.
 
-    BART's own first checkpoints are of the stacks alone, without an output.
+    BART's first checkpoints hold the two stacks alone, without an output.
 
     Args:
-        config: Which tables there are.
-        has_trained_bias: Whether the output's bias is more than zeros.
+        config: Tells which tables are shared or tied.
+        has_trained_bias: Whether the output's bias was trained; else it is zeros.
     """
     encoder, decoder = "model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"
     shared, output = "model.shared.weight", "lm_head.weight"
@@ -82,7 +88,7 @@ def weights(config: TransformerConfig, *, has_trained_bias: bool = False) -> Wei
     elif config.tied_output:
         tied = ((decoder, output),)
         tables |= {"embedding.weight": (encoder,), "decoder_embedding.weight": tied[0]}
-    else:  # `shared` is a third table that nothing reads, or, in older checkpoints, both of the two
+    else:  # `shared` is an unused third table or, in older checkpoints, both of the two
         ignored = (*ignored, re.escape(shared))
         tables |= {
             "embedding.weight": (encoder, shared),

@@ -1,4 +1,4 @@
-"""What a family of checkpoints is: a record of data, and of functions over config.json."""
+"""The record that describes a family of checkpoints: data, and functions of config.json."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,20 +16,20 @@ HfConfig = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """All that sets one family of checkpoints apart. There is no subclass.
+    """One family of checkpoints. A family is an instance of this record, never a subclass.
 
     Attributes:
-        name: What people call it.
-        model_types: The `model_type` values of config.json that belong to it.
-        architecture: config.json to our description of the network.
-        weights: Where each parameter lies in its checkpoints.
-        load_tokenizer: From the folder of a checkpoint.
-        layout: Which tokens stand around a text.
-        language_tag: How its vocabularies write a language, a regular expression whose one group
-            is the code; None where they name none.
-        prefixes: What tells it the task, by task: text in front of the source, where `{source}`
-            and `{target}` stand for the languages' English names. Only for checkpoints that
-            declare `task_specific_params`: others were not trained with any.
+        name: The published name.
+        model_types: The values of `model_type` in config.json that belong to it.
+        architecture: Makes the description of the network from config.json.
+        weights: Makes the names of the parameters in its checkpoints.
+        load_tokenizer: Loads the tokenizer from a checkpoint's folder.
+        layout: Makes the order of special tokens around a text.
+        language_tag: A regular expression for the language tags of its vocabularies, whose one
+            group is the language's code; None where there are no tags.
+        prefixes: Text in front of the source, by task; `{source}` and `{target}` stand for the
+            languages' English names. Only checkpoints that declare `task_specific_params` get one:
+            others were trained without.
     """
 
     name: str
@@ -43,11 +43,12 @@ class Family:
 
 
 def network_config(family: Family, hf: HfConfig) -> TransformerConfig:
-    """The network that a config.json of the family describes.
+    """Return the network that a config.json of the family describes.
 
     Raises:
-        CheckpointError: A value is missing, or of a type that nothing can be made of.
-        ConfigError, UnsupportedModelError: No network is like that, or none of ours.
+        CheckpointError: A value is missing or has the wrong type.
+        ConfigError: The values contradict each other.
+        UnsupportedModelError: The network has a feature that ours lacks.
     """
     try:
         return family.architecture(hf)
@@ -58,10 +59,10 @@ def network_config(family: Family, hf: HfConfig) -> TransformerConfig:
 
 
 def required_int(hf: HfConfig, key: str) -> int:
-    """A number of config.json that no default can stand for.
+    """Return an integer of config.json that has no default.
 
     Raises:
-        CheckpointError: config.json has no such key, or something else under it.
+        CheckpointError: config.json has no such key, or its value is no integer.
     """
     value = hf.get(key)
     if value is None:

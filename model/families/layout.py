@@ -1,33 +1,33 @@
-"""Which tokens stand around a text, as data: the same slots in other orders for every family."""
+"""The order of special tokens around a text, as data: each family orders the same slots."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
 
 
 class Slot(Enum):
-    """One place in an input of the encoder, or at the beginning of the decoder's."""
+    """One place in the input of the encoder, or in the prefix of the decoder."""
 
     TEXT = auto()  # the source, any number of tokens
     BOS = auto()  # start of sentence
     EOS = auto()  # end of sentence
-    START = auto()  # what the decoder begins with
+    START = auto()  # decoder start token
     SOURCE_LANG = auto()  # the tag of the text's language
-    TARGET_LANG = auto()  # the tag of the answer's language
+    TARGET_LANG = auto()  # the tag of the output's language
     STYLE = auto()  # the tag of a summary's style
-    BLANK = auto()  # in front of a target's tag that is written as the text's first word
+    BLANK = auto()  # a blank piece before a target tag that is written as the text's first word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Where everything goes.
+    """The slots of a family's inputs, in order.
 
-    A language's slot is empty where the vocabulary has no tags for languages at all, a style's
-    where none is asked for.
+    A language's slot stays empty if the vocabulary has no language tags, a style's slot if the
+    request names no style.
 
     Attributes:
-        encoder: What the encoder reads.
-        decoder: What the decoder is given to begin with.
-        forced: The first token that the decoder writes, if nobody is to choose it.
+        encoder: The input of the encoder.
+        decoder: The prefix of the decoder.
+        forced: The first generated token, if it is forced.
     """
 
     encoder: tuple[Slot, ...]

@@ -14,7 +14,7 @@ LANGUAGE_TAG = r"(?:__)?((?<=__)[a-z]{2,3}(?=__)|[a-z]{3}_[A-Z][a-z]{3})(?:__)?"
 
 
 def architecture(hf: HfConfig) -> TransformerConfig:
-    """Pre-norm, fairseq's sinusoids, no output bias."""
+    """Return the network of a config.json: pre-norm, fairseq's sinusoids, no output bias."""
     first = required_int(hf, "pad_token_id") + 1
     return bart_like.architecture(
         hf,
@@ -26,10 +26,10 @@ def architecture(hf: HfConfig) -> TransformerConfig:
 
 
 def layout(hf: HfConfig) -> Layout:
-    """`__en__ text </s>`, and the decoder is made to say the target's tag first.
+    """Return `__en__ text </s>`, with the target's tag as forced first token.
 
-    NLLB's first checkpoints were read as `text </s> eng_Latn`, by mistake; those that were
-    fine-tuned that way say so.
+    By mistake NLLB's first release read `text </s> eng_Latn`; checkpoints that were fine-tuned with
+    that order have `legacy_behaviour` in config.json.
     """
     tagged = (Slot.SOURCE_LANG, Slot.TEXT, Slot.EOS)
     legacy = (Slot.TEXT, Slot.EOS, Slot.SOURCE_LANG)

@@ -11,12 +11,12 @@ from model.tokenizer.load import load_tokenizer
 
 
 def architecture(hf: HfConfig) -> TransformerConfig:
-    """Post-norm, sinusoids in halves, an output bias."""
+    """Return the network of a config.json: post-norm, sinusoids in halves, an output bias."""
     return bart_like.architecture(hf, norm=Norm(placement="post"), positions=Sinusoidal())
 
 
 def layout(_hf: HfConfig) -> Layout:
-    """`>>de<< text </s>`; no tag in a checkpoint for one pair of languages."""
+    """Return `>>de<< text </s>`, without a tag in a checkpoint for one pair of languages."""
     return Layout(encoder=(Slot.TARGET_LANG, Slot.TEXT, Slot.EOS))
 
 

@@ -1,4 +1,4 @@
-"""mBART: BART in pre-norm for 25 or 50 languages, which are tags around the text."""
+"""mBART: BART in pre-norm for 25 or 50 languages, named by tags around the text."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from model.tokenizer.load import load_tokenizer
 
 
 def architecture(hf: HfConfig) -> TransformerConfig:
-    """BART's, with the norms before the sublayers and one more after the last layer."""
+    """Return the network of a config.json: BART's in pre-norm, with a norm after the last layer."""
     return bart_like.architecture(
         hf,
         norm=Norm(placement="pre"),
@@ -23,10 +23,10 @@ def architecture(hf: HfConfig) -> TransformerConfig:
 
 
 def layout(hf: HfConfig) -> Layout:
-    """mBART-25's `text </s> en_XX`, or mBART-50's `en_XX text </s>`.
+    """Return mBART-25's `text </s> en_XX`, or mBART-50's `en_XX text </s>`.
 
-    The decoder of the one starts with the target's tag, that of the other with `</s>` and is made
-    to say the tag first. Nothing but that start tells the two apart in config.json.
+    The decoder of mBART-25 starts with the target's tag, that of mBART-50 with `</s>` and the tag
+    as forced first token. In config.json the two differ in the decoder's start alone.
     """
     if hf.get("decoder_start_token_id") == hf.get("eos_token_id"):
         return Layout(

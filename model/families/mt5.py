@@ -13,7 +13,7 @@ MAX_POSITIONS = 1024
 
 
 def architecture(hf: HfConfig) -> TransformerConfig:
-    """Gated, with logits as they are, whatever config.json says of ties."""
+    """Return the network of a config.json: gated, its logits never scaled."""
     return t5_like.architecture(
         hf, feed_forward="gated-gelu", max_positions=MAX_POSITIONS, is_output_scaled=False
     )

@@ -1,4 +1,4 @@
-"""PEGASUS: a pre-norm transformer that learned to summarize by writing sentences cut from texts."""
+"""PEGASUS: a pre-norm transformer for summaries, pre-trained to write sentences cut from a text."""
 
 from functools import partial
 
@@ -11,14 +11,14 @@ from model.tokenizer.load import load_tokenizer
 
 
 def architecture(hf: HfConfig) -> TransformerConfig:
-    """Pre-norm, sinusoids in halves."""
+    """Return the network of a config.json: pre-norm, sinusoids in halves."""
     return bart_like.architecture(
         hf, norm=Norm(placement="pre"), positions=Sinusoidal(), final_norm=True
     )
 
 
 def layout(_hf: HfConfig) -> Layout:
-    """`text </s>`."""
+    """Return `text </s>`."""
     return Layout(encoder=(Slot.TEXT, Slot.EOS))
 
 

@@ -1,4 +1,4 @@
-"""PLBART: BART for programming languages, which are tags around the text as in mBART-25."""
+"""PLBART: BART for programming languages, named by tags around the text as in mBART-25."""
 
 from functools import partial
 
@@ -11,12 +11,12 @@ from model.tokenizer.load import load_tokenizer
 
 
 def architecture(hf: HfConfig) -> TransformerConfig:
-    """BART's, with embeddings scaled where config.json does not say otherwise."""
+    """Return the network of a config.json: BART's, embeddings scaled by default."""
     return bart.architecture({"scale_embedding": True, **hf})
 
 
 def layout(_hf: HfConfig) -> Layout:
-    """`text </s> __java__`, and the decoder starts with the target's tag."""
+    """Return `text </s> __java__`; the decoder starts with the target's tag."""
     return Layout(encoder=(Slot.TEXT, Slot.EOS, Slot.SOURCE_LANG), decoder=(Slot.TARGET_LANG,))
 
 

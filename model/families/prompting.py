@@ -1,4 +1,4 @@
-"""From a text and a task to what the engine reads, by the layout of the family."""
+"""Makes the token ids that the engine reads of a text and a task, by the family's layout."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,15 +25,14 @@ _FIELDS: Mapping[Slot, str] = {Slot.SOURCE_LANG: "source_lang", Slot.TARGET_LANG
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompter:
-    """Makes the prompts of one checkpoint.
+    """Maker of the prompts of one checkpoint.
 
     Attributes:
-        layout: Which tokens stand around a text.
-        tokenizer: For the text itself.
-        languages: The tags of its vocabulary.
-        hf_config: The ids of special tokens; `src_lang` and `tgt_lang`, where the checkpoint names
-            languages of its own, stand in for those that a task does not name, and so does a tag
-            that it begins every output with.
+        layout: The order of special tokens around a text.
+        tokenizer: Encodes the text itself.
+        languages: The language tags of the vocabulary.
+        hf_config: Has the ids of special tokens. A language that a task does not name is the
+            checkpoint's own: `src_lang`, `tgt_lang`, or that of the tag that begins every output.
 
     Raises:
         CheckpointError: `hf_config` lacks a special token of the layout.
@@ -50,12 +49,12 @@ class Prompter:
                 self._special_id(_ID_KEYS[slot])
 
     def prompt(self, text: str, task: Task, *, prefix: str = "") -> Prompt:
-        """What the engine reads.
+        """Return the token ids that the engine reads.
 
         Args:
             text: The source.
-            task: What to make of it.
-            prefix: Text in front of the source that tells the network the task.
+            task: Translation or summarization, with its languages or style.
+            prefix: Text in front of the source that names the task to the network.
 
         Raises:
             UnsupportedTaskError: The vocabulary has no tag for a language, or for the style.
@@ -83,7 +82,7 @@ class Prompter:
         return tuple(ids)
 
     def _special_id(self, key: str) -> int:
-        """Of several ends of sentence the first is the one that a source ends with."""
+        """Return a special token's id; of several ends of sentence, the first ends a source."""
         value: Any = self.hf_config.get(key)
         return value[0] if isinstance(value, list) and value else required_int(self.hf_config, key)
 
@@ -101,7 +100,7 @@ class Prompter:
         return tags if blank_id is None else {**tags, Slot.BLANK: blank_id}
 
     def _language_codes(self, task: Task) -> Mapping[Slot, str | None]:
-        """What the task says, or else the checkpoint; a summary is in the language of its text."""
+        """Return the task's languages, else the checkpoint's; a summary has its text's language."""
         source = self.hf_config.get("src_lang")
         if isinstance(task, Translation):
             source = source if task.source_lang is None else task.source_lang
@@ -111,14 +110,14 @@ class Prompter:
         return {Slot.SOURCE_LANG: source, Slot.TARGET_LANG: target}
 
     def _first_of_every_output(self) -> str | None:
-        """The language whose tag the checkpoint's files begin the output with, if they do."""
+        """Return the language whose tag begins every output of the checkpoint, if one does."""
         keys = ("forced_bos_token_id", "decoder_start_token_id")
         first = [self.hf_config.get(key) for key in keys]
         ids = ((code, self._find_id(code)) for code in self.languages.codes)
         return next((code for code, id_ in ids if id_ is not None and id_ in first), None)
 
     def _tag_id(self, slot: Slot, code: str | None) -> int:
-        """The id of a language's tag; a code may be ISO's or the vocabulary's own."""
+        """Return the id of a language's tag; the code is ISO's or the vocabulary's own."""
         token_id = None if code is None else self._find_id(code)
         if token_id is not None:
             return token_id

@@ -28,10 +28,10 @@ FAMILIES: tuple[Family, ...] = (
 
 
 def family_of(hf: HfConfig) -> Family:
-    """The family that a config.json belongs to.
+    """Return the family of a config.json.
 
     Raises:
-        UnsupportedModelError: No family has that model_type; names those that are known.
+        UnsupportedModelError: No family has that model_type; the message names the known ones.
     """
     model_type = hf.get("model_type")
     for family in FAMILIES:

@@ -1,7 +1,7 @@
 """T5: every task is text to text, named by the text's first words.
 
-Of one architecture, and told apart by numbers and vocabularies alone: T5 1.0 and 1.1, Flan-T5,
-ByT5, whose tokens are bytes, and MADLAD-400, which translates to what a tag `<2de>` names.
+T5 1.0 and 1.1, Flan-T5, ByT5 (its tokens are bytes) and MADLAD-400 (a tag such as `<2de>` names the
+target language) have one architecture and differ in sizes and vocabularies alone.
 """
 
 from functools import partial
@@ -21,10 +21,10 @@ _POSITIONS = 512
 
 
 def architecture(hf: HfConfig) -> TransformerConfig:
-    """Logits are scaled in 1.0, whose output is tied, and not in what came after.
+    """Return the network of a config.json; T5 1.0, whose output is tied, scales its logits.
 
-    `transformers` once told the two apart by `tie_word_embeddings`, which it now writes as true
-    for both, with another key beside it.
+    Older files tell 1.0 from later versions by `tie_word_embeddings`. Newer ones write that as true
+    for both and have the key `scale_decoder_outputs`.
     """
     is_tied = hf.get("tie_word_embeddings") is not False
     is_bytes = hf.get("tokenizer_class") == "ByT5Tokenizer"

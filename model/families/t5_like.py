@@ -1,4 +1,4 @@
-"""What the checkpoints that descend from T5 have in common: keys, names and the order of tokens."""
+"""Keys of config.json, names of weights and the order of tokens that descendants of T5 share."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from model.weights.weight_map import WeightMap
 
 Names = tuple[str, ...]
 
-# What `transformers` assumes where config.json is silent, as it is in older checkpoints.
+# Defaults of `transformers` for keys that older checkpoints lack.
 _DEFAULTS: Mapping[str, Any] = {
     "relative_attention_num_buckets": 32,
     "relative_attention_max_distance": 128,
@@ -35,7 +35,7 @@ _FFN: Mapping[str, Names] = {
     "ffn_norm": ("layer_norm",),
 }
 _GATED_FFN = {**_FFN, "ffn.up": ("DenseReluDense.wi_0", "DenseReluDense.wi_1")}
-# Cross-attention has no such bias, but T5's first checkpoints hold one, which was never trained.
+# T5's first checkpoints hold an untrained bias of cross-attention, which has none.
 _IGNORED = (r"decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight",)
 
 
@@ -47,14 +47,14 @@ def architecture(
     is_output_scaled: bool,
     has_bias_per_layer: bool = False,
 ) -> TransformerConfig:
-    """The network that config.json describes, plus what only the family's name says.
+    """Return the network that config.json describes.
 
     Args:
         hf: config.json.
-        feed_forward: The feed-forward sublayer where config.json names none.
-        max_positions: How long the sequences of the training were, where config.json does not say.
-        is_output_scaled: Whether logits are divided by the root of the width.
-        has_bias_per_layer: Whether each layer has a relative bias of its own.
+        feed_forward: The default of `feed_forward_proj`.
+        max_positions: The default of `n_positions`, the sequence length in training.
+        is_output_scaled: Whether logits are divided by sqrt(d_model).
+        has_bias_per_layer: Whether each layer has its own relative bias.
     """
     d_model, num_layers = required_int(hf, "d_model"), required_int(hf, "num_layers")
     defaults = {
@@ -90,10 +90,10 @@ def architecture(
 
 
 def weights(config: TransformerConfig) -> WeightMap:
-    """Names as in `model.safetensors`.
+    """Return the names in `model.safetensors`.
 
-    Whether the output has a table of its own is to be seen in the checkpoint alone: the key
-    `tie_word_embeddings` came to mean whether logits are scaled.
+    Only the checkpoint tells whether the output has its own table: the key `tie_word_embeddings`
+    came to mean whether logits are scaled.
     """
     tables = ("shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
     output = "lm_head.weight"
@@ -108,10 +108,10 @@ def weights(config: TransformerConfig) -> WeightMap:
 
 
 def layout(_hf: HfConfig) -> Layout:
-    """`text </s>`, or, where the vocabulary has tags of languages, `▁ <2de> text </s>`.
+    """Return `text </s>` or, if the vocabulary has language tags, `▁ <2de> text </s>`.
 
-    MADLAD-400 learned from texts that began with the tag, and SentencePiece puts a blank before
-    whatever a text begins with.
+    MADLAD-400 was trained on texts that begin with the tag, and SentencePiece puts a blank before
+    the first word.
     """
     return Layout(encoder=(Slot.BLANK, Slot.TARGET_LANG, Slot.TEXT, Slot.EOS))
 
@@ -126,19 +126,19 @@ def _stack(hf: HfConfig, num_layers: int) -> Stack:
 
 
 def _feed_forward(name: str) -> tuple[Activation, bool]:
-    """The activation, and whether it gates a second product: of `relu`, or `gated-gelu`."""
+    """Return the activation of a name such as `relu` or `gated-gelu`, and whether it is gated."""
     *kind, activation = name.split("-")
     if kind not in ([], ["gated"]):
         raise UnsupportedModelError(
             f"config.json: feed_forward_proj {name!r} is neither an activation nor gated-activation"
         )
-    if name == "gated-gelu":  # the approximation, which T5 1.1 was trained with
+    if name == "gated-gelu":  # T5 1.1 was trained with the tanh approximation
         activation = Activation.GELU_TANH
     return Activation.parse(activation, key="feed_forward_proj"), bool(kind)
 
 
 def _stack_rules(side: str, *sublayers: Mapping[str, Names]) -> dict[str, Names]:
-    """Our names know the sublayers by what they do, T5's by their numbers."""
+    """Return the names of one stack; T5 numbers the sublayers of a block."""
     block = f"{side}.block.{{}}.layer"
     in_layers = {
         f"{side}.layers.{{}}.{ours}": tuple(f"{block}.{index}.{name}" for name in theirs)

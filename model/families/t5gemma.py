@@ -34,7 +34,7 @@ _CROSS: Mapping[str, Names] = {
     "cross_attention_norm.before": ("pre_cross_attn_layernorm",),
     "cross_attention_norm.after": ("post_cross_attn_layernorm",),
 }
-# The two halves may be of different sizes, but not of different kinds.
+# Encoder and decoder may differ in size, but not in these.
 _ALIKE = (
     "hidden_activation",
     "rms_norm_eps",
@@ -45,7 +45,7 @@ _ALIKE = (
 
 
 def architecture(hf: HfConfig) -> TransformerConfig:
-    """config.json describes each half by itself; `transformers` leaves out none of the keys."""
+    """Return the network of a config.json, which describes encoder and decoder separately."""
     flat = _flat(hf)
     for side in _SIDES:
         flat[f"{side}.rope_theta"] = _rotary_base(flat, side)
@@ -82,7 +82,7 @@ def architecture(hf: HfConfig) -> TransformerConfig:
 
 
 def weights(config: TransformerConfig) -> WeightMap:
-    """Encoder and decoder have a table each; the output may be the decoder's."""
+    """Return the names in the checkpoint; each side has its own table, the output may be tied."""
     source, target = "model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"
     output = "lm_head.out_proj.weight"
     tied = ((target, output),) if config.tied_output else ()
@@ -96,14 +96,14 @@ def weights(config: TransformerConfig) -> WeightMap:
 
 
 def layout(hf: HfConfig) -> Layout:
-    """`<bos> text`, unless tokenizer_config.json says otherwise; the decoder's start is `<bos>`."""
+    """Return `<bos> text`, unless tokenizer_config.json has other flags; START is `<bos>` too."""
     bos = (Slot.BOS,) if hf.get("add_bos_token", True) else ()
     eos = (Slot.EOS,) if hf.get("add_eos_token", False) else ()
     return Layout(encoder=(*bos, Slot.TEXT, *eos))
 
 
 def _flat(hf: HfConfig) -> dict[str, Any]:
-    """`encoder.hidden_size` and so on: an error about what is nested names where it is."""
+    """Return nested keys as `encoder.hidden_size`, so that errors name them in full."""
     flat: dict[str, Any] = {}
     for side in _SIDES:
         half = hf.get(side)
@@ -128,9 +128,10 @@ def _stack(flat: HfConfig, side: Side) -> Stack:
 
 
 def _reaches(flat: HfConfig, side: Side, *, num_layers: int) -> tuple[int | None, ...]:
-    """Every other layer sees a window; the encoder's ends one token farther than the decoder's.
+    """Return the reach of each layer's sliding window; by default every other layer has one.
 
-    The decoder's window counts the position itself, the encoder's does not.
+    The decoder's window counts the position itself, the encoder's does not: its reach is one token
+    larger.
     """
     window = flat.get(f"{side}.sliding_window")
     kinds = flat.get(f"{side}.layer_types")
@@ -146,7 +147,7 @@ def _reaches(flat: HfConfig, side: Side, *, num_layers: int) -> tuple[int | None
 
 
 def _rotary_base(flat: HfConfig, side: Side) -> float:
-    """The angles' base; checkpoints that stretch them for longer texts are refused."""
+    """Return the base of RoPE; raise UnsupportedModelError if it is scaled for longer texts."""
     rope = flat.get(f"{side}.rope_parameters") or flat.get(f"{side}.rope_scaling") or {}
     kind = rope.get("rope_type", rope.get("type", "default"))
     if kind != "default":

@@ -12,10 +12,10 @@ from model.tokenizer.load import load_tokenizer
 
 
 def architecture(hf: HfConfig) -> TransformerConfig:
-    """Logits are scaled unless config.json says that the output is not tied.
+    """Return the network of a config.json; logits are scaled unless the output is untied there.
 
-    The published checkpoints say so: they were trained without. `transformers` from version 5 on
-    scales them nevertheless.
+    It is untied in the published checkpoints, which were trained without scaling. `transformers`
+    from version 5 on scales their logits nevertheless.
     """
     return t5_like.architecture(
         hf,

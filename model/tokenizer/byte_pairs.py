@@ -1,4 +1,4 @@
-"""Byte-level BPE in `vocab.json` and `merges.txt`, as BART's checkpoints have it."""
+"""Loads byte-level BPE from `vocab.json` and `merges.txt`, the files of BART's checkpoints."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ _DEFAULTS = {"bos": "<s>", "eos": "</s>", "pad": "<pad>", "unk": "<unk>", "mask"
 
 
 def load_byte_pair_tokenizer(folder: Path, config: TokenizerConfig) -> JsonTokenizer:
-    """The tokenizer of the two files: the same as the `tokenizer.json` that could stand for them.
+    """Return the tokenizer of the two files, by way of the equivalent `tokenizer.json`.
 
     Raises:
         CheckpointError: A file is missing or broken; the message names it.

@@ -1,4 +1,4 @@
-"""ByT5's tokenizer, which has no vocabulary: a text's tokens are its bytes."""
+"""ByT5's tokenizer: each byte of a text is a token."""
 
 import re
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ _REPLACEMENT = "\ufffd"
 
 
 class ByteTokenizer:
-    """Special tokens first, then the bytes, then `<extra_id_0>` and those after it.
+    """Tokenizer whose ids are special tokens, then the 256 bytes, then `<extra_id_0>` and so on.
 
-    Bytes that are no UTF-8 read as U+FFFD.
+    Bytes that are no valid UTF-8 decode to U+FFFD.
     """
 
     def __init__(self, config: TokenizerConfig) -> None:
@@ -50,7 +50,7 @@ class ByteTokenizer:
         return in_order(self._ids, self._special_ids)
 
     def encode(self, text: str) -> list[int]:
-        data = _SURROGATES.sub(_REPLACEMENT, text).encode()  # which are no characters
+        data = _SURROGATES.sub(_REPLACEMENT, text).encode()  # lone surrogates have no UTF-8
         return [self._offset + byte for byte in data]
 
     def encode_target(self, text: str) -> list[int]:

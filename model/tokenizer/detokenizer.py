@@ -1,28 +1,30 @@
-"""Text out of token ids one at a time, for answers that are streamed."""
+"""Decodes token ids one at a time, for streaming."""
 
 from model.tokenizer.tokenizer import Tokenizer
 
-_REPLACEMENT = "\ufffd"  # how a tokenizer shows bytes that are no character, or not yet a whole one
-_MAX_EAGER_LOOKS = 8  # twice the tokens a character can need
+_REPLACEMENT = "\ufffd"  # how a tokenizer shows bytes that are no complete character
+_MAX_EAGER_LOOKS = 8  # twice the most tokens of one character
 
 
 class IncrementalDetokenizer:
-    """Turns ids into text as they arrive.
+    """Decoder of ids as they arrive.
 
-    What `push` and `flush` gave, joined, is exactly `tokenizer.decode` of all the ids. A look
-    decodes only the ids whose text is not out yet, after a few that show the tokenizer it is past
-    the beginning, where blanks may read differently.
+    The texts that `push` and `flush` return, joined, equal `tokenizer.decode` of all the ids. Each
+    call decodes only the pending ids, whose text is not returned yet, after a few earlier ids as
+    context: blanks at the beginning of a text may decode differently.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._context: list[int] = []  # ids whose text is out and ends with a whole character
+        self._context: list[
+            int
+        ] = []  # ids whose text is returned and ends with a complete character
         self._context_text = ""
         self._pending: list[int] = []  # ids after them
-        self._look_at = 1  # how many pending ids are worth decoding
+        self._look_at = 1  # pending ids at which to decode next
 
     def push(self, token_id: int) -> str:
-        """The text that has become certain with one more id; may be empty."""
+        """Add an id; return the text that is complete with it, possibly empty."""
         if token_id in self._tokenizer.special_ids:
             return ""
         self._pending.append(token_id)
@@ -30,11 +32,11 @@ class IncrementalDetokenizer:
             return ""
         text = self._pending_text()
         if not text:
-            # At the beginning even an id without text may change how the next one reads; once.
+            # At the beginning an id without text may change how the next decodes; keep each once.
             self._pending = [] if self._context else list(dict.fromkeys(self._pending))
         elif text.endswith(_REPLACEMENT):
-            # Perhaps a character to be completed. Many ids that complete none are noise, looked at
-            # ever less often, so that all looks together cost a constant for each id.
+            # Perhaps an incomplete character. Many ids that complete none are noise, and decoded at
+            # growing intervals, so that the cost for each id stays constant.
             size = len(self._pending)
             self._look_at = size + 1 if size < _MAX_EAGER_LOOKS else 2 * size
         else:
@@ -43,7 +45,7 @@ class IncrementalDetokenizer:
         return ""
 
     def flush(self) -> str:
-        """The rest of the text, after the last id."""
+        """Return the rest of the text, after the last id."""
         text = self._pending_text()
         self._release()
         return text
@@ -53,7 +55,7 @@ class IncrementalDetokenizer:
 
     def _release(self) -> None:
         text = self._tokenizer.decode(self._pending)
-        if text:  # else it would not show that the beginning is past
+        if text:  # ids without text are no context
             self._context, self._context_text = self._pending, text
         self._pending = []
         self._look_at = 1

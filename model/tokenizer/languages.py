@@ -1,4 +1,4 @@
-"""The language tags of a vocabulary, behind the codes that clients write."""
+"""Finds the language tag of a vocabulary for a client's language code."""
 
 import re
 from collections.abc import Iterable
@@ -9,20 +9,22 @@ from typing import Self
 from langcodes import Language, standardize_tag
 from langcodes.data_dicts import LIKELY_SUBTAGS
 
-_MAX_CODE_CHARACTERS = 35  # the longest tag that RFC 5646 asks implementations to take
+_MAX_CODE_CHARACTERS = 35  # the longest tag that RFC 5646 requires implementations to take
 _MAX_REMEMBERED_CODES = 1024
-_NO_TERRITORY = "XX"  # mBART's `en_XX`: of no country
+_NO_TERRITORY = "XX"  # mBART's `en_XX` has no country
 # Codes that checkpoints use and no standard has: M2M100's Northern Sotho, OPUS's Brazilian.
 _OWN_CODES = {"ns": "nso", "pob": "pt-BR"}
-_SCRIPTS = {"Hang": "Kore"}  # Korean's own letters are what is usual in "Hangul and Han"
-# CLDR names one main language for a code that covers several (`arb` for `ar`), but another one for
-# these than the one that models are trained on.
+_SCRIPTS = {
+    "Hang": "Kore"
+}  # Hangul alone is the usual script of Korean, whose code is "Hangul and Han"
+# CLDR names one main language for a code that covers several (`arb` for `ar`). For these it names
+# another than the one that models are trained on.
 _MAIN_LANGUAGES = {"nb": "no", "fuv": "ff", "pbt": "ps", "quy": "qu"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Meaning:
-    """What a code says by the standards."""
+    """The meaning of a language code by BCP 47 and CLDR."""
 
     language: str
     group: str  # the code that this is the main language of: `ar` for `arb`; mostly itself
@@ -31,7 +33,7 @@ class _Meaning:
 
     @classmethod
     def parse(cls, code: str) -> Self | None:
-        """The meaning of a code; None where no standard knows it."""
+        """Return the meaning of a code; None if it is not a valid one."""
         if len(code) > _MAX_CODE_CHARACTERS:
             return None
         code = _OWN_CODES.get(code, code)
@@ -50,19 +52,19 @@ class _Meaning:
         )
 
     def is_kin_of(self, other: Self) -> bool:
-        """Whether both are one language, or one is the main language of the other's group."""
+        """Return whether both are one language, or one is the main language of the other."""
         return self.language in (other.language, other.group) or self.group == other.language
 
     @property
     def likely_script(self) -> str | None:
-        """The script that the code stands for, said or not; None where that is not known."""
+        """The script that the code names or implies; None if unknown."""
         if self.script or self.group not in LIKELY_SUBTAGS:
             return self.script
         return Language.make(language=self.group, territory=self.territory).maximize().script
 
     @property
     def has_usual_script(self) -> bool:
-        """Whether the script need not be said; unknown counts as usual."""
+        """Whether the script is the language's usual one, or the usual one is unknown."""
         return self.script is None or replace(self, script=None).likely_script in (
             None,
             self.script,
@@ -82,7 +84,7 @@ class _Tag:
     meaning: _Meaning | None
 
     def offered_codes(self) -> list[str]:
-        """Standard codes that may find the tag, shortest first; at last its own."""
+        """Return standard codes that may find the tag, shortest first, then its own code."""
         if self.meaning is None:
             return [self.code]
         languages = (self.meaning.language, self.meaning.group)
@@ -96,7 +98,7 @@ class _Tag:
 
 
 class LanguageTags:
-    """Finds the tag for a language by the vocabulary's own code, or by any standard one.
+    """Lookup of a language's tag by the vocabulary's own code, or by any standard one.
 
     `de`, `deu`, `de-AT` and `deu_Latn` all find `deu_Latn`; a code that could mean several tags
     finds the one in the language's usual script and country. Another language or script than the
@@ -107,16 +109,16 @@ class LanguageTags:
     """
 
     def __init__(self, entries: Iterable[str], *, pattern: str | None) -> None:
-        """Sets up the search.
+        """Collect the tags.
 
         Args:
-            entries: Of a vocabulary; those that are no tags are left out.
+            entries: The entries of a vocabulary; those that are no tags are skipped.
             pattern: A regular expression for a whole tag, whose one group is the language's code;
-                None where a vocabulary has no tags.
+                None if the vocabulary has no tags.
         """
         matches = [] if pattern is None else map(re.compile(pattern).fullmatch, entries)
         self._tags = [_Tag(m[0], m[1], _Meaning.parse(m[1])) for m in matches if m]
-        # The first one wins, and an exact code before one in other letters.
+        # Earlier tags win, and an exact code wins over one in another case.
         self._entries = {_fold(tag.code): tag.entry for tag in reversed(self._tags)}
         self._entries |= {tag.code: tag.entry for tag in reversed(self._tags)}
         self._find_meant = lru_cache(_MAX_REMEMBERED_CODES)(self._find_meant_now)
@@ -126,7 +128,7 @@ class LanguageTags:
         )
 
     def find(self, code: str) -> str | None:
-        """The vocabulary's entry for a language, such as `__de__`; None if it has none."""
+        """Return the vocabulary's entry for a language, such as `__de__`; None if it has none."""
         entry = self._entries.get(code) or self._entries.get(_fold(code))
         return entry or self._find_meant(code)
 
@@ -147,7 +149,7 @@ def _fold(code: str) -> str:
 
 
 def _is_script_of(tag: _Meaning, wanted: _Meaning) -> bool:
-    """Whether a tag is in the script that a code asks for, by name or, as `zh-TW`, by country."""
+    """Return whether a tag has the script that a code names, or implies by country (`zh-TW`)."""
     if not (wanted.script or wanted.territory):
         return True
     return None in (tag.likely_script, wanted.likely_script) or (
@@ -156,7 +158,7 @@ def _is_script_of(tag: _Meaning, wanted: _Meaning) -> bool:
 
 
 def _distance(tag: _Meaning, wanted: _Meaning) -> tuple[bool, int, bool, bool]:
-    """How far a tag is from what a code asks for: in script, country, spelling, language."""
+    """Return a tag's distance from a code, for sorting: script, country, spelling, language."""
     if tag.territory == wanted.territory:
         territory = 0
     elif tag.territory is None:

@@ -1,4 +1,4 @@
-"""What a family's tokenizer files leave unsaid, as data."""
+"""The properties of a family's tokenizer that its files do not state, as data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenizerLayout:
-    """The files of a family's vocabulary, and how the pieces of a `.spm` file are numbered.
+    """The files of a family's vocabulary, and the ids of the pieces of a `.spm` file.
 
-    Only `tags` matters for a checkpoint that has a `tokenizer.json`: that says all the rest.
+    For a checkpoint with a `tokenizer.json` only `tags` matters: that file states the rest.
     Without a `.spm` file the vocabulary is byte-level BPE, in `vocab.json` and `merges.txt`.
 
     The ids are those of `vocab`, if it names a file; else they follow from the pieces' places:
@@ -17,7 +17,7 @@ class TokenizerLayout:
         in the file   <unk>  <s>  </s>  ▁the  s
         ids            <s> 0   <pad> 1   </s> 2   <unk> 3   ▁the 4   s 5   de_DE 6   <mask> 7
 
-    Tokens of `first` and `added` are special: no text is encoded to them, and they say nothing.
+    Tokens of `first` and `added` are special: no text is encoded to them, and they decode to none.
 
     Attributes:
         when: Values in `tokenizer_config.json` that a checkpoint of this layout has.
@@ -25,10 +25,10 @@ class TokenizerLayout:
         target_spm: The one for the target, where that has its own.
         vocab: The JSON file that numbers the pieces.
         first: Tokens before the pieces.
-        skipped: How many of the file's first pieces these stand for.
+        skipped: The number of the file's first pieces that they replace.
         added: Tokens after the pieces, or after what `vocab` has.
-        extra_ids: How many `<extra_id_0>` come after the pieces, from the highest number down,
-            unless `tokenizer_config.json` says otherwise.
+        extra_ids: The number of `<extra_id_N>` after the pieces, from the highest N down, unless
+            `tokenizer_config.json` says otherwise.
         tags: A regular expression for a language's tag, with one group: its code.
     """
 
@@ -44,6 +44,6 @@ class TokenizerLayout:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """What a checkpoint must have, if it has no `tokenizer.json`."""
+        """The files that a checkpoint without a `tokenizer.json` must have."""
         named = (self.spm, self.target_spm, self.vocab)
         return tuple(name for name in named if name) or ("vocab.json", "merges.txt")

@@ -60,7 +60,7 @@ _PLBART_MULTI = (*_PLBART, *_codes("__javascript__ __php__ __ruby__ __go__"))
 
 
 def _fairseq(*added: str, tags: str, **when: str) -> TokenizerLayout:
-    """fairseq's four tokens, the pieces without their own three, and what came later."""
+    """Return a layout of fairseq's four tokens, the pieces without their first 3, and `added`."""
     return TokenizerLayout(
         when=when,
         spm=_FAIRSEQ_SPM,

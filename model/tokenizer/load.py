@@ -1,4 +1,4 @@
-"""The tokenizer in a checkpoint's folder, whichever files it is in."""
+"""Loads the tokenizer of a checkpoint's folder from any of the formats."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,15 +15,15 @@ _BYTE_PAIRS = TokenizerLayout()
 
 
 def load_tokenizer(folder: Path, layouts: Sequence[TokenizerLayout] = (_BYTE_PAIRS,)) -> Tokenizer:
-    """Loads a tokenizer: from `tokenizer.json` if there is one, else as a family's layout says.
+    """Load a tokenizer: from `tokenizer.json` if there is one, else by the family's layout.
 
-    A layout with a `.spm` file for each side comes first, since `tokenizer.json` has but one side.
+    A layout with a `.spm` file for each side takes precedence, as `tokenizer.json` has one side.
 
     Args:
-        folder: The checkpoint's.
-        layouts: What the family's checkpoints have, the usual one first. Of those whose `when` is
-            not false of this checkpoint, the one that says most of it is taken; where two say as
-            much, the one with more files here.
+        folder: The checkpoint's folder.
+        layouts: The layouts of the family, the usual one first. Of those whose `when` this
+            checkpoint does not contradict, the one with most matching values is taken; of equals,
+            the one with more of its files here.
 
     Raises:
         CheckpointError: A file is missing or broken; the message names it.

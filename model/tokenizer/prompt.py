@@ -1,11 +1,11 @@
-"""What a request asks of a model, and what is left of it once the text is encoded."""
+"""The task that a request names, and the prompt that the engine reads."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """Render a text in another language; codes are ISO 639-1 or as the model has them."""
+    """Translation of a text; codes are ISO 639-1 or the vocabulary's own."""
 
     target_lang: str
     source_lang: str | None = None
@@ -13,7 +13,7 @@ class Translation:
 
 @dataclass(frozen=True, slots=True)
 class Summarization:
-    """Say a text shorter, in one of the styles that the model offers."""
+    """Summarization of a text, in one of the styles that the model offers."""
 
     style: str | None = None
 
@@ -23,14 +23,14 @@ Task = Translation | Summarization
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """All that the engine sees of a family.
+    """The token ids of one request; the engine knows nothing else of a family.
 
     Attributes:
-        encoder_ids: The source.
-        decoder_prefix_ids: Begins with the decoder's start token; generation continues after its
-            end.
-        forced_bos_id: The first generated token, whatever the logits say: the target language of
-            many multilingual checkpoints. None: that of the checkpoint's rules, if any.
+        encoder_ids: The input of the encoder.
+        decoder_prefix_ids: The prefix of the decoder, from its start token on; generation continues
+            after it.
+        forced_bos_id: The forced first token, in many multilingual checkpoints the target
+            language. None: that of the checkpoint's rules, if any.
     """
 
     encoder_ids: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""Tokenizers on SentencePiece: `.spm` files, and the ids that a checkpoint gives their pieces."""
+"""Tokenizers of `.spm` files (SentencePiece), with the ids that a checkpoint gives the pieces."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ _EXTRA_ID = "<extra_id_"
 
 
 class SpmVocabulary:
-    """One `.spm` file, the ids of its pieces, and the tokens beside them."""
+    """One `.spm` file, the ids of its pieces, and the additional tokens."""
 
     def __init__(
         self,
@@ -31,10 +31,10 @@ class SpmVocabulary:
 
         Args:
             spm: The file.
-            ids: Of pieces and all other tokens.
-            unk: The token for what has no id.
+            ids: The ids of pieces and all other tokens.
+            unk: The token for pieces without an id.
             special: Tokens that stand for no text, besides the file's own control pieces.
-            text_tokens: Tokens beside the pieces that are found in texts before these.
+            text_tokens: Additional tokens that are found in texts before the pieces.
         """
         self.ids = ids
         self._unk_id = ids[unk]
@@ -57,7 +57,7 @@ class SpmVocabulary:
         if self._text_tokens is None:
             pieces = self._spm.encode(text)
         else:
-            parts = self._text_tokens.split(text)  # every second one is a token
+            parts = self._text_tokens.split(text)  # odd places are tokens
             cut = ([part] if i % 2 else self._spm.encode(part) for i, part in enumerate(parts))
             pieces = list(chain.from_iterable(cut))
         return [self._text_ids.get(piece, self._unk_id) for piece in pieces]
@@ -72,7 +72,7 @@ class SpmVocabulary:
 
 
 class SentencePieceTokenizer:
-    """A `.spm` file for source and target, or one for each."""
+    """Tokenizer of one `.spm` file for source and target, or of one for each."""
 
     def __init__(self, source: SpmVocabulary, target: SpmVocabulary) -> None:
         self._source = source
@@ -110,10 +110,10 @@ class SentencePieceTokenizer:
 def load_sentencepiece_tokenizer(
     folder: Path, layout: TokenizerLayout, config: TokenizerConfig
 ) -> SentencePieceTokenizer:
-    """The tokenizer of a checkpoint with `.spm` files.
+    """Return the tokenizer of a checkpoint with `.spm` files.
 
-    Where `tokenizer_config.json` has `separate_vocabs`, the target's ids are in
-    `target_vocab.json`, as Marian's tokenizers write it.
+    If `tokenizer_config.json` has `separate_vocabs`, the target's ids are in `target_vocab.json`,
+    as Marian's tokenizers write it.
 
     Raises:
         CheckpointError: A file is missing or broken; the message names it.
@@ -166,7 +166,7 @@ def _extra_ids(layout: TokenizerLayout, config: TokenizerConfig) -> list[str]:
 def _tags(
     ids: Mapping[str, int], layout: TokenizerLayout, *, besides: frozenset[str]
 ) -> Iterable[str]:
-    """The language tags of a vocabulary; a piece for ordinary text is none."""
+    """Return the language tags of a vocabulary; a piece for ordinary text is none."""
     if layout.tags is None:
         return ()
     is_tag = re.compile(layout.tags).fullmatch

@@ -1,4 +1,4 @@
-"""Reading `.spm` files, made ready so that no text is encoded to a control token."""
+"""Reads `.spm` files, and changes them so that no text is encoded to a control token."""
 
 import re
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 1, 2, 3, 4, 6  # of sentence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpmFile:
-    """A SentencePiece model, and what it says of its pieces.
+    """A SentencePiece model and its kinds of pieces.
 
     Attributes:
-        pieces: In the order of their places.
-        unknown: The one that stands for characters outside the vocabulary.
-        controls: Those that stand for no text and come from none.
-        bytes: Those that stand for one byte each, by which unknown characters are spelled.
-        leading_blanks: What decoding leaves of blanks in front.
-        unknown_text: How an unknown token is shown.
+        pieces: All pieces, in order.
+        unknown: The piece for characters outside the vocabulary.
+        controls: Pieces that stand for no text.
+        bytes: Pieces for single bytes, which spell characters outside the vocabulary.
+        leading_blanks: How many leading blanks decoding drops.
+        unknown_text: The text of an unknown token.
     """
 
     processor: SentencePieceProcessor
@@ -43,23 +43,23 @@ class SpmFile:
     unknown_text: str
 
     def encode(self, text: str) -> list[str]:
-        """The pieces of a text; characters outside the vocabulary are pieces of their own."""
+        """Return the pieces of a text; characters outside the vocabulary are their own pieces."""
         if not text.isascii():
-            text = _SURROGATES.sub(_REPLACEMENT, text)  # no characters; sentencepiece takes none
+            text = _SURROGATES.sub(_REPLACEMENT, text)  # sentencepiece takes no lone surrogates
         pieces: list[str] = self.processor.encode(text, out_type=str)
         return pieces
 
 
 def read_spm(path: Path, *, tags: str | None = None) -> SpmFile:
-    """Reads a file.
+    """Read a `.spm` file.
 
     Args:
         path: The file.
-        tags: A pattern of pieces, made for users to write, that only we may write: language tags.
+        tags: A pattern of language tags among the pieces, which no text may be encoded to.
 
     Raises:
         CheckpointError: The file is missing, or is no SentencePiece model.
-        UnsupportedModelError: It has rules for decoding that are not supported here.
+        UnsupportedModelError: Its rules for decoding are not supported.
     """
     proto = _parse(path)
     if (
@@ -101,7 +101,7 @@ def _parse(path: Path) -> Any:
 
 
 def _make_controls(proto: Any, pattern: str) -> None:
-    """Also those of the usual type, if they have the score of what no text has trained."""
+    """Make language tags control pieces: user-defined pieces, or normal ones of score 0."""
     for piece in proto.pieces:
         is_made_up = piece.type == _USER_DEFINED or (piece.type == _NORMAL and piece.score == 0)
         if is_made_up and re.fullmatch(pattern, piece.piece):

@@ -1,4 +1,4 @@
-"""The bytes that a token's name stands for, by the decoder of a `tokenizer.json`."""
+"""Maps the names of tokens to bytes, by the decoder of a `tokenizer.json`."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ from model.errors import UnsupportedModelError
 from model.tokenizer.token_texts import LeadingBlanks
 
 Json = Mapping[str, Any]
-Step = Callable[[str], str | bytes]  # what has become bytes goes through no further step
+Step = Callable[[str], str | bytes]  # bytes are final, text goes on to the next step
 
 _BYTE = re.compile("<0x([0-9A-Fa-f]{2})>")
 _ONE_BLANK = {"type": "Strip", "content": " ", "start": 1, "stop": 0}
@@ -17,7 +17,7 @@ _ONE_BLANK = {"type": "Strip", "content": " ", "start": 1, "stop": 0}
 
 @dataclass(frozen=True, slots=True)
 class TokenBytes:
-    """What a decoder makes of one token, and of the blanks in front of a text."""
+    """The decoding of one token, and of the blanks in front of a text."""
 
     steps: Sequence[Step]
     leading_blanks: LeadingBlanks
@@ -31,17 +31,17 @@ class TokenBytes:
 
 
 def read_decoder(decoder: Json | None) -> TokenBytes:
-    """Reads the `decoder` of a description.
+    """Read the `decoder` of a `tokenizer.json`.
 
     Raises:
-        UnsupportedModelError: It does something that cannot be done token by token.
-        KeyError, TypeError, AttributeError: It is not what it should be.
+        UnsupportedModelError: It has a step that does not work token by token.
+        KeyError, TypeError, AttributeError: It is malformed.
     """
     if decoder is None:
         raise UnsupportedModelError("tokenizers without a decoder are not supported")
     steps = decoder["decoders"] if decoder["type"] == "Sequence" else [decoder]
     drops_blank = any(step == _ONE_BLANK or _prepends_blank(step) for step in steps)
-    ignored = ({"type": "Fuse"}, _ONE_BLANK)  # they join tokens, and are done when all are joined
+    ignored = ({"type": "Fuse"}, _ONE_BLANK)  # these act on the joined text, see `leading_blanks`
     return TokenBytes(
         steps=[_step(step) for step in steps if step not in ignored],
         leading_blanks=LeadingBlanks.ONE_DROPPED if drops_blank else LeadingBlanks.KEPT,
@@ -83,7 +83,7 @@ def _byte_or_text(token: str) -> str | bytes:
 
 
 def _byte_alphabet() -> list[str]:
-    """The character that stands for each byte in token names: itself, or one from U+0100 on.
+    """Return the character of each byte in token names: itself, or one from U+0100 on.
 
     byte       A  blank  line feed
     character  A  Ġ      Ċ
@@ -97,7 +97,7 @@ _BYTE_OF = {char: byte for byte, char in enumerate(_byte_alphabet())}
 
 
 def _spelled_in_bytes(token: str) -> bytes:
-    """The bytes that a token's name spells; a name outside the alphabet is itself the text."""
+    """Return the bytes that a token's name spells; a name outside the alphabet is plain text."""
     if all(char in _BYTE_OF for char in token):
         return bytes(_BYTE_OF[char] for char in token)
     return token.encode()

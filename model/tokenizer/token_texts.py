@@ -1,11 +1,11 @@
-"""What token ids say, whatever kind of vocabulary they come from."""
+"""Decodes token ids of any kind of vocabulary."""
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
 
 
 class LeadingBlanks(Enum):
-    """The blanks in front of a decoded text that are only how its first word was encoded."""
+    """The leading blanks that decoding drops, as encoding had added them."""
 
     KEPT = 0
     ONE_DROPPED = 1
@@ -13,9 +13,9 @@ class LeadingBlanks(Enum):
 
 
 class TokenTexts:
-    """Ids to text. An id says bytes, since a character may be spelled by several ids.
+    """The bytes of each id; several ids may spell one character.
 
-    Bytes that are no UTF-8 read as U+FFFD, as they do while a character is not yet complete.
+    Bytes that are no valid UTF-8, such as an incomplete character, decode to U+FFFD.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class TokenTexts:
         unknown: bytes = b"",
         leading_blanks: LeadingBlanks = LeadingBlanks.KEPT,
     ) -> None:
-        """Each id in neither `texts` nor `silent_ids` says `unknown`."""
+        """Set the bytes of ids: none for `silent_ids`, `unknown` for others not in `texts`."""
         self._texts = texts
         self._silent_ids = silent_ids
         self._unknown = unknown
@@ -40,7 +40,7 @@ class TokenTexts:
         return b"".join(parts).decode(errors="replace")
 
     def _drop_leading_blanks(self, ids: Sequence[int], parts: list[bytes]) -> None:
-        """Each piece in front loses one, until there is text; what is unknown keeps its own."""
+        """Remove one blank from each leading piece until there is text; unknown ids keep theirs."""
         for place, id_ in enumerate(ids):
             if id_ in self._texts:
                 parts[place] = parts[place].removeprefix(b" ")

@@ -1,47 +1,47 @@
-"""The one interface between text and token ids."""
+"""The interface of all tokenizers."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 
 class Tokenizer(Protocol):
-    """Text to token ids and back; adds no special token by itself."""
+    """Encodes text to token ids and back; adds no special tokens."""
 
     @property
     def vocab_size(self) -> int:
-        """One more than the largest id of a target."""
+        """The largest target id + 1."""
         ...
 
     @property
     def source_vocab_size(self) -> int:
-        """One more than the largest id of a source: another number where it has a vocabulary."""
+        """The largest source id + 1; differs from `vocab_size` if each side has a vocabulary."""
         ...
 
     @property
     def special_ids(self) -> frozenset[int]:
         """Ids that stand for no text: padding, end of sentence, language tags; never `unk`.
 
-        No text is encoded to one of them: a text that spells `</s>` is like any other.
+        No text is encoded to one of them: `</s>` in a text is plain text.
         """
         ...
 
     @property
     def added_tokens(self) -> Sequence[str]:
-        """The entries behind `special_ids`, in their order: language tags are among them."""
+        """The entries of `special_ids`, ordered by id; includes language tags."""
         ...
 
     def encode(self, text: str) -> list[int]:
-        """Ids of a source text, without start, end or language tokens."""
+        """Return the ids of a source text, without start, end or language tokens."""
         ...
 
     def encode_target(self, text: str) -> list[int]:
-        """Ids of a target text: a forced prefix, a reference to score."""
+        """Return the ids of a target text, such as a forced prefix."""
         ...
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """The text of generated ids; special tokens have none."""
+        """Return the text of generated ids; special tokens have none."""
         ...
 
     def token_to_id(self, token: str) -> int | None:
-        """The id of one exact vocabulary entry, such as `>>de<<`; None if there is none."""
+        """Return the id of one exact vocabulary entry, such as `>>de<<`; None if there is none."""
         ...

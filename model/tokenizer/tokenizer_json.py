@@ -1,4 +1,4 @@
-"""Tokenizers that one `tokenizer.json` describes."""
+"""Tokenizers of a `tokenizer.json`."""
 
 import json
 import re
@@ -23,10 +23,10 @@ _REPLACEMENT = "\ufffd"
 
 
 class JsonTokenizer:
-    """Whatever the `tokenizers` library makes of a description, but for special tokens.
+    """Tokenizer of the `tokenizers` library that encodes no text to a special token.
 
-    A text that spells one is a text like any other, also where the description would have it read
-    as the token: its vocabulary holds special tokens among the ordinary ones.
+    The library finds special tokens in texts, as its vocabulary holds them among the ordinary ones.
+    Here `</s>` in a text is plain text: the library gets special tokens under secret names.
     """
 
     def __init__(
@@ -35,10 +35,10 @@ class JsonTokenizer:
         """Sets up both directions.
 
         Args:
-            description: As `tokenizer.json` has it.
-            unk: The unknown token, which says nothing either.
+            description: The content of `tokenizer.json`.
+            unk: The unknown token, which decodes to no text either.
             special: The tokens that stand for no text.
-            decoder: What its decoder makes of each token.
+            decoder: The bytes of each token.
 
         Raises:
             ValueError: The library cannot read the description.
@@ -55,7 +55,7 @@ class JsonTokenizer:
         hidden = in_order(self._vocab, silent)
         try:
             self._tokenizer = tokenizers.Tokenizer.from_str(_hide(description, hidden))
-        except Exception as error:  # no narrower type is raised
+        except Exception as error:  # the library raises no narrower type
             raise ValueError(str(error)) from error
 
     @property
@@ -76,7 +76,7 @@ class JsonTokenizer:
 
     def encode(self, text: str) -> list[int]:
         if not text.isascii():
-            text = _SURROGATES.sub(_REPLACEMENT, text)  # they are no characters and have no bytes
+            text = _SURROGATES.sub(_REPLACEMENT, text)  # lone surrogates have no UTF-8
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
@@ -93,11 +93,11 @@ class JsonTokenizer:
 def load_tokenizer_json(
     path: Path, layout: TokenizerLayout, config: TokenizerConfig
 ) -> JsonTokenizer:
-    """The tokenizer of a `tokenizer.json`.
+    """Return the tokenizer of a `tokenizer.json`.
 
     Raises:
         CheckpointError: The file is missing or broken.
-        UnsupportedModelError: It has a model or a decoder of a kind that is not supported.
+        UnsupportedModelError: Its model or decoder is of an unsupported kind.
     """
     description = read_json_object(path)
     try:
@@ -115,11 +115,11 @@ def load_tokenizer_json(
 
 
 def vocab_of(description: Json) -> dict[str, int]:
-    """All tokens of a description, by name.
+    """Return the ids of all tokens of a description, by name.
 
     Raises:
         UnsupportedModelError: Its model is neither Unigram nor BPE.
-        KeyError, TypeError, AttributeError: It is not what it should be.
+        KeyError, TypeError, AttributeError: It is malformed.
     """
     model = description["model"]
     vocab = model["vocab"]
@@ -140,7 +140,7 @@ def _unk_token(description: Json) -> str | None:
 
 
 def _tags(description: Json, layout: TokenizerLayout) -> list[str]:
-    """Language tags: added tokens, or entries of a Unigram model that no text has trained."""
+    """Return the language tags: added tokens, or Unigram entries with the score 0."""
     if layout.tags is None:
         return []
     tokens = [token["content"] for token in description["added_tokens"]]
@@ -150,7 +150,7 @@ def _tags(description: Json, layout: TokenizerLayout) -> list[str]:
 
 
 def _hide(description: Json, special: Sequence[str]) -> str:
-    """The description as JSON, with special tokens under names that nobody can spell."""
+    """Return the description as JSON, with special tokens under random names."""
     secret = secrets.token_hex(8)
     names = {token: f"{secret}{token}" for token in special}
     model = dict(description["model"])
@@ -168,6 +168,6 @@ def _hide(description: Json, special: Sequence[str]) -> str:
         {**token, "content": names.get(token["content"], token["content"])}
         for token in description.get("added_tokens", [])
     ]
-    # Nothing is to be cut, padded or put around a text here.
+    # No truncation, padding or tokens around a text.
     without = {"truncation": None, "padding": None, "post_processor": None}
     return json.dumps({**description, **without, "model": model, "added_tokens": added})

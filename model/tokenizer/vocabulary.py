@@ -1,4 +1,4 @@
-"""What a checkpoint's JSON files say of its tokens: their numbers, and which ones are special."""
+"""Reads ids and special tokens from the JSON files of a checkpoint's tokenizer."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _ROLES = ("bos", "eos", "pad", "unk", "mask", "cls", "sep")
 
 @dataclass(frozen=True, slots=True)
 class AddedToken:
-    """A token that a file adds to a vocabulary. One that is not special is looked for in texts."""
+    """A token that a file adds to a vocabulary; unless special, it is found in texts."""
 
     text: str
     token_id: int
@@ -23,12 +23,12 @@ class AddedToken:
 
 @dataclass(frozen=True, slots=True)
 class TokenizerConfig:
-    """`tokenizer_config.json`, and the older files beside it; each of them may be missing.
+    """`tokenizer_config.json` and the older files beside it; each may be missing.
 
     Attributes:
         path: The file, for error messages.
-        settings: All that it says, by its own names.
-        added_tokens: Those whose ids are given, in the order of these.
+        settings: Its content.
+        added_tokens: Added tokens with given ids, ordered by id.
     """
 
     path: Path
@@ -36,12 +36,12 @@ class TokenizerConfig:
     added_tokens: tuple[AddedToken, ...]
 
     def special_token(self, role: str, *, default: str) -> str:
-        """What plays a role (`eos`, `pad`); `default` if no file says."""
+        """Return the token of a role (`eos`, `pad`); `default` if no file names one."""
         return _name(self.settings.get(f"{role}_token")) or default
 
     @property
     def named_special_tokens(self) -> tuple[str, ...]:
-        """All tokens that are called special by name, whatever their ids."""
+        """All tokens that the files name as special, with or without ids."""
         values = [self.settings.get(f"{role}_token") for role in _ROLES]
         for key in ("additional_special_tokens", "extra_special_tokens"):
             more = self.settings.get(key) or ()
@@ -50,7 +50,7 @@ class TokenizerConfig:
 
     @property
     def tokenizer_class(self) -> str | None:
-        """The class in `transformers` that is made for the files, without a `Fast` at its end."""
+        """The tokenizer's class in `transformers`, without the suffix `Fast`."""
         value = self.settings.get("tokenizer_class")
         if not isinstance(value, str) or value in _NO_CLASSES:
             return None
@@ -58,10 +58,10 @@ class TokenizerConfig:
 
 
 def read_tokenizer_config(folder: Path) -> TokenizerConfig:
-    """Reads what a folder says of its tokenizer, where that is not in `tokenizer.json`.
+    """Read a tokenizer's settings from the files besides `tokenizer.json`.
 
     Raises:
-        CheckpointError: A file that is there is broken.
+        CheckpointError: A file is malformed.
     """
     settings = _read_if_there(folder / "special_tokens_map.json")
     path = folder / "tokenizer_config.json"
@@ -82,10 +82,10 @@ def read_tokenizer_config(folder: Path) -> TokenizerConfig:
 
 
 def check_vocab(path: Path, vocab: Mapping[str, Any], *, required: Iterable[str]) -> dict[str, int]:
-    """The vocabulary of a file, once its ids are numbers and no required token is missing.
+    """Return the vocabulary of a file after checking its ids and required tokens.
 
     Raises:
-        CheckpointError: They are not, or one is.
+        CheckpointError: An id is no number from 0 up, or a required token is missing.
     """
     for token, id_ in vocab.items():
         if type(id_) is not int or id_ < 0:
@@ -97,7 +97,7 @@ def check_vocab(path: Path, vocab: Mapping[str, Any], *, required: Iterable[str]
 
 
 def in_order(vocab: Mapping[str, int], ids: Iterable[int]) -> Sequence[str]:
-    """The entries that have these ids, in the order of the ids."""
+    """Return the entries that have these ids, ordered by id."""
     wanted = frozenset(ids)
     entries = [(id_, token) for token, id_ in vocab.items() if id_ in wanted]
     return [token for _, token in sorted(entries)]
@@ -108,6 +108,6 @@ def _read_if_there(path: Path) -> dict[str, Any]:
 
 
 def _name(value: object) -> str | None:
-    """Hugging Face writes a token as a string, or as an object with options."""
+    """Return a token that is written as a string, or as an object with options."""
     content = value.get("content") if isinstance(value, dict) else value
     return content if isinstance(content, str) else None

@@ -1,1 +1,1 @@
-"""Trains the models that ship with the project, or one's own; writes Hugging Face checkpoints."""
+"""Trains the bundled models and others; writes Hugging Face checkpoints."""

@@ -15,7 +15,7 @@ app.add_typer(summarization.app, name="summarizer", help="From abstracts to a BA
 
 @app.callback()
 def main() -> None:
-    """Train the models that ship with the project, or one's own."""
+    """Train the models that ship with the project, or your own."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
 

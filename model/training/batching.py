@@ -1,4 +1,4 @@
-"""Examples of one length together, and the tensors of one training step."""
+"""Batches of examples of similar length, and the tensors of one training step."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -12,10 +12,10 @@ Ids = Sequence[int]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One text for the network, its special tokens included."""
+    """One source and target as ids, special tokens included."""
 
-    source_ids: Ids  # all that the encoder reads
-    target_ids: Ids  # all that the decoder shall write
+    source_ids: Ids  # the input of the encoder
+    target_ids: Ids  # the labels of the decoder
 
     @property
     def length(self) -> int:
@@ -51,12 +51,13 @@ class Batch:
 def cut_into_batches(
     examples: Sequence[Example], *, max_tokens: int, rng: random.Random
 ) -> list[list[Example]]:
-    """Every example in exactly one batch, with others of its length; the batches in random order.
+    """Return batches of examples of similar length, each example once, in random order.
 
     Args:
         examples: In any order.
-        max_tokens: Of a batch's longer side, padding counted; a longer example is a batch alone.
-        rng: For the order.
+        max_tokens: The tokens of a batch's longer side, padding included; a longer example is a
+            batch alone.
+        rng: Shuffles.
     """
     texts = list(examples)
     rng.shuffle(texts)  # the sort below is stable: equals stay in random order
@@ -78,7 +79,7 @@ def _cut(texts: Sequence[Example], *, max_tokens: int) -> Iterator[list[Example]
 
 
 def collate(examples: Sequence[Example], *, start_id: int, pad_id: int) -> Batch:
-    """Tensors of a batch; the decoder reads the labels one place later, after its start.
+    """Return the tensors of a batch; the decoder reads the labels shifted right by one.
 
     source 3 5 6 0, target 7 8 0, start 9    encoder_ids  3 5 6 0
                                              decoder_ids  9 7 8

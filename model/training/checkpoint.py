@@ -1,4 +1,4 @@
-"""Writes a network as a Hugging Face checkpoint: what its families have in common."""
+"""Writes a network as a Hugging Face checkpoint: the parts that its families share."""
 
 import json
 from collections.abc import Mapping
@@ -20,19 +20,19 @@ def write_weights(
     """Write model.safetensors.
 
     Args:
-        network: Trained.
-        weights: Where the family's checkpoints have each parameter.
-        folder: Must exist.
-        dtype: Of the weights on disk.
+        network: A trained network.
+        weights: The family's names of the parameters.
+        folder: An existing folder.
+        dtype: The type of the weights on disk.
     """
     tensors = {name: tensor.to(dtype) for name, tensor in hf_tensors(network, weights).items()}
     path = folder / "model.safetensors"
     save_file(tensors, path, metadata={"format": "pt"})
-    path.chmod(0o644)  # safetensors leaves it to its owner alone
+    path.chmod(0o644)  # safetensors makes it readable for its owner only
 
 
 def hf_tensors(network: Seq2SeqTransformer, weights: WeightMap) -> dict[str, Tensor]:
-    """Our parameters under the names and in the pieces that the family's checkpoints have them.
+    """Return our parameters under the names and in the parts of the family's checkpoints.
 
     The inverse of loading: what loading concatenates is split again.
     """
@@ -46,7 +46,7 @@ def hf_tensors(network: Seq2SeqTransformer, weights: WeightMap) -> dict[str, Ten
 
 
 def hf_shape(config: TransformerConfig) -> dict[str, Any]:
-    """The part of config.json that says how large the network is, without its tokens."""
+    """Return the part of config.json that describes the network's size."""
     stacks = {
         f"{side}_{key}": value
         for side, stack in (("encoder", config.encoder), ("decoder", config.decoder))
@@ -79,5 +79,5 @@ def hf_shape(config: TransformerConfig) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Indented, as `transformers` writes its own."""
+    """Write JSON, indented as by `transformers`."""
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8", newline="\n")

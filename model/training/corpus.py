@@ -1,4 +1,4 @@
-"""Pairs of texts on disk, and what goes wrong with them."""
+"""Reads pairs of texts from disk."""
 
 import gzip
 from collections.abc import Iterator
@@ -12,19 +12,19 @@ Split = Literal["train", "valid", "test"]
 
 
 class TrainingError(ModelError):
-    """A training that cannot start or go on: text or state that is missing or malformed."""
+    """The text or state of a training is missing or malformed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A text and what is to become of it: its translation, its summary."""
+    """A text and its translation or summary."""
 
     source: str
     target: str
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """All pairs of a gzipped, tab-separated file, in its order.
+    """Return all pairs of a gzipped, tab-separated file, in order.
 
     Raises:
         TrainingError: The file is missing, or a line has not exactly two columns.

@@ -1,4 +1,4 @@
-"""Endless, resumable draws: every item once before any item twice."""
+"""Endless, resumable sampling without replacement: every item once before any item twice."""
 
 import random
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ Item = TypeVar("Item")
 
 
 class Deck(Generic[Item]):
-    """Items dealt in random order; once all are out they are shuffled anew.
+    """Items in random order, shuffled again after each pass.
 
-    Which items come next depends on the seed and on how many were dealt, on nothing else: who
-    keeps that number can go on after an interruption.
+    The next items depend only on the seed and on `dealt`, the number of items so far: to resume,
+    restore that number.
     """
 
     def __init__(self, items: Sequence[Item], *, seed: str) -> None:
@@ -33,7 +33,7 @@ class Deck(Generic[Item]):
         return len(self._items)
 
     def deal(self, count: int) -> list[Item]:
-        """The next items; more than the deck has is no error."""
+        """Return the next items, possibly over several passes."""
         return [self._next() for _ in range(count)]
 
     def _next(self) -> Item:

@@ -1,4 +1,4 @@
-"""Many texts through a checkpoint, by the engine that serves it."""
+"""Decodes many texts by the engine that serves."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,13 @@ from model.tokenizer.prompt import Task
 def decode_all(
     loaded: LoadedModel, texts: Sequence[str], *, task: Task, params: GenerationParams
 ) -> list[str]:
-    """The model's best output for each text, in their order.
+    """Return the model's best output for each text, in order.
 
     Args:
         loaded: A checkpoint.
-        texts: Each fits the model.
-        task: What to do with all of them.
-        params: How to search.
+        texts: None longer than the model's limit.
+        task: The task of all texts.
+        params: The search.
     """
     limit = loaded.config.max_positions
     config = EngineConfig(

@@ -1,4 +1,4 @@
-"""What a training runs on, and how a card names it."""
+"""The device of a training, and its name for the model card."""
 
 import os
 import platform
@@ -8,12 +8,12 @@ import torch
 
 
 def best_device() -> torch.device:
-    """A GPU if there is one."""
+    """Return a GPU if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def describe(device: torch.device) -> str:
-    """The device in words: `2 threads of an AMD EPYC 9B45`."""
+    """Return the device's name, such as `2 threads of AMD EPYC 9B45 (2 cores)`."""
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
     count = torch.get_num_threads()

@@ -1,4 +1,4 @@
-"""A dropout whose random numbers do not cost more than the network."""
+"""A dropout with cheap random numbers."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ _LEVELS = 256  # a random byte per number: the rate is rounded to 1/256
 class ByteDropout(nn.Module):
     """Dropout from random bytes, eight to each draw.
 
-    PyTorch's draws one float64 per number, in one thread on a CPU: half of a training step.
+    PyTorch's draws one float64 per number, on a CPU in one thread: half of the time of a step.
     """
 
     def __init__(self, rate: float) -> None:

@@ -1,4 +1,4 @@
-"""What a checkpoint has learnt from, kept beside it: the stages of its training."""
+"""The stages of a checkpoint's training, kept in a file beside it."""
 
 import json
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Stage:
 
 
 def stage_of(position: Position, *, data: str, hardware: str) -> Stage:
-    """A stage that has come as far as its training's state says."""
+    """Return a stage with the steps, tokens and time of a position."""
     return Stage(
         data=data,
         hardware=hardware,
@@ -43,18 +43,18 @@ def stage_of(position: Position, *, data: str, hardware: str) -> Stage:
 
 
 def has_stages(folder: Path) -> bool:
-    """Whether the stages before it are kept there: of a training that began with a checkpoint."""
+    """Return whether a folder keeps earlier stages, as a training from a checkpoint does."""
     return (folder / _FILE).is_file()
 
 
 def read_stages(checkpoint: Path) -> list[Stage]:
-    """The stages of a checkpoint's training, the first one first; none if it does not say."""
+    """Return the stages of a checkpoint's training, in order; empty if it has no such file."""
     if not has_stages(checkpoint):
         return []
     return [Stage(**stage) for stage in read_json_object(checkpoint / _FILE)["stages"]]
 
 
 def write_stages(checkpoint: Path, stages: Sequence[Stage]) -> None:
-    """Keep the stages in the checkpoint's folder, which must exist."""
+    """Write the stages to the checkpoint's folder, which must exist."""
     content = json.dumps({"stages": [asdict(stage) for stage in stages]}, indent=2)
     (checkpoint / _FILE).write_text(content + "\n", encoding="utf-8", newline="\n")

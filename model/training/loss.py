@@ -1,11 +1,11 @@
-"""The training loss: cross-entropy against slightly smoothed labels."""
+"""The training loss: cross-entropy with label smoothing."""
 
 from typing import Any
 
 import torch
 from torch import Tensor
 
-_CHUNK_ROWS = 256  # logits in float32 for so many rows at a time stay in the processor's cache
+_CHUNK_ROWS = 256  # float32 logits of so many rows stay in the processor's cache
 
 
 class _SmoothedCrossEntropy(torch.autograd.Function):
@@ -40,7 +40,7 @@ class _SmoothedCrossEntropy(torch.autograd.Function):
 
 
 def smoothed_cross_entropy(logits: Tensor, labels: Tensor, *, smoothing: float) -> Tensor:
-    """The sum over positions of the cross-entropy against smoothed labels.
+    """Return the cross-entropy against smoothed labels, summed over positions.
 
     Args:
         logits: (positions, vocab), float32 or bfloat16.

@@ -1,4 +1,4 @@
-"""The network before training: its shape, and the random weights it starts from."""
+"""The network before training: its shape and its random weights."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from model.transformer.seq2seq import Embedding, Seq2SeqTransformer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """The numbers that a network's size hangs on: deep encoder, shallow decoder."""
+    """The sizes of a network, by default with a deep encoder and a shallow decoder."""
 
     d_model: int = 256
     d_ff: int = 1024
@@ -23,7 +23,7 @@ class Shape:
 
 
 def fresh_network(config: TransformerConfig) -> Seq2SeqTransformer:
-    """Random weights: embeddings of unit length, Glorot-uniform matrices, biases of 0."""
+    """Return a network of random weights: unit-length embeddings, Glorot matrices, zero biases."""
     network = Seq2SeqTransformer(config)
     nn.init.normal_(network.embedding.weight, std=config.d_model**-0.5)
     for module in network.modules():
@@ -35,7 +35,7 @@ def fresh_network(config: TransformerConfig) -> Seq2SeqTransformer:
 
 
 def hold_at_zero(embedding: Embedding, row: int) -> None:
-    """Set one row of an embedding to zero, where no gradient moves it any more."""
+    """Set one row of an embedding to zero and its gradients, too."""
 
     def without_row(gradient: Tensor) -> Tensor:
         return gradient.index_fill(0, torch.tensor([row], device=gradient.device), 0.0)

@@ -1,4 +1,4 @@
-"""How the weights move: Muon for matrices, AdamW for the rest, and one learning-rate schedule."""
+"""Optimizers: Muon for matrices, AdamW for the rest, and one learning-rate schedule."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class OptimizerSettings:
 
 
 def build_optimizers(network: nn.Module, settings: OptimizerSettings) -> list[Optimizer]:
-    """One optimizer for the matrices inside layers, one for everything else.
+    """Return one optimizer for the matrices of linear layers, one for everything else.
 
     Muon makes each matrix's update orthogonal: a network reaches the same loss in far fewer
     steps than with AdamW. Embeddings are tables, not maps, and stay with AdamW.
@@ -41,12 +41,12 @@ def build_optimizers(network: nn.Module, settings: OptimizerSettings) -> list[Op
 
 
 def lr_factor(step: int, *, progress: float, warmup_steps: int) -> float:
-    """What part of its peak the learning rate has: a short rise, then a straight line to 0.
+    """Return the learning rate over its peak: linear warm-up, then linear decay to 0.
 
     Args:
         step: Steps made so far.
-        progress: The part of the whole training that is over, 0 to 1, in steps or in time.
-        warmup_steps: The steps in which it rises.
+        progress: The finished part of the training, 0 to 1, in steps or in time.
+        warmup_steps: The steps of the warm-up.
     """
     return min(1.0, (step + 1) / warmup_steps) * (1.0 - progress)
 
@@ -62,7 +62,7 @@ class Schedule:
     def set(self, step: int, *, progress: float) -> float:
         """Apply `lr_factor` to each peak and return it."""
         factor = lr_factor(step, progress=progress, warmup_steps=self._warmup_steps)
-        # asked for anew each time: an optimizer that loads its state replaces its groups
+        # read each time: an optimizer that loads its state replaces its groups
         for optimizer, peaks in zip(self._optimizers, self._peaks, strict=True):
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * factor

@@ -17,10 +17,10 @@ HardwareOption = Annotated[str, typer.Option(help="Trained on what, for the card
 
 
 def check_output(folder: Path, *, resume: bool) -> None:
-    """Refuses to overwrite a training.
+    """Check that no training would be overwritten.
 
     Raises:
-        TrainingError: The folder holds a state, and nobody asked to go on with it.
+        TrainingError: The folder holds a state, and `resume` is false.
     """
     if has_state(folder) and not resume:
         raise TrainingError(

@@ -1,4 +1,4 @@
-"""What a person sees while a model trains."""
+"""Progress bar and log of a training."""
 
 import logging
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class _Meter:
 
 
 def train_with_progress(trainer: Trainer, valid: Sequence[Batch]) -> None:
-    """Train to the end of the budget, with a bar, and a logged validation loss every few minutes.
+    """Train to the end of the budget, with a bar, and log a validation loss every few minutes.
 
     Args:
         trainer: Fresh, or resumed.

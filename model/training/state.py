@@ -1,4 +1,4 @@
-"""Where a training stands, kept on disk so that it can go on after any interruption."""
+"""The state of a training on disk, to resume from after an interruption."""
 
 import os
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _FILE = "training.pt"
 
 @dataclass(slots=True)
 class Position:
-    """How far the training is."""
+    """How far a training is: its counters."""
 
     step: int = 0
     tokens: int = 0  # source and target tokens seen
@@ -32,7 +32,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """All that training changes."""
+    """Everything that training changes: weights, their average, optimizers."""
 
     network: nn.Module
     average: AveragedModel  # of the network over the last part of the training
@@ -40,12 +40,12 @@ class Learner:
 
 
 def save_state(folder: Path, position: Position, *, learner: Learner) -> None:
-    """Write everything a resumed training needs; the file before stays whole until the new one is.
+    """Write the state atomically: the earlier file stays until the new one is complete.
 
     Args:
-        folder: Where `training.pt` lies.
+        folder: The folder of `training.pt`.
         position: How far the training is.
-        learner: Its weights are kept in the precision they have.
+        learner: Its weights keep their precision.
     """
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f"{_FILE}.unfinished"
@@ -64,12 +64,12 @@ def save_state(folder: Path, position: Position, *, learner: Learner) -> None:
 
 
 def has_state(folder: Path) -> bool:
-    """Whether a training has been saved there."""
+    """Return whether the folder holds a saved training."""
     return (folder / _FILE).is_file()
 
 
 def load_weights(folder: Path, network: nn.Module) -> Position:
-    """Only the network of what `save_state` wrote, averaged if that had begun, and how far it was.
+    """Load only the network of a state, averaged if that had begun; return its position.
 
     Raises:
         TrainingError: There is no state in the folder.
@@ -96,7 +96,7 @@ def load_state(folder: Path, *, learner: Learner) -> Position:
     for optimizer, saved in zip(learner.optimizers, state["optimizers"], strict=True):
         optimizer.load_state_dict(saved)
     torch.set_rng_state(state["rng"])
-    cuda_rng = state.get("cuda_rng", [])  # of another machine's GPUs, maybe, or of none
+    cuda_rng = state.get("cuda_rng", [])  # may be of another machine's GPUs, or of none
     for device, rng in zip(range(torch.cuda.device_count()), cuda_rng, strict=False):
         torch.cuda.set_rng_state(rng, device)
     return Position(**state["position"])

@@ -31,37 +31,37 @@ class Budget:
             raise ValueError("give either max_steps or max_minutes")
 
     def progress(self, position: Position) -> float:
-        """The part of the training that is over, 0 to 1."""
+        """The finished part of the training, 0 to 1."""
         if self.max_steps is not None:
             return min(1.0, position.step / self.max_steps)
         return min(1.0, position.elapsed_s / 60 / self.max_minutes) if self.max_minutes else 1.0
 
 
 class Curriculum(Protocol):
-    """What to learn, and when."""
+    """The examples of a training over its progress."""
 
     @property
     def decks(self) -> Mapping[str, Deck[Any]]:
-        """All that rounds are drawn from; the trainer keeps how far each has been dealt."""
+        """The decks that rounds are drawn from; the trainer saves how far each is dealt."""
 
     def round(self, progress: float, *, rng: random.Random) -> list[list[Example]]:
-        """The batches of the next few hundred steps, drawn from the decks.
+        """Return the batches of the next few hundred steps, drawn from the decks.
 
         Args:
-            progress: The part of the training that is over, 0 to 1.
-            rng: The only source of chance, apart from the decks.
+            progress: The finished part of the training, 0 to 1.
+            rng: The only source of random numbers besides the decks.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainerSettings:
-    """How to train; what to train on is the curriculum's matter."""
+    """Settings of the training; its data are the curriculum's."""
 
     budget: Budget
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     label_smoothing: float = 0.1
-    averaged_part: float = 0.1  # the weights of this last part of the training are averaged,
-    average_steps: int = 10  # those after every so many steps
+    averaged_part: float = 0.1  # the last part of the training, over which weights are averaged
+    average_steps: int = 10  # between two weights that go into the average
     autocast: bool = True  # bf16 matrix products, float32 weights
     seed: int = 1
     save_minutes: float = 5.0
@@ -70,7 +70,7 @@ class TrainerSettings:
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """What one step did."""
+    """The result of one step."""
 
     loss: float  # per target token, smoothed
     lr_factor: float
@@ -80,9 +80,9 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True)
 class SpecialIds:
-    """The ids that the trainer itself writes."""
+    """The special ids that the trainer adds."""
 
-    start: int  # what the decoder reads first
+    start: int  # the decoder's start token
     pad: int
 
 
@@ -102,12 +102,12 @@ class Trainer:
         """Prepare the first step.
 
         Args:
-            network: To be trained in place, on its device.
-            curriculum: What to train on.
-            settings: How to train.
-            special: The ids that the trainer itself writes.
-            folder: Where the state is kept.
-            clock: Seconds; only differences count.
+            network: Trained in place, on its device.
+            curriculum: The data.
+            settings: The settings.
+            special: The special ids that the trainer adds.
+            folder: The folder of the state.
+            clock: Returns seconds; only differences count.
         """
         self.network = network
         self.settings = settings
@@ -128,17 +128,17 @@ class Trainer:
         return self._learner.average
 
     def resume(self) -> None:
-        """Go on where the saved state stands."""
+        """Load the saved state and continue from it."""
         self.position = load_state(self._folder, learner=self._learner)
         for name, dealt in self.position.dealt.items():
             self._curriculum.decks[name].dealt = dealt
 
     def save(self) -> None:
-        """Keep the state, so that `resume` gives the same training as no interruption."""
+        """Save the state; `resume` then continues as if there had been no interruption."""
         save_state(self._folder, self.position, learner=self._learner)
 
     def steps(self) -> Iterator[StepReport]:
-        """Train until the budget is spent, a report after each step; saves now and then."""
+        """Train to the end of the budget; yield a report after each step, save at intervals."""
         last = saved = self._clock()
         self.network.train()
         for batch in self._batches():
@@ -158,7 +158,7 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """The part of the training that is over, 0 to 1."""
+        """The finished part of the training, 0 to 1."""
         return self.settings.budget.progress(self.position)
 
     def _batches(self) -> Iterator[Batch]:
@@ -167,7 +167,7 @@ class Trainer:
             if place.batch == 0:
                 place.round_progress = self.progress
                 place.dealt = {name: deck.dealt for name, deck in self._curriculum.decks.items()}
-            # a round depends on what the state keeps alone: a resumed training continues in it
+            # a round depends on the saved state alone, so that a resumed training continues in it
             rng = random.Random(f"{self.settings.seed}-{place.round}")
             batches = self._curriculum.round(place.round_progress, rng=rng)
             if not batches:
@@ -179,7 +179,7 @@ class Trainer:
             place.batch = 0
 
     def collate(self, examples: Sequence[Example]) -> Batch:
-        """The tensors of some examples, on the CPU."""
+        """Return the tensors of some examples, on the CPU."""
         return collate(examples, start_id=self.special.start, pad_id=self.special.pad)
 
     def _maybe_average(self, progress: float) -> None:
@@ -203,7 +203,7 @@ class Trainer:
         return StepReport(loss.item(), factor, batch.num_tokens, progress)
 
     def loss(self, batch: Batch, *, smoothing: float | None = None) -> Tensor:
-        """The loss per target token of one batch, label smoothing as in training if not given."""
+        """Return the loss per target token of a batch; smoothing None is that of the training."""
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self.settings.autocast):
             hidden = self.network.decode_hidden(
                 batch.encoder_ids, batch.decoder_ids, encoder_mask=batch.encoder_mask
@@ -214,7 +214,7 @@ class Trainer:
         return smoothed_cross_entropy(logits, labels, smoothing=rate) / len(labels)
 
     def validation_loss(self, batches: Sequence[Batch]) -> float:
-        """Unsmoothed cross-entropy per target token, without dropout, of the latest weights."""
+        """Return the cross-entropy per target token of the latest weights, without dropout."""
         self.network.eval()
         total = 0.0
         with torch.no_grad():

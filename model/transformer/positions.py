@@ -17,7 +17,7 @@ Rotation = tuple[Tensor, Tensor]  # cosines and sines, each (batch or 1, 1, leng
 
 
 def sinusoids(num_positions: int, d_model: int) -> Tensor:
-    """Return sines and cosines of geometric wavelengths (Vaswani et al., 2017, section 3.5).
+    """Return sines and cosines of geometric wavelengths (Vaswani et al., 2017, 3.5).
 
     Dimension i of the first half is sin(position / 10000^(2i/d_model)), of the second half the
     cosine. The paper interleaves the two; Marian's checkpoints keep them in halves. With an odd
@@ -40,7 +40,7 @@ def sinusoids_by_span(num_positions: int, d_model: int) -> Tensor:
     i / (d_model/2 - 1), not 2i / d_model. An odd width ends in a column of zeros.
 
     Returns:
-        (num_positions, d_model), float32, computed in float32 as in the training of such checkpoints.
+        (num_positions, d_model), float32, computed in float32 as in the original training code.
     """
     half = d_model // 2
     rates = torch.exp(torch.arange(half).float() * -(math.log(10_000) / (half - 1)))

@@ -181,7 +181,7 @@ def _shape_problems(
 def _parts(
     network: Seq2SeqTransformer, name: str, *, num_rows: int, num_parts: int
 ) -> tuple[float, ...]:
-    """Return the rows that each tensor of a parameter has: equally many, unless heads share keys."""
+    """Return the rows of each tensor of a parameter: equally many, unless heads share keys."""
     module_name, _, _ = name.rpartition(".")
     parent_name, _, attribute = module_name.rpartition(".")
     parent = network.get_submodule(parent_name)

@@ -14,8 +14,8 @@ from model.transformer.seq2seq import Seq2SeqTransformer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What a card says of one training."""
+class CardContent:
+    """The measured content of a card."""
 
     network: Seq2SeqTransformer
     recipe: Recipe
@@ -25,16 +25,16 @@ class Facts:
     examples: Mapping[str, Sequence[str]]  # each sample's summaries, in the order of the styles
 
 
-def model_card(facts: Facts) -> str:
-    """The card, in Markdown."""
+def model_card(content: CardContent) -> str:
+    """Return the card, in Markdown."""
     template = (files("model.training.summarization") / "card.md").read_text(encoding="utf-8")
-    recipe, config = facts.recipe, facts.network.config
+    recipe, config = content.recipe, content.network.config
     return template.format(
         **_training(recipe),
         styles=", ".join(recipe.styles),
         tags=", ".join(f"`{style_tag(style)}`" for style in recipe.styles),
         first_tag=style_tag(recipe.styles[0]),
-        millions=f"{facts.network.num_parameters / 1e6:.1f}",
+        millions=f"{content.network.num_parameters / 1e6:.1f}",
         encoder_layers=config.encoder.num_layers,
         decoder_layers=config.decoder.num_layers,
         d_model=config.d_model,
@@ -42,18 +42,18 @@ def model_card(facts: Facts) -> str:
         num_heads=config.encoder.num_heads,
         vocab_size=f"{config.vocab_size:,}",
         max_positions=config.max_positions,
-        decoding=describe(facts.decoding),
-        max_new_tokens=facts.decoding.max_new_tokens,
-        stages="\n".join(f"{number}. {stage}." for number, stage in enumerate(facts.stages, 1)),
-        scores="\n".join([SCORE_HEADER, *map(score_row, facts.scores)]),
+        decoding=describe(content.decoding),
+        max_new_tokens=content.decoding.max_new_tokens,
+        stages="\n".join(f"{number}. {stage}." for number, stage in enumerate(content.stages, 1)),
+        scores="\n".join([SCORE_HEADER, *map(score_row, content.scores)]),
         examples="\n\n".join(
-            _example(text, found, styles=recipe.styles) for text, found in facts.examples.items()
+            _example(text, found, styles=recipe.styles) for text, found in content.examples.items()
         ),
     )
 
 
 def _training(recipe: Recipe) -> dict[str, str]:
-    """The numbers of the recipe that the card tells."""
+    """Return the numbers of the recipe for the card."""
     mixture, noise = recipe.mixture, recipe.mixture.noise
     repeated = [file for file in recipe.files if file.repeats > 1]
     return {

@@ -49,7 +49,7 @@ def train(
     max_minutes: MinutesOption = 110.0,
     resume: ResumeOption = False,
 ) -> None:
-    """Train the summarizer; its checkpoint, with card, comes to lie in OUTPUT/checkpoint."""
+    """Train the summarizer; write its checkpoint and card to OUTPUT/checkpoint."""
     check_output(output, resume=resume)
     device = best_device()
     vocabulary = prepare_vocabulary(RECIPE, data, output / "vocabulary")
@@ -82,7 +82,7 @@ def export(
     max_lines: LinesOption = None,
     hardware: HardwareOption = "",
 ) -> None:
-    """Write the weights that a training has reached as a checkpoint."""
+    """Write the latest weights of a training as a checkpoint."""
     position = export_run(RECIPE, run, checkpoint, hardware=hardware or describe(best_device()))
     logger.info("wrote %s after %d steps", checkpoint, position.step)
     if data is not None:
@@ -107,7 +107,7 @@ def decodings(
 
 
 def _show(scores: Iterable[Score]) -> list[Score]:
-    """Print a Markdown table, each row as soon as it is measured; returns the scores."""
+    """Print a Markdown table, each row as soon as it is measured; return the scores."""
     typer.echo(SCORE_HEADER)
     shown: list[Score] = []
     for score in scores:

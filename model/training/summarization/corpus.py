@@ -1,4 +1,4 @@
-"""Texts with their summaries: which files make up a summarizer's data, and what each is for."""
+"""The files of texts with summaries that are a summarizer's data, and their parts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +17,13 @@ class SummaryFile:
     style: str
     repeats: int = 1  # how often its pairs occur in one pass through all data
     num_dev: int = 500  # pairs at the end of `train` that serve for decisions, not for training
-    attribution: str = ""  # what its licence wants said of whatever is made from it
+    attribution: str = ""  # the attribution that its licence requires
 
     def read(self, folder: Path, part: Part) -> list[Pair]:
-        """The pairs of one part, in the file's order.
+        """Return the pairs of one part, in the file's order.
 
         Raises:
-            TrainingError: There is no such file, it has too few pairs, or a line is no pair.
+            TrainingError: The file is missing or has too few pairs, or a line has not two columns.
         """
         split = "valid" if part == "valid" else "train"
         path = folder / f"{self.name}.{split}.tsv.gz"

@@ -1,4 +1,4 @@
-"""What a summarizer learns from: first mostly the texts themselves, then their summaries."""
+"""The summarizer's curriculum: first mostly denoising of texts, then their summaries."""
 
 import random
 from array import array
@@ -14,13 +14,13 @@ from model.training.summarization.sentences import principal_sentence, split_sen
 from model.training.summarization.vocabulary import Vocabulary
 
 _FRAME_LENGTH = 3  # <s>, the tag and </s>
-_MAX_PRINCIPAL = 100  # tokens; what is longer was hardly one sentence
+_MAX_PRINCIPAL = 100  # tokens; longer ones are rarely one sentence
 _TEXTS = "texts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ramp:
-    """A number that changes in a straight line over a part of the training."""
+    """A number that changes linearly over a part of the training."""
 
     before: float
     after: float
@@ -34,7 +34,7 @@ class Ramp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixture:
-    """How texts become batches, and when. The last part is summaries of whole texts only."""
+    """Settings that turn texts into batches. The last part is summaries of whole texts only."""
 
     round_examples: int = 2_000
     denoising: Ramp = Ramp(before=0.95, after=0.0, start=0.24, stop=0.6)  # of the examples
@@ -64,12 +64,12 @@ class Stream:
 
     @property
     def num_pairs(self) -> int:
-        """Of one pass."""
+        """The pairs of one pass."""
         return len(self.pairs) * self.repeats
 
 
 class SummarizationCurriculum:
-    """Rounds whose mixture follows the training's progress."""
+    """Rounds whose mixture depends on the training's progress."""
 
     def __init__(
         self,
@@ -83,9 +83,9 @@ class SummarizationCurriculum:
 
         Args:
             streams: By the name of their file.
-            mixture: How texts become batches.
+            mixture: The settings.
             vocabulary: The one that the texts were encoded with.
-            max_length: Tokens that the network can read, the special ones included.
+            max_length: The network's limit in tokens, special ones included.
         """
         self._streams = streams
         self._mixture = mixture
@@ -106,11 +106,11 @@ class SummarizationCurriculum:
 
     @property
     def num_pairs(self) -> int:
-        """Of one pass through all data."""
+        """The pairs of one pass through all data."""
         return sum(stream.num_pairs for stream in self._streams.values())
 
     def round(self, progress: float, *, rng: random.Random) -> list[list[Example]]:
-        """The next batches; see `model.training.trainer.Curriculum`."""
+        """Return the next batches; see `model.training.trainer.Curriculum`."""
         num_denoising = round(self._mixture.denoising.at(progress) * self._mixture.round_examples)
         num_summaries = self._mixture.round_examples - num_denoising
         infill = self._mixture.infill.at(progress)
@@ -147,13 +147,13 @@ class SummarizationCurriculum:
 def encode_pairs(
     pairs: Iterable[Pair], vocabulary: Vocabulary, *, style: str, max_length: int
 ) -> Iterator[Summarized]:
-    """Pairs as ids. A text too long for the network ends after the last sentence that fits.
+    """Yield pairs as ids. A text too long for the network ends after the last sentence that fits.
 
     Args:
         pairs: Texts with summaries of one style.
-        vocabulary: To encode with.
-        style: Of the summaries.
-        max_length: Tokens that the network can read, the special ones included.
+        vocabulary: Encodes them.
+        style: The style of the summaries.
+        max_length: The network's limit in tokens, special ones included.
     """
     for pair in pairs:
         sentences = _fitting(

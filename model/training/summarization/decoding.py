@@ -1,4 +1,4 @@
-"""Ways to search for a summary, described and compared."""
+"""Searches for a summary: the alternatives to compare, and their descriptions."""
 
 from dataclasses import replace
 
@@ -7,17 +7,17 @@ from model.engine.params import GenerationParams
 BEAMS = GenerationParams(
     num_beams=4,
     no_repeat_ngram_size=3,
-    max_new_tokens=128,  # three times what a long reference has
+    max_new_tokens=128,  # three times a long reference
 )
 
 
 def greedy(chosen: GenerationParams) -> GenerationParams:
-    """The plainest search, with the same limit as the chosen one."""
+    """Return greedy search with the limit of the chosen search."""
     return GenerationParams(max_new_tokens=chosen.max_new_tokens)
 
 
 def alternatives(chosen: GenerationParams) -> list[GenerationParams]:
-    """Greedy search, the chosen way, and what differs from that in one thing."""
+    """Return greedy search, the chosen search, and variants that differ in one parameter."""
     ways = [
         greedy(chosen),
         replace(greedy(chosen), no_repeat_ngram_size=3),
@@ -30,7 +30,7 @@ def alternatives(chosen: GenerationParams) -> list[GenerationParams]:
 
 
 def describe(params: GenerationParams) -> str:
-    """A way to search, in words: `beam 4, no 3-gram twice, length penalty 1.5`."""
+    """Return a description of a search: `beam 4, no 3-gram twice, length penalty 1.5`."""
     words = ["greedy" if params.num_beams == 1 else f"beam {params.num_beams}"]
     if params.no_repeat_ngram_size:
         words.append(f"no {params.no_repeat_ngram_size}-gram twice")

@@ -1,4 +1,4 @@
-"""ROUGE and faithfulness of a summarization checkpoint, decoded by the engine that serves it."""
+"""Measures ROUGE and faithfulness of a summarization checkpoint, decoded by the serving engine."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,11 +34,11 @@ _STOP_WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """What the summaries of one data set are like, beside their texts and their references."""
+    """Scores of the summaries of one data set."""
 
     data_set: str
     style: str
-    output: str  # whose summaries: a way of decoding, `first sentence` or `reference`
+    output: str  # the source of the summaries: a search, `first sentence` or `reference`
     num_lines: int
     rouge_1: float  # F of the stemmed words, 0 to 100, mean over lines; so the next two
     rouge_2: float
@@ -48,10 +48,10 @@ class Score:
 
 
 def faithfulness(text: str, output: str) -> float:
-    """The share of an output's content words, stop words aside, that occur in the text.
+    """Return the share of an output's content words (no stop words) that occur in the text.
 
-    Plural and other endings do not matter; only words do, so a false sentence made of the text's
-    words has 1.0. An output without content words has 0.0: it tells nothing of the text.
+    Words are compared by their stems. A false sentence made of the text's words still has 1.0. An
+    output without content words has 0.0.
     """
     known = set(_tokenize(text))
     content = [word for word in _tokenize(output) if word not in _STOP_WORDS]
@@ -59,7 +59,7 @@ def faithfulness(text: str, output: str) -> float:
 
 
 def cut_to_fit(text: str, loaded: LoadedModel, *, task: Summarization) -> str:
-    """The text up to the last sentence, or else the last word, with which it still fits."""
+    """Return the text up to the last sentence, or else the last word, that fits the model."""
     limit = loaded.config.max_positions
 
     def fits(parts: Sequence[str]) -> bool:
@@ -77,13 +77,13 @@ def cut_to_fit(text: str, loaded: LoadedModel, *, task: Summarization) -> str:
 def summarize_all(
     loaded: LoadedModel, texts: Sequence[str], *, style: str, params: GenerationParams
 ) -> list[str]:
-    """Summaries of many texts, in their order; of a text too long only its beginning is read.
+    """Return summaries of many texts, in order; a text that is too long is cut.
 
     Args:
         loaded: A summarization checkpoint.
-        texts: Scientific abstracts, or what is like them.
-        style: Of all summaries.
-        params: How to search.
+        texts: Scientific abstracts or the like.
+        style: The style of all summaries.
+        params: The search.
     """
     task = Summarization(style)
     fitting = [cut_to_fit(text, loaded, task=task) for text in texts]
@@ -97,13 +97,13 @@ def evaluate(
     *,
     decodings: Sequence[GenerationParams],
 ) -> Iterator[Score]:
-    """Scores of each decoding, between two yardsticks: the first sentences and the references.
+    """Yield scores of first sentences, of each search, and of the references.
 
     Args:
         loaded: A summarization checkpoint.
-        file: Where the pairs are from.
+        file: The file of the pairs.
         pairs: At least one.
-        decodings: Ways to search.
+        decodings: The searches.
     """
     texts = [pair.source for pair in pairs]
     first_sentences = [split_sentences(text)[0] for text in texts]
@@ -117,7 +117,7 @@ def evaluate(
 def score(
     file: SummaryFile, pairs: Sequence[Pair], outputs: Sequence[str], *, output: str
 ) -> Score:
-    """The score of one output for each pair."""
+    """Return the score of one output for each pair."""
     rouge = [_ROUGE.score(pair.target, found) for pair, found in zip(pairs, outputs, strict=True)]
     return Score(
         data_set=file.name,
@@ -140,7 +140,7 @@ SCORE_HEADER = """\
 
 
 def score_row(score: Score) -> str:
-    """A score as a line of a Markdown table below `SCORE_HEADER`."""
+    """Return a score as a line of the Markdown table below `SCORE_HEADER`."""
     return (
         f"| {score.data_set} | {score.style} | {score.num_lines:,} | {score.output} "
         f"| {score.rouge_1:.1f} | {score.rouge_2:.1f} | {score.rouge_l:.1f} "

@@ -1,4 +1,4 @@
-"""BART's form of the transformer, which the summarizer has."""
+"""The summarizer's architecture: BART's."""
 
 import torch
 
@@ -12,7 +12,7 @@ MAX_POSITIONS = 512
 
 
 def bart_config(shape: Shape, *, vocab_size: int) -> TransformerConfig:
-    """BART's form: post-norm, learned positions, a norm after the embeddings, one tied table."""
+    """Return BART's architecture: post-norm, learned positions, embedding norm, one tied table."""
     return TransformerConfig(
         vocab_size=vocab_size,
         d_model=shape.d_model,
@@ -29,10 +29,10 @@ def bart_config(shape: Shape, *, vocab_size: int) -> TransformerConfig:
 
 
 def fresh_bart(config: TransformerConfig) -> Seq2SeqTransformer:
-    """Random weights, except that the learned positions start out as sinusoids.
+    """Return a network of random weights whose learned positions start as sinusoids.
 
-    So neighbours are near each other from the first step on, and rare late positions are like
-    those before them. Their size beside the token embeddings is that of Vaswani et al. (2017).
+    Neighbouring positions are then similar from the first step on, also the rare late ones. Their
+    size relative to the token embeddings is that of Vaswani et al. (2017).
     """
     network = fresh_network(config)
     for module in network.modules():

@@ -1,14 +1,14 @@
-"""Denoising: abstracts with gaps, and what belongs in them.
+"""Denoising: examples of abstracts with gaps, and of their missing parts.
 
-Learning from the texts alone, before and beside their summaries, is what makes a small model write
-grammatical sentences about the text in front of it. One pass of the encoder serves two tasks:
+Denoising the texts alone, before and beside their summaries, teaches a small model to write
+grammatical sentences about its source. One pass of the encoder serves two tasks:
 
 encoder   <s> We study <gap1> of trees. <mask> Code is <gap2>. </s>
 labels    <s> Our method halves the error. </s> <gap1> the growth <gap2> available </s>
 
-The first is gap-sentence prediction (PEGASUS, Zhang et al., 2020): the most telling sentence is to
-be written where later the summary is; often it is there, with <mask> in front or unmarked, so that
-finding and copying is learnt as well. The second is infilling (BART, Lewis et al., 2020), with the
+The first is gap-sentence prediction (PEGASUS, Zhang et al., 2020): the principal sentence is the
+label in the place of the later summary. Often it stays in the source, after a <mask> or unmarked,
+which teaches finding and copying. The second is infilling (BART, Lewis et al., 2020), with the
 labels of T5 (Raffel et al., 2020): only what is missing, since a whole text would cost three times
 as much.
 """
@@ -24,7 +24,7 @@ from model.training.summarization.vocabulary import Vocabulary
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """An abstract as ids, with where its principal sentence is."""
+    """An abstract as ids, with the place of its principal sentence."""
 
     ids: Ids
     principal: slice
@@ -36,23 +36,23 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseRates:
-    """How much of a text is missing."""
+    """The share of a text that is missing."""
 
     infill: float = 0.15  # of the tokens
     mean_span: float = 3.0  # tokens of a gap
     mask_principal: float = 0.4  # of the principal sentences
-    mark_principal: float = 0.3  # of the principal sentences; the rest are to be found unaided
+    mark_principal: float = 0.3  # of the principal sentences; the others are unmarked
 
 
 class Noise:
-    """Makes examples, with gaps in their sources that differ at each call."""
+    """Maker of examples with random gaps in their sources."""
 
     def __init__(self, vocabulary: Vocabulary, rates: NoiseRates) -> None:
         self._vocabulary = vocabulary
         self._rates = rates
 
     def denoising(self, documents: Sequence[Document], *, rng: random.Random) -> Example:
-        """Some documents in a row, each to be told by its principal sentence, and their gaps."""
+        """Return an example of documents whose labels are principal sentences and gaps."""
         source: list[int] = []
         told: list[int] = []
         for document in documents:
@@ -63,15 +63,15 @@ class Noise:
         return self._framed([], source, told, infill=self._rates.infill, rng=rng)
 
     def piece(self, document: Document, *, max_length: int, rng: random.Random) -> Example:
-        """Some of a document, with gaps, to be written as it was.
+        """Return a part of a document with gaps; labels are the part without gaps.
 
-        The shortest way to learn copying: after 6 million tokens of whole abstracts a sentence was
-        as hard to write with it in sight as without.
+        This teaches copying fastest: after 6 million tokens of whole abstracts, a sentence in the
+        source was as hard to predict as one that was not.
 
         Args:
-            document: A random part of it is taken.
-            max_length: Tokens of the part; it has at least a quarter as many.
-            rng: For place, length and gaps.
+            document: A random part of it is used.
+            max_length: The most tokens of the part; the least are a quarter of it.
+            rng: Draws place, length and gaps.
         """
         length = min(len(document.ids), rng.randint(max_length // 4, max_length))
         start = rng.randint(0, len(document.ids) - length)
@@ -79,9 +79,9 @@ class Noise:
         return self._framed([], part, part, infill=self._rates.infill, rng=rng)
 
     def _principal(self, ids: Ids, *, rng: random.Random) -> Ids:
-        """What the encoder sees of the sentence to be written.
+        """Return the source's form of the principal sentence: masked, marked or plain.
 
-        Most are there, many of them marked: copying is learnt late where it seldom helps.
+        Most stay in the source, many of them marked: copying is learnt late if it seldom helps.
         """
         draw = rng.random()
         if draw < self._rates.mask_principal:
@@ -93,7 +93,7 @@ class Noise:
     def summary(
         self, ids: Ids, summary_ids: Ids, *, style: str, infill: float, rng: random.Random
     ) -> Example:
-        """A text in need of a summary; with infill above 0 also of what is missing in it."""
+        """Return an example of a text and its summary; infill above 0 adds gaps."""
         tag = [self._vocabulary.tag_id(style)]
         return self._framed(tag, ids, summary_ids, infill=infill, rng=rng)
 
@@ -119,13 +119,13 @@ class Noise:
 
 
 def _gaps(length: int, rate: float, *, mean: float, rng: random.Random) -> Iterator[slice]:
-    """Places of a text that go missing, from left to right, with at least a token between them.
+    """Yield the gaps of a text, from left to right, with at least one token between them.
 
     Args:
         length: Tokens of the text.
-        rate: The share of its tokens that go missing, on average.
-        mean: Tokens of a gap, on average; lengths have a Poisson distribution, but none is 0.
-        rng: For lengths and places.
+        rate: The mean share of missing tokens.
+        mean: The mean tokens of a gap; lengths have a Poisson distribution, but none is 0.
+        rng: Draws lengths and places.
     """
     if rate == 0:
         return
@@ -138,7 +138,7 @@ def _gaps(length: int, rate: float, *, mean: float, rng: random.Random) -> Itera
 
 
 def _poisson(mean: float, *, rng: random.Random) -> int:
-    """A number of that mean, by Knuth's method: uniform factors until the product is small."""
+    """Return a Poisson number, by Knuth's method: uniform factors until the product is small."""
     limit = math.exp(-mean)
     count, product = 0, rng.random()
     while product > limit:

@@ -1,4 +1,4 @@
-"""From a training's state to a checkpoint folder with a measured card."""
+"""Turns a training's state into a checkpoint folder with a measured card."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from model.engine.params import GenerationParams
 from model.load import LoadedModel, load_model
 from model.training.history import read_stages, stage_of, write_stages
 from model.training.state import Position, load_weights
-from model.training.summarization.card import Facts, model_card
+from model.training.summarization.card import CardContent, model_card
 from model.training.summarization.decoding import alternatives, greedy
 from model.training.summarization.evaluation import Score, evaluate, summarize_all
 from model.training.summarization.export import export_bart
@@ -17,7 +17,7 @@ from model.training.summarization.vocabulary import load_vocabulary
 
 
 def export_run(recipe: Recipe, run: Path, checkpoint: Path, *, hardware: str) -> Position:
-    """Write the weights that a run has reached as a checkpoint; returns how far it is.
+    """Write the latest weights of a run as a checkpoint; return its position.
 
     Raises:
         TrainingError: The run has saved no state yet.
@@ -34,12 +34,12 @@ def write_card(recipe: Recipe, checkpoint: Path, *, scores: Sequence[Score]) -> 
     """Write a checkpoint's README.md.
 
     Args:
-        recipe: What it was trained by.
+        recipe: The recipe of its training.
         checkpoint: As `export_run` wrote it.
-        scores: Of this checkpoint, as `score_all` gives them.
+        scores: The checkpoint's, from `score_all`.
     """
     loaded = load_model(checkpoint)
-    facts = Facts(
+    content = CardContent(
         network=loaded.network,
         recipe=recipe,
         decoding=_default_decoding(loaded),
@@ -47,13 +47,13 @@ def write_card(recipe: Recipe, checkpoint: Path, *, scores: Sequence[Score]) -> 
         scores=scores,
         examples=_examples(loaded, recipe),
     )
-    (checkpoint / "README.md").write_text(model_card(facts), encoding="utf-8", newline="\n")
+    (checkpoint / "README.md").write_text(model_card(content), encoding="utf-8", newline="\n")
 
 
 def score_all(
     loaded: LoadedModel, recipe: Recipe, data: Path, *, max_lines: int | None = None
 ) -> Iterator[Score]:
-    """Scores on every valid file: greedy search, the checkpoint's own way, and two yardsticks."""
+    """Yield scores on every valid file: greedy, the default search, first sentences, references."""
     default = _default_decoding(loaded)
     for file in recipe.files:
         pairs = file.read(data, "valid")[:max_lines]
@@ -63,7 +63,7 @@ def score_all(
 def compare_decodings(
     loaded: LoadedModel, recipe: Recipe, data: Path, *, max_lines: int
 ) -> Iterator[Score]:
-    """Scores of several ways to search, on dev pairs: to choose by, so never on a valid file."""
+    """Yield scores of several searches on dev pairs; valid files are not used for choices."""
     for file in recipe.files:
         pairs = file.read(data, "dev")[:max_lines]
         yield from evaluate(loaded, file, pairs, decodings=alternatives(recipe.decoding))

@@ -29,7 +29,7 @@ _REPORT_PAIRS = 100  # of each file, for the validation loss
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """Everything that makes one summarizer differ from another, except how long it trains."""
+    """Data, sizes and settings of one summarizer; all but the length of its training."""
 
     files: tuple[SummaryFile, ...] = (
         SummaryFile(
@@ -61,7 +61,7 @@ class Recipe:
 
     @property
     def name(self) -> str:
-        """The data sets, in words."""
+        """The data sets, as text."""
         return ", ".join(file.name for file in self.files)
 
     @property
@@ -77,7 +77,7 @@ RECIPE = Recipe()
 
 
 def prepare_vocabulary(recipe: Recipe, data: Path, folder: Path) -> Vocabulary:
-    """The vocabulary kept in a folder; made from the training text the first time."""
+    """Return the vocabulary kept in a folder; make it from the training text if missing."""
     if not (folder / "tokenizer.json").is_file():
         texts = (
             text
@@ -90,7 +90,7 @@ def prepare_vocabulary(recipe: Recipe, data: Path, folder: Path) -> Vocabulary:
 
 
 def build_curriculum(recipe: Recipe, data: Path, vocabulary: Vocabulary) -> SummarizationCurriculum:
-    """The training text, read and ready to be drawn from."""
+    """Return the curriculum over the training text."""
     streams = {
         file.name: Stream(_encoded(file, data, vocabulary, part="train"), file.repeats)
         for file in recipe.files
@@ -108,7 +108,7 @@ def _encoded(
 
 
 def validation_examples(recipe: Recipe, data: Path, vocabulary: Vocabulary) -> list[list[Example]]:
-    """What progress is reported on: the same number of dev pairs of each file, without gaps."""
+    """Return batches for the validation loss: equally many dev pairs of each file, without gaps."""
     noise = Noise(vocabulary, recipe.mixture.noise)
     rng = random.Random(0)
     examples = [
@@ -128,7 +128,7 @@ def build_trainer(
     folder: Path,
     device: torch.device,
 ) -> Trainer:
-    """A trainer over a fresh network of the recipe's shape."""
+    """Return a trainer over a fresh network of the recipe's shape."""
     torch.manual_seed(settings.seed)
     network = fresh_bart(bart_config(recipe.shape, vocab_size=len(vocabulary)))
     return Trainer(

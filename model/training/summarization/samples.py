@@ -1,4 +1,4 @@
-"""Texts that the card shows summaries of: written for it, so of no data set."""
+"""Texts whose summaries the card shows; written for it, so in no data set."""
 
 _CRACKS = (
     "Road inspection by camera misses cracks that are hidden by shadows. We present ShadeNet, a "

@@ -1,4 +1,4 @@
-"""Sentences of an abstract, and the one that says most of what the others say."""
+"""Splits an abstract into sentences, and finds the principal one."""
 
 import re
 from collections import Counter
@@ -9,7 +9,7 @@ _ABBREVIATION = re.compile(r"(?:\b[A-Za-z]|\b(?:al|etc|vs|cf|resp|approx|Fig|Eq|
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of an English text; joined by one blank each they are the text again.
+    """Return the sentences of an English text; joined by blanks they are the text again.
 
     A full stop that may belong to an abbreviation, such as `e.g.` or `et al.`, ends no sentence.
     """
@@ -25,17 +25,17 @@ def split_sentences(text: str) -> list[str]:
 
 
 def principal_sentence(sentences: Sequence[Sequence[int]]) -> int:
-    """The index of the sentence most like the rest: the gap of PEGASUS (Zhang et al., 2020).
+    """Return the index of the sentence most similar to the rest (PEGASUS; Zhang et al., 2020).
 
-    Likeness is ROUGE-1 F: twice the tokens in common by the tokens of both sides. Of equals, and
-    of a single sentence, it is the first.
+    Similarity is ROUGE-1 F: twice the common tokens over the tokens of both sides. Of equally
+    similar sentences it is the first.
 
     Args:
         sentences: Each as its token ids; at least one.
     """
     counts = [Counter(sentence) for sentence in sentences]
     everything: Counter[int] = sum(counts, Counter())
-    total = everything.total()  # whichever the sentence, it and the rest have so many tokens
+    total = everything.total()  # tokens of a sentence and its rest, for all sentences
 
     def likeness(index: int) -> float:
         own = counts[index]

@@ -29,23 +29,23 @@ NUM_GAPS = 50
 
 
 def style_tag(style: str) -> str:
-    """The token that asks for a style: `<headline>`."""
+    """Return the token of a style: `<headline>`."""
     return f"<{style}>"
 
 
 class Vocabulary:
-    """Text to the ids that the network reads, as the serving tokenizer gives them.
+    """Encodes text to ids, equal to the serving tokenizer's.
 
-    The first word, too, has a blank in front of it. So a name at the beginning of a headline is
-    the same row of tokens as inside the text it must be copied from.
+    The first word has a blank in front of it, too: a name at the beginning of a headline has the
+    same tokens as inside the text that it is copied from.
     """
 
     def __init__(self, tokenizer: Tokenizer, *, styles: Sequence[str]) -> None:
         """Look up the special tokens.
 
         Args:
-            tokenizer: As `train_vocabulary` makes it.
-            styles: What summaries can be asked for, in the order of their tags.
+            tokenizer: From `train_vocabulary`.
+            styles: The styles of summaries, in the order of their tags.
         """
         self._tokenizer = tokenizer
         self.styles = tuple(styles)
@@ -64,21 +64,21 @@ class Vocabulary:
 
     @property
     def unwritten_ids(self) -> list[int]:
-        """Special tokens that no summary contains."""
+        """The special tokens that no summary contains."""
         return [self.unk_id, self.mask_id, *self._tag_ids.values(), *self.gap_ids]
 
     def tag_id(self, style: str) -> int:
         return self._tag_ids[style]
 
     def encode(self, texts: Iterable[str]) -> Iterator[list[int]]:
-        """Ids of each text, without start, tag and end; no text is encoded to a special token."""
+        """Yield the ids of each text, without start, tag and end; none is a special token."""
         for text in texts:
             yield self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def save(self, folder: Path) -> None:
         """Write tokenizer.json and tokenizer_config.json."""
         folder.mkdir(parents=True, exist_ok=True)
-        # told here alone that the tags are whole tokens: for `transformers`, where they are typed
+        # only the file has the tags as added tokens: for `transformers`, where users type them
         written = Tokenizer.from_str(self._tokenizer.to_str())
         special = [*_FRAME, *map(style_tag, self.styles), *_gap_tokens()]
         written.add_special_tokens([AddedToken(token, normalized=False) for token in special])
@@ -109,15 +109,15 @@ def _gap_tokens() -> list[str]:
 def train_vocabulary(texts: Iterable[str], *, size: int, styles: Sequence[str]) -> Vocabulary:
     """Fit merges so that all ids together, special tokens and bytes included, number `size`.
 
-    A digit is never merged with another: a number not seen in training is still a row of digits.
+    Digits are never merged: an unseen number is still a sequence of digits.
 
     Args:
-        texts: Sources and summaries, in the proportion that the tokens shall serve them.
-        size: Entries of the whole vocabulary; fewer if the texts have not so many to merge.
-        styles: What summaries can be asked for, in the order of their tags.
+        texts: Sources and summaries, in the proportion of their use.
+        size: Entries of the whole vocabulary; fewer if the texts have not enough merges.
+        styles: The styles of summaries, in the order of their tags.
     """
     tokenizer = Tokenizer(models.BPE())
-    # No merge learnt here joins digits, so none does later, when words are cut the usual way.
+    # Merges learnt with this split join no digits, so none does under the usual split later.
     digits = pre_tokenizers.Split(Regex(r" ?\p{N}"), behavior="isolated")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [digits, pre_tokenizers.ByteLevel(add_prefix_space=False)]
@@ -142,14 +142,14 @@ def train_vocabulary(texts: Iterable[str], *, size: int, styles: Sequence[str]) 
 
 
 def load_vocabulary(folder: Path) -> Vocabulary:
-    """The vocabulary that `Vocabulary.save` wrote."""
+    """Return the vocabulary that `Vocabulary.save` wrote."""
     config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     tokenizer = _without_added_tokens(Tokenizer.from_file(str(folder / "tokenizer.json")))
     return Vocabulary(tokenizer, styles=config["styles"])
 
 
 def _without_added_tokens(tokenizer: Tokenizer) -> Tokenizer:
-    """One that knows the special tokens' ids and does not look for them in texts."""
+    """Return a tokenizer that has the special tokens' ids but does not find them in texts."""
     description = json.loads(tokenizer.to_str())
     description["added_tokens"] = []
     return Tokenizer.from_str(json.dumps(description))

@@ -12,24 +12,24 @@ from model.transformer.seq2seq import Seq2SeqTransformer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What a card says of one training."""
+class CardContent:
+    """The measured content of a card."""
 
     network: Seq2SeqTransformer
     recipe: Recipe
     stages: Sequence[Stage]
     scores: Sequence[Score]
-    examples: Sequence[tuple[Sample, str]]  # what the model made of each sample
+    examples: Sequence[tuple[Sample, str]]  # each sample with the model's translation
 
 
-def model_card(facts: Facts) -> str:
-    """The card, in Markdown."""
-    recipe, config = facts.recipe, facts.network.config
+def model_card(content: CardContent) -> str:
+    """Return the card, in Markdown."""
+    recipe, config = content.recipe, content.network.config
     rates = recipe.variation
     template = (files("model.training.translation") / "card.md").read_text(encoding="utf-8")
     return template.format(
         pairs=recipe.name,
-        millions=f"{facts.network.num_parameters / 1e6:.1f}",
+        millions=f"{content.network.num_parameters / 1e6:.1f}",
         tags=", ".join(f"`{language_tag(language)}`" for language in recipe.target_languages),
         encoder_layers=config.encoder.num_layers,
         decoder_layers=config.decoder.num_layers,
@@ -46,10 +46,10 @@ def model_card(facts: Facts) -> str:
         number_copies=recipe.number_copies,
         address_percent=_percent(rates.address),
         rename_percent=_percent(rates.rename),
-        stages="\n".join(f"{number}. {stage}." for number, stage in enumerate(facts.stages, 1)),
-        scores="\n".join(map(_score_row, facts.scores)),
+        stages="\n".join(f"{number}. {stage}." for number, stage in enumerate(content.stages, 1)),
+        scores="\n".join(map(_score_row, content.scores)),
         signature=bleu_signature(),
-        examples="\n".join(_example_row(*example) for example in facts.examples),
+        examples="\n".join(_example_row(*example) for example in content.examples),
     )
 
 

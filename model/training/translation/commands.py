@@ -49,7 +49,7 @@ def train(
     start_from: StartOption = None,
     resume: ResumeOption = False,
 ) -> None:
-    """Train the translator; its checkpoint, with card, comes to lie in OUTPUT/checkpoint."""
+    """Train the translator; write its checkpoint and card to OUTPUT/checkpoint."""
     check_output(output, resume=resume)
     device = best_device()
     vocabulary = prepare_vocabulary(RECIPE, data, output / "vocabulary")
@@ -86,7 +86,7 @@ def export(
     data: Annotated[Path | None, typer.Option(help="Measure on it and write the card.")] = None,
     hardware: HardwareOption = "",
 ) -> None:
-    """Write the weights that a training has reached as a checkpoint."""
+    """Write the latest weights of a training as a checkpoint."""
     position = export_run(RECIPE, run, checkpoint, hardware=hardware or describe(best_device()))
     logger.info("wrote %s after %d steps", checkpoint, position.step)
     if data is not None:

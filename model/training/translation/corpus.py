@@ -1,4 +1,4 @@
-"""Parallel text: which files make up a translator's data, and in which directions they are used."""
+"""The files of parallel text that are a translator's data, and their directions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from model.training.corpus import Pair, Split, read_pairs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSet:
-    """Where pairs of a kind come from, whatever their languages."""
+    """One source of pairs, in any languages."""
 
     name: str
     share: float = 1.0  # of its pairs in each pass through all data
-    gives_names: bool = False  # whether its names may stand for others
-    attribution: str = ""  # what its licence wants said of whatever is made from it
+    gives_names: bool = False  # whether its names may replace others
+    attribution: str = ""  # the attribution that its licence requires
 
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """One way to translate."""
+    """A source and a target language."""
 
     source: str
     target: str
@@ -36,14 +36,14 @@ class CorpusFile:
     first: str
     second: str
     share: float = 1.0  # of its data set's share
-    begins: float = 0.0  # the part of the training, 0 to 1, that is over when it is first drawn
+    begins: float = 0.0  # the progress of the training, 0 to 1, at its first draw
 
     def __str__(self) -> str:
         return f"{self.data_set.name}.{self.first}-{self.second}"
 
     @property
     def directions(self) -> tuple[Direction, Direction]:
-        """Both ways in which its pairs can be read."""
+        """Both directions of its pairs."""
         return Direction(self.first, self.second), Direction(self.second, self.first)
 
     def path(self, folder: Path, *, split: Split) -> Path:
@@ -51,16 +51,16 @@ class CorpusFile:
 
 
 def turned(pairs: Sequence[Pair]) -> list[Pair]:
-    """The pairs the other way round."""
+    """Return the pairs with source and target swapped."""
     return [Pair(pair.target, pair.source) for pair in pairs]
 
 
 def read_file(folder: Path, file: CorpusFile, *, direction: Direction, split: Split) -> list[Pair]:
-    """The pairs of a file, read in one of its directions.
+    """Return the pairs of a file in one of its directions.
 
     Raises:
-        TrainingError: There is no such file, or a line of it is no pair.
-        ValueError: The file has not these two languages.
+        TrainingError: The file is missing, or a line has not two columns.
+        ValueError: The file has other languages.
     """
     pairs = read_pairs(file.path(folder, split=split))
     forwards, backwards = file.directions

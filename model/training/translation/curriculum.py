@@ -1,4 +1,4 @@
-"""What a translator learns from: pairs of every direction, varied, joined, in batches."""
+"""The translator's curriculum: pairs of every direction, varied, joined, in batches."""
 
 import random
 from collections import defaultdict
@@ -15,14 +15,14 @@ from model.training.translation.vocabulary import Vocabulary
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """A pair as ids, without special tokens, and the tag of the language it ends in."""
+    """A pair as ids, without special tokens, and the tag of its target language."""
 
     tag_id: int
     source_ids: Ids
     target_ids: Ids
 
     def joined(self, other: "Translated") -> "Translated":
-        """Both pairs as one text; they must ask for the same language."""
+        """Return both pairs as one; they must have the same target language."""
         return replace(
             self,
             source_ids=[*self.source_ids, *other.source_ids],
@@ -35,16 +35,16 @@ class Translated:
         return max(len(self.source_ids), len(self.target_ids))
 
     def framed(self, eos_id: int) -> Example:
-        """The tag before the source, `</s>` after both sides."""
+        """Return the example: the tag before the source, `</s>` after both sides."""
         return Example([self.tag_id, *self.source_ids, eos_id], [*self.target_ids, eos_id])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixture:
-    """How pairs become batches."""
+    """Settings that turn pairs into batches."""
 
     round_pairs: int = 24_000
-    join_rate: float = 0.12  # of the texts that are several pairs in a row
+    join_rate: float = 0.12  # share of texts that are several pairs in a row
     max_joined: int = 4
     max_length: int = 200  # tokens; longer pairs are left out
     max_batch_tokens: int = 4_096  # of the longer side, padding counted
@@ -56,12 +56,12 @@ class Stream:
 
     direction: Direction
     deck: Deck[Pair]
-    num_pairs: float  # how many of them a pass through all data has
-    begins: float = 0.0  # the progress of the training from which on it is drawn
+    num_pairs: float  # in one pass through all data
+    begins: float = 0.0  # the progress of the training at its first draw
 
 
 class TranslationCurriculum:
-    """Rounds of pairs whose names, numbers and neighbours differ from draw to draw."""
+    """Rounds of pairs whose names, numbers and neighbours vary with each draw."""
 
     def __init__(
         self,
@@ -82,11 +82,11 @@ class TranslationCurriculum:
 
     @property
     def num_pairs(self) -> int:
-        """All that there is to draw from, copies included."""
+        """The pairs of one pass, copies included."""
         return sum(map(len, self.decks.values()))
 
     def round(self, progress: float, *, rng: random.Random) -> list[list[Example]]:
-        """The next batches; see `model.training.trainer.Curriculum`."""
+        """Return the next batches; see `model.training.trainer.Curriculum`."""
         streams = [stream for stream in self._streams.values() if stream.begins <= progress]
         part = self._mixture.round_pairs / sum(stream.num_pairs for stream in streams)
         drawn: dict[Direction, list[Pair]] = defaultdict(list)
@@ -111,7 +111,7 @@ class TranslationCurriculum:
 
 
 def encode_pairs(pairs: Sequence[Pair], vocabulary: Vocabulary, *, target: str) -> list[Translated]:
-    """Pairs as ids, with the tag of the language to translate into."""
+    """Return pairs as ids, with the tag of the target language."""
     sources = vocabulary.encode([pair.source for pair in pairs])
     targets = vocabulary.encode([pair.target for pair in pairs])
     tag_id = vocabulary.tag_id(target)
@@ -121,7 +121,7 @@ def encode_pairs(pairs: Sequence[Pair], vocabulary: Vocabulary, *, target: str) 
 def joined_in_part(
     texts: Iterable[Translated], mixture: Mixture, *, rng: random.Random
 ) -> Iterator[Translated]:
-    """All texts, some of them in a row with those after them, none above `max_length`."""
+    """Yield all texts, some joined with those after them, none above `max_length`."""
     pending = iter(texts)
     for first in pending:
         text = first

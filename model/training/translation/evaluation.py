@@ -1,4 +1,4 @@
-"""BLEU and chrF of a translation checkpoint, decoded by the engine that serves it."""
+"""Measures BLEU and chrF of a translation checkpoint, decoded by the engine that serves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _MAX_NEW_TOKENS = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """How well one direction of one data set is translated."""
+    """BLEU and chrF of one direction of one data set."""
 
     data_set: str
     split: Split
@@ -33,7 +33,7 @@ class Score:
 def translate_all(
     loaded: LoadedModel, texts: Sequence[str], *, target: str, num_beams: int
 ) -> list[str]:
-    """Translations of many texts, in their order.
+    """Return translations of many texts, in order.
 
     Args:
         loaded: A translation checkpoint.
@@ -55,7 +55,7 @@ def evaluate(
     direction: Direction,
     num_beams: int,
 ) -> Score | None:
-    """The score on one file; None if the data have no such split."""
+    """Return the score on one file; None if the split is missing."""
     if not file.path(folder, split=split).is_file():
         return None
     pairs = read_file(folder, file, direction=direction, split=split)
@@ -74,7 +74,7 @@ def evaluate(
 
 
 def bleu_signature() -> str:
-    """How sacrebleu computed the BLEU of a `Score`, in its own notation."""
+    """Return sacrebleu's signature of the BLEU in a `Score`."""
     metric = BLEU()
     metric.corpus_score(["a"], [["a"]])
     return str(metric.get_signature())

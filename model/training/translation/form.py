@@ -1,4 +1,4 @@
-"""Marian's form of the transformer, which the translator has."""
+"""The translator's architecture: Marian's."""
 
 from model.config import Activation, Norm, Sinusoidal, Stack, TransformerConfig
 from model.training.network import Shape
@@ -6,7 +6,7 @@ from model.training.translation.vocabulary import MAX_INPUT_TOKENS
 
 
 def marian_config(shape: Shape, *, vocab_size: int) -> TransformerConfig:
-    """Marian's form of the transformer: post-norm, sinusoids, scaled and tied embeddings."""
+    """Return Marian's architecture: post-norm, sinusoids, scaled and tied embeddings."""
     return TransformerConfig(
         vocab_size=vocab_size,
         d_model=shape.d_model,

@@ -1,4 +1,4 @@
-"""From a training's state to a checkpoint folder with a measured card."""
+"""Turns a training's state into a checkpoint folder with a measured card."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from model.training.corpus import Split
 from model.training.history import read_stages, stage_of, write_stages
 from model.training.network import fresh_network
 from model.training.state import Position, load_weights
-from model.training.translation.card import Facts, model_card
+from model.training.translation.card import CardContent, model_card
 from model.training.translation.evaluation import Score, evaluate, translate_all
 from model.training.translation.export import DEFAULT_BEAMS, export_marian
 from model.training.translation.form import marian_config
@@ -19,7 +19,7 @@ _HELD_OUT: tuple[Split, ...] = ("valid", "test")
 
 
 def export_run(recipe: Recipe, run: Path, checkpoint: Path, *, hardware: str) -> Position:
-    """Write the weights that a run has reached as a checkpoint; returns how far it is.
+    """Write the latest weights of a run as a checkpoint; return its position.
 
     Raises:
         TrainingError: The run has saved no state yet.
@@ -34,10 +34,10 @@ def export_run(recipe: Recipe, run: Path, checkpoint: Path, *, hardware: str) ->
 
 
 def write_card(recipe: Recipe, checkpoint: Path, *, data: Path) -> list[Score]:
-    """Measure a checkpoint on everything held out, and write its README.md.
+    """Measure a checkpoint on all held-out files, and write its README.md.
 
     Args:
-        recipe: What it was trained by.
+        recipe: The recipe of its training.
         checkpoint: As `export_run` wrote it.
         data: The folder of the held-out files.
     """
@@ -47,19 +47,19 @@ def write_card(recipe: Recipe, checkpoint: Path, *, data: Path) -> list[Score]:
         (sample, translate_all(loaded, [sample.text], target=sample.target, num_beams=4)[0])
         for sample in recipe.samples
     ]
-    facts = Facts(
+    content = CardContent(
         network=loaded.network,
         recipe=recipe,
         stages=read_stages(checkpoint),
         scores=scores,
         examples=examples,
     )
-    (checkpoint / "README.md").write_text(model_card(facts), encoding="utf-8", newline="\n")
+    (checkpoint / "README.md").write_text(model_card(content), encoding="utf-8", newline="\n")
     return scores
 
 
 def score_all(loaded: LoadedModel, recipe: Recipe, data: Path) -> Iterator[Score]:
-    """Scores of every direction on every valid and test file there is, greedy and with beams."""
+    """Yield scores of every direction on every valid and test file, greedy and with beams."""
     for file in recipe.files:
         for direction in file.directions:
             for split in _HELD_OUT:

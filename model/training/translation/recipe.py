@@ -42,7 +42,7 @@ MOZILLA = DataSet(
     attribution="Strings from mozilla.org localization (github.com/mozilla-l10n/www-l10n), MPL "
     "2.0. Mozilla and Firefox are trademarks.",
 )
-# One language is learnt before the others join it: its decoder and English are theirs, too.
+# One language is learnt before the others join: they share its decoder and English.
 GERMAN_ALONE = 0.3
 _WATCHED_PAIRS = 200  # of each direction, for the validation loss
 _DIGIT = re.compile(r"\d")
@@ -72,7 +72,7 @@ SAMPLES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """Everything that makes one translator differ from another, except how long it trains."""
+    """Data, sizes and settings of one translator; all but the length of its training."""
 
     files: tuple[CorpusFile, ...] = (
         CorpusFile(TATOEBA, "en", "de"),
@@ -93,7 +93,7 @@ class Recipe:
 
     @property
     def name(self) -> str:
-        """The pairs of languages, in words."""
+        """The pairs of languages, as text."""
         pairs = dict.fromkeys(f"{file.first}-{file.second}" for file in self.files)
         return ", ".join(pairs)
 
@@ -110,7 +110,7 @@ class Recipe:
         return list(dict.fromkeys(file.data_set.attribution for file in self.files))
 
     def all_at_once(self) -> "Recipe":
-        """The same with every file from the beginning: for a network that knows something."""
+        """Return the recipe with every file from the start, for a network trained before."""
         return replace(self, files=tuple(replace(file, begins=0.0) for file in self.files))
 
 
@@ -118,7 +118,7 @@ RECIPE = Recipe()
 
 
 def prepare_vocabulary(recipe: Recipe, data: Path, folder: Path) -> Vocabulary:
-    """The vocabulary kept in a folder; made from the training text the first time."""
+    """Return the vocabulary kept in a folder; make it from the training text if missing."""
     if not (folder / "vocab.json").is_file():
         vocabulary = train_vocabulary(
             _sentences(recipe, data), size=recipe.vocab_size, languages=recipe.target_languages
@@ -128,7 +128,7 @@ def prepare_vocabulary(recipe: Recipe, data: Path, folder: Path) -> Vocabulary:
 
 
 def _sentences(recipe: Recipe, data: Path) -> Iterator[str]:
-    """Every language in the proportion in which it is trained on."""
+    """Yield sentences of every language, in the proportion of the training."""
     for file in recipe.files:
         for direction in file.directions:
             pairs = read_file(data, file, direction=direction, split="train")
@@ -137,7 +137,7 @@ def _sentences(recipe: Recipe, data: Path) -> Iterator[str]:
 
 
 def build_curriculum(recipe: Recipe, data: Path, vocabulary: Vocabulary) -> TranslationCurriculum:
-    """The training text, read and ready to be drawn from."""
+    """Return the curriculum over the training text."""
     streams: dict[str, Stream] = {}
     names: set[str] = set()
     for file in recipe.files:
@@ -159,7 +159,7 @@ def build_curriculum(recipe: Recipe, data: Path, vocabulary: Vocabulary) -> Tran
 
 
 def validation_examples(recipe: Recipe, data: Path, vocabulary: Vocabulary) -> list[list[Example]]:
-    """Batches to watch the progress by: lines of each direction's first file."""
+    """Return batches for the validation loss: lines of each direction's first file."""
     first = {direction: file for file in reversed(recipe.files) for direction in file.directions}
     examples: list[Example] = []
     for direction, file in first.items():
@@ -180,11 +180,11 @@ def build_trainer(
     folder: Path,
     device: torch.device,
 ) -> Trainer:
-    """A trainer over a fresh network of the recipe's shape."""
+    """Return a trainer over a fresh network of the recipe's shape."""
     torch.manual_seed(settings.seed)
     network = fresh_network(marian_config(recipe.shape, vocab_size=len(vocabulary)))
     network.to(device)
-    # Marian's decoder starts from nothing, and some readers of its checkpoints count on that
+    # Marian's decoder starts from a zero vector, and some readers of its checkpoints rely on it
     hold_at_zero(network.embedding, vocabulary.pad_id)
     return Trainer(
         network,

@@ -1,4 +1,4 @@
-"""A new training that starts where another ended, whatever the vocabularies of the two."""
+"""Starts a training from another's checkpoint, which may have another vocabulary."""
 
 from pathlib import Path
 
@@ -26,10 +26,10 @@ def carry_over(checkpoint: Path, network: Seq2SeqTransformer, *, vocabulary: Voc
         vocabulary: The network's.
 
     Raises:
-        TrainingError: The checkpoint has another shape; names the first thing that differs.
+        TrainingError: The checkpoint has another shape; the message names the first difference.
     """
     loaded = load_model(checkpoint, dtype="float32", device="cpu")
-    for side in ("encoder", "decoder"):  # tensors tell of neither heads nor layers too many
+    for side in ("encoder", "decoder"):  # shapes of tensors show neither heads nor surplus layers
         theirs, ours = getattr(loaded.config, side), getattr(network.config, side)
         if theirs != ours:
             raise TrainingError(f"{checkpoint}: its {side} is {theirs}, not {ours}")
@@ -44,11 +44,11 @@ def carry_over(checkpoint: Path, network: Seq2SeqTransformer, *, vocabulary: Voc
                 f"{checkpoint}: {name} is {tuple(value.shape)}, not {tuple(tensor.shape)}"
             )
         tensor.copy_(value)
-    new["embedding.weight"][vocabulary.pad_id] = 0.0  # Marian's decoder starts from nothing
+    new["embedding.weight"][vocabulary.pad_id] = 0.0  # Marian's decoder starts from a zero vector
 
 
 def _sources(token: str, loaded: LoadedModel) -> list[int]:
-    """The old ids that stand for an entry of the new vocabulary."""
+    """Return the old ids for an entry of the new vocabulary."""
     same = loaded.tokenizer.token_to_id(token)
     if same is not None:
         return [same]

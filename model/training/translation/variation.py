@@ -1,7 +1,7 @@
-"""Teaches copying and keeping: names, numbers and case change, alike on both sides of a pair.
+"""Augments pairs: changes names, numbers and case alike on both sides, which teaches copying.
 
-Tatoeba has few numbers, one favourite name and one way to write a sentence. Without this, a small
-model learns them by heart and writes "Tom" and "2:30" wherever a name and a number stand.
+Tatoeba has few numbers, one very frequent name and one way to write a sentence. Without
+augmentation a small model writes "Tom" and "2:30" for any name and number.
 """
 
 import random
@@ -22,34 +22,34 @@ _MAX_RENUMBERED_WORDS = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariationRates:
-    """How often something changes, each time a pair is drawn."""
+    """The probability of each change when a pair is drawn."""
 
-    name: str = "Tom"  # the name that gives way to others
-    skip_name: float = 0.4  # of the pairs with that name that are passed over
+    name: str = "Tom"  # the name that is replaced
+    skip_name: float = 0.4  # of the pairs with that name: the pair is skipped
     rename: float = 0.6  # of the pairs with that name, the others
     renumber: float = 0.7  # of the pairs with numbers
     upper_case: float = 0.01
     lower_case: float = 0.02
     no_full_stop: float = 0.03  # of all
-    address: float = 0.02  # of all: a web or e-mail address is put in
+    address: float = 0.02  # of all: a web or e-mail address is inserted
 
 
 class Variation:
-    """Changes pairs as they are drawn."""
+    """Augmentation of pairs as they are drawn."""
 
     def __init__(self, rates: VariationRates, *, names: Sequence[str] = ()) -> None:
-        """Prepare the search for the favourite name.
+        """Compile the search for `rates.name`.
 
         Args:
-            rates: How often what changes.
-            names: To be used in place of the favourite, half of the times; others are invented.
+            rates: The probabilities.
+            names: Replace `rates.name` in half of the cases; invented names in the others.
         """
         self._rates = rates
         self._names = names
         self._favourite = re.compile(rf"\b{rates.name}(?='s\b|s?\b)")
 
     def vary(self, pair: Pair, *, rng: random.Random) -> Pair | None:
-        """The pair, changed here and there; None if it shall be passed over."""
+        """Return the changed pair; None if it is skipped."""
         if self._favourite.search(pair.source):
             if rng.random() < self._rates.skip_name:
                 return None
@@ -85,7 +85,7 @@ class Variation:
 
 
 def common_names(pairs: Sequence[Pair]) -> list[str]:
-    """Capitalized words inside a sentence that both sides share: people, places, brands."""
+    """Return capitalized words inside a sentence that both sides share."""
     shared = (
         set(_CAPITALIZED.findall(pair.source)) & set(_CAPITALIZED.findall(pair.target))
         for pair in pairs
@@ -94,7 +94,7 @@ def common_names(pairs: Sequence[Pair]) -> list[str]:
 
 
 def invent_name(rng: random.Random) -> str:
-    """A name that nobody has, to be copied letter by letter: `Tralok`, `Mer Vyrand`, `XK-27`."""
+    """Return an invented name, to be copied by letters: `Tralok`, `Mer Vyrand`, `XK-27`."""
     if rng.random() < 0.1:  # noqa: PLR2004 - a code now and then
         return _invent_code(rng)
     return " ".join(_invent_word(rng) for _ in range(rng.choice((1, 1, 2))))
@@ -117,7 +117,7 @@ def _invent_word(rng: random.Random) -> str:
 
 
 def with_address(pair: Pair, *, rng: random.Random) -> Pair:
-    """The pair with an invented address after it, or in brackets before both full stops."""
+    """Return the pair with an invented address after it, or in brackets before both full stops."""
     address = invent_address(rng)
     if pair.source.endswith(".") and pair.target.endswith(".") and rng.random() < 0.5:  # noqa: PLR2004
         return Pair(f"{pair.source[:-1]} ({address}).", f"{pair.target[:-1]} ({address}).")
@@ -125,7 +125,7 @@ def with_address(pair: Pair, *, rng: random.Random) -> Pair:
 
 
 def invent_address(rng: random.Random) -> str:
-    """Such as `https://www.tralok.org/mer/27` or `mer@tralok.org`."""
+    """Return an address such as `https://www.tralok.org/mer/27` or `mer@tralok.org`."""
     words = (_invent_word(rng).lower() for _ in range(2))
     first, second = (word.encode("ascii", "ignore").decode() for word in words)
     domain = f"{second}.{rng.choice(('com', 'org', 'net', 'de', 'fr', 'es', 'io'))}"
@@ -137,9 +137,9 @@ def invent_address(rng: random.Random) -> str:
 
 
 def renumbered(pair: Pair, *, rng: random.Random) -> Pair:
-    """Each number becomes another of as many digits, the same one on both sides.
+    """Return the pair with each number replaced by one of as many digits, alike on both sides.
 
-    A pair whose sides have not the same numbers, or that is long, stays as it is.
+    A long pair, or one whose sides have different numbers, is returned unchanged.
     """
     numbers = _NUMBER.findall(pair.source)
     alike = sorted(numbers) == sorted(_NUMBER.findall(pair.target))

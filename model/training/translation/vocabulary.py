@@ -4,7 +4,7 @@
 1        <unk>
 2 ...    the pieces, in the order of the SentencePiece model
 ...      >>de<<, >>en<<: one tag for each target language
-last     <pad>, which is also what the decoder starts with
+last     <pad>, also the decoder's start token
 """
 
 import io
@@ -23,12 +23,12 @@ MAX_INPUT_TOKENS = 512
 
 
 def language_tag(language: str) -> str:
-    """The token that asks for a target language: `>>de<<`."""
+    """Return the token of a target language: `>>de<<`."""
     return f">>{language}<<"
 
 
 class Vocabulary:
-    """Text to the ids that the network reads, as `MarianTokenizer` would give them."""
+    """Encodes text to ids, equal to `MarianTokenizer`'s."""
 
     def __init__(self, pieces: spm.SentencePieceProcessor, *, languages: Sequence[str]) -> None:
         """Lay out the ids.
@@ -67,15 +67,15 @@ class Vocabulary:
         return self._first_tag_id + self.languages.index(language)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of each text, without tag and end of sentence."""
-        # SentencePiece counts <unk> <s> </s> first, Marian </s> <unk>: the rest moves by one
+        """Return the ids of each text, without tag and end of sentence."""
+        # SentencePiece has <unk> <s> </s> first, Marian </s> <unk>: all others move by one
         return [
             [self.unk_id if piece == 0 else piece - _SPM_SPECIAL + 2 for piece in ids]
             for ids in self._pieces.encode(list(texts))
         ]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Text of ids; special tokens and tags have none."""
+        """Return the text of ids; special tokens and tags have none."""
         kept = [i - 2 + _SPM_SPECIAL for i in ids if self.unk_id < i < self._first_tag_id]
         text: str = self._pieces.decode(kept)
         return text
@@ -107,7 +107,7 @@ def train_vocabulary(texts: Iterator[str], *, size: int, languages: Sequence[str
     """Fit a unigram SentencePiece model so that all ids together, tags included, number `size`.
 
     Args:
-        texts: Sentences of all languages, in the proportion that the pieces shall serve them.
+        texts: Sentences of all languages, in the proportion of their use.
         size: Entries of the whole vocabulary.
         languages: Target languages, in the order of their tags.
     """
@@ -119,7 +119,7 @@ def train_vocabulary(texts: Iterator[str], *, size: int, languages: Sequence[str
         vocab_size=size - _MARIAN_SPECIAL - len(languages) + _SPM_SPECIAL,
         character_coverage=1.0,
         required_chars=string.printable.strip(),
-        split_digits=True,  # a number never seen is still a row of digits to copy
+        split_digits=True,  # an unseen number is still a sequence of digits to copy
         normalization_rule_name="nmt_nfkc",
         num_threads=2,
         minloglevel=2,
@@ -129,7 +129,7 @@ def train_vocabulary(texts: Iterator[str], *, size: int, languages: Sequence[str
 
 
 def load_vocabulary(folder: Path) -> Vocabulary:
-    """The vocabulary that `Vocabulary.save` wrote."""
+    """Return the vocabulary that `Vocabulary.save` wrote."""
     pieces = spm.SentencePieceProcessor(model_file=str(folder / "source.spm"))
     ids = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
     tags = sorted((t for t in ids if t.startswith(">>") and t.endswith("<<")), key=ids.__getitem__)
