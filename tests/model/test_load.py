@@ -3,35 +3,27 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from model import devices
-from model.devices import DtypeName
 from model.engine.config import TokenRules
 from model.errors import CheckpointError, UnsupportedModelError
-from model.kernels import packing as kernel_packing
-from model.kernels.linear import KernelEmbedding, KernelOutput
-from model.load import BUNDLED, LoadedModel, load_model
+from model.load import LoadedModel, load_model
 from model.tokenizer.prompt import Translation
-from model.transformer.int8 import Int8Linear, WeightOnlyInt8Linear, WideInt8Linear
-from model.transformer.packed import PackedLinear
+from model.transformer.int8 import Int8Linear
 from tests.support.checkpoints.factories import (
     Json,
     bart_config,
+    edit_config,
     marian_config,
     write_checkpoint,
     write_json,
 )
 from tests.support.checkpoints.tokenizers import (
     make_sentences,
-    train_spm,
     write_bart_tokenizer,
-    write_marian_tokenizer,
 )
-from tests.support.service.machines import needs_kernels
 
 needs_int8 = pytest.mark.skipif(not Int8Linear.is_available(), reason="has no int8 kernels here")
 
@@ -39,40 +31,8 @@ CPU = torch.device("cpu")
 Write = Callable[..., Path]
 
 
-@pytest.fixture(scope="session")
-def spm() -> bytes:
-    return train_spm(make_sentences(count=300), vocab_size=120)
-
-
-@pytest.fixture
-def write_model(tmp_path: Path, spm: bytes) -> Write:
-    """Writes a Marian checkpoint; takes generation_config.json, and keys of config.json."""
-
-    def write(generation: Json | None = None, **changes: Any) -> Path:
-        folder = write_marian_tokenizer(tmp_path / "model", source=spm, target=spm)
-        num_tokens = len(json.loads((folder / "vocab.json").read_text(encoding="utf-8")))
-        defaults = {
-            "vocab_size": num_tokens,
-            "decoder_start_token_id": num_tokens - 1,
-            "bad_words_ids": [[num_tokens - 1]],
-        }
-        write_checkpoint(folder, marian_config(**{**defaults, **changes}))
-        if generation is not None:
-            write_json(folder / "generation_config.json", generation)
-        return folder
-
-    return write
-
-
 def load(folder: Path) -> LoadedModel:
     return load_model(folder, dtype="float32", device="cpu")
-
-
-def edit_config(folder: Path, **changes: object) -> None:
-    """Changes keys of config.json; None removes one."""
-    path = folder / "config.json"
-    config = {**json.loads(path.read_text(encoding="utf-8")), **changes}
-    write_json(path, {key: value for key, value in config.items() if value is not None})
 
 
 def test_a_marian_checkpoint_is_loaded_whole(write_model: Write) -> None:
@@ -251,98 +211,3 @@ def test_special_tokens_may_lie_beyond_the_vocabulary(tmp_path: Path) -> None:
     write_json(path, vocab)
     write_checkpoint(tmp_path, bart_config(vocab_size=299))
     assert load(tmp_path).tokenizer.vocab_size == 300
-
-
-@pytest.fixture
-def pytorch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine on which our own kernels do not run."""
-    for module in (devices, kernel_packing):
-        monkeypatch.setattr(module, "library", lambda: None)
-
-
-@pytest.mark.usefixtures("pytorch_alone")
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-def test_weights_have_the_dtype_asked_for(write_model: Write, dtype: Any) -> None:
-    model = load_model(write_model(), dtype=dtype, device="cpu")
-    assert model.dtype == dtype
-    assert model.network.embedding.weight.dtype is getattr(torch, dtype)
-
-
-@pytest.mark.usefixtures("pytorch_alone")
-def test_pytorch_on_a_cpu_caches_in_float32(write_model: Write) -> None:
-    assert load_model(write_model(), dtype="bfloat16", device="cpu").cache_dtype is torch.float32
-
-
-@needs_kernels
-@pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
-def test_our_own_kernels_get_narrow_weights_and_a_cache_in_bfloat16(
-    write_model: Write, dtype: DtypeName
-) -> None:
-    model = load_model(write_model(), dtype=dtype, device="cpu")
-    assert model.dtype == dtype
-    assert model.cache_dtype is torch.bfloat16
-    assert isinstance(model.network.embedding, KernelEmbedding)
-    assert model.network.embedding.packed.weight.dtype is getattr(torch, dtype)
-    assert isinstance(model.network.packed_output, KernelOutput)
-    assert model.network.packed_output.packed.weight.dtype is getattr(torch, dtype)
-
-
-@needs_kernels
-@pytest.mark.parametrize(("dtype", "bytes_per_weight"), [("bfloat16", 2), ("int8", 1)])
-def test_a_tied_table_is_there_once_to_our_own_kernels(
-    dtype: DtypeName, bytes_per_weight: int
-) -> None:
-    """It is multiplied by as it lies, and looked up as it lies."""
-    model = load_model(BUNDLED / "translate", dtype=dtype, device="cpu")
-    least = model.network.num_parameters * bytes_per_weight
-    assert least <= model.weights_bytes <= 1.15 * least
-
-
-@pytest.mark.usefixtures("pytorch_alone")
-@pytest.mark.skipif(not PackedLinear.is_available(), reason="packs no bfloat16 here")
-def test_bfloat16_is_packed_on_a_cpu(write_model: Write) -> None:
-    network = load_model(write_model(), dtype="bfloat16", device="cpu").network
-    assert isinstance(network.packed_output, PackedLinear)
-
-
-@pytest.mark.usefixtures("pytorch_alone")
-@pytest.mark.parametrize("has_vnni", [pytest.param(True, marks=needs_int8), False])
-def test_int8_weights_go_with_float32_activations(
-    write_model: Write, monkeypatch: pytest.MonkeyPatch, *, has_vnni: bool
-) -> None:
-    """Where bytes cannot be multiplied by bytes, the weights alone are bytes."""
-    monkeypatch.setattr(Int8Linear, "is_available", lambda: has_vnni)
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    model = load_model(write_model(), dtype="int8", device="cpu")
-    assert model.dtype == "int8"
-    assert model.network.embedding.weight.dtype is torch.int8
-    assert model.network.dtype is torch.float32
-    kind = WideInt8Linear if has_vnni else WeightOnlyInt8Linear
-    assert isinstance(model.network.packed_output, kind)
-    prompt = model.prompt("the book", Translation("de"))
-    logits = model.network(
-        torch.tensor([prompt.encoder_ids]), torch.tensor([prompt.decoder_prefix_ids])
-    )
-    expected = load(write_model()).network(
-        torch.tensor([prompt.encoder_ids]), torch.tensor([prompt.decoder_prefix_ids])
-    )
-    assert (logits - expected).std() < 0.2 * expected.std()
-
-
-def test_auto_is_not_kept_as_the_models_dtype(write_model: Write) -> None:
-    assert load_model(write_model(), device="cpu").dtype in ("float32", "bfloat16")
-
-
-@needs_int8
-@pytest.mark.parametrize(
-    ("dtype", "bytes_per_weight"), [("float32", 4.0), ("bfloat16", 2.0), ("int8", 1.0)]
-)
-def test_the_memory_of_the_weights_is_told_in_every_type(
-    dtype: DtypeName, bytes_per_weight: float
-) -> None:
-    """A tied table that is also packed is there twice; sinusoids and scales are no weights."""
-    model = load_model(BUNDLED / "translate", dtype=dtype, device="cpu")
-    table_bytes = model.config.vocab_size * model.config.d_model * bytes_per_weight
-    least = model.network.num_parameters * bytes_per_weight
-    assert least <= model.weights_bytes <= 1.15 * (least + table_bytes)

@@ -5,36 +5,40 @@ by people: with keys that nobody reads any more, without keys that came later, a
 defaults in config.json. (Some are put together from what was quoted of them.) Tests shrink them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from model.json_file import read_json_object
 from model.tokenizer.prompt import Summarization, Task, Translation
-from tests.support.checkpoints.factories import write_json
+from tests.parity.published_files import (
+    FAIRSEQ_SPM,
+    FAIRSEQ_TOKENS,
+    GEMMA_FILES,
+    MADLAD_FILES,
+    MBART_FILES,
+    MT5_FILES,
+    PEGASUS_FILES,
+    T5_AND_JSON,
+    T5_FILES,
+    T5_SPM,
+    Json,
+    Write,
+    bart_files,
+    byt5_files,
+    marian_files,
+    spm,
+    spm_files,
+    with_json,
+)
 from tests.support.checkpoints.tokenizers import (
-    GEMMA_PIECES,
-    NLLB_PIECES,
-    T5_PIECES,
-    make_sentences,
-    train_spm,
-    write_bart_tokenizer,
     write_m2m100_tokenizer,
-    write_marian_tokenizer,
-    write_spm_tokenizer,
-    write_unigram_json,
 )
 
-Json = Mapping[str, Any]
-Write = Callable[[Path], Path]
-
 FOLDER = Path(__file__).parent / "published"
-SENTENCES = make_sentences(count=300)
 EN_DE, EN_RO = Translation("de", "en"), Translation("ro", "en")
 SUMMARY = Summarization()
-EXTRA_IDS = [f"<extra_id_{number}>" for number in range(100)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,108 +129,6 @@ def _shrunk(published: Json) -> dict[str, Any]:
     return shrunk
 
 
-@cache
-def spm(kind: str) -> bytes:
-    """A `.spm` file as a family's, trained once."""
-    pieces: Mapping[str, Mapping[str, Any]] = {
-        "marian": {"vocab_size": 120},
-        "fairseq": {},
-        "nllb": NLLB_PIECES,
-        "t5": T5_PIECES,
-        "mt5": {**T5_PIECES, "byte_fallback": True, "vocab_size": 500},
-        "gemma": GEMMA_PIECES,
-        "madlad": {
-            "unk_id": 0,
-            "bos_id": 1,
-            "eos_id": 2,
-            "pad_id": -1,
-            "byte_fallback": True,
-            "user_defined_symbols": ["\n", "<2ace>", "<2de>", "<2fr>", "<2zh_Latn>"],
-            "remove_extra_whitespaces": False,
-            "vocab_size": 500,
-        },
-    }
-    return train_spm(SENTENCES, **pieces[kind])
-
-
-def marian_files(*tags: str) -> Write:
-    """Two `.spm` files and a vocabulary; tokenizer_config.json has languages and no class."""
-
-    def write(folder: Path) -> Path:
-        names = {"target_lang": "xx", "source_lang": "eng"}
-        one = spm("marian")
-        return write_marian_tokenizer(folder, source=one, target=one, tags=tags, config=names)
-
-    return write
-
-
-def bart_files(folder: Path) -> Path:
-    """vocab.json, where `<mask>` comes after all other tokens, and merges.txt."""
-    write_bart_tokenizer(folder, sentences=SENTENCES, vocab_size=300)
-    vocab = read_json_object(folder / "vocab.json")
-    tokens = sorted(vocab.keys() - {"<mask>"}, key=vocab.__getitem__)
-    write_json(folder / "vocab.json", {t: id_ for id_, t in enumerate([*tokens, "<mask>"])})
-    write_json(folder / "tokenizer_config.json", {"model_max_length": 1024})
-    return folder
-
-
-def spm_files(kind: str, file: str, *, special: Json | None = None, **settings: Any) -> Write:
-    """One `.spm` file, tokenizer_config.json, and special_tokens_map.json if there is any."""
-
-    def write(folder: Path) -> Path:
-        write_spm_tokenizer(folder, spm=spm(kind), file=file, **settings)
-        if special is not None:
-            write_json(folder / "special_tokens_map.json", special)
-        return folder
-
-    return write
-
-
-def with_json(write: Write, kind: str, *, special: Sequence[str] = ()) -> Write:
-    """The same and a tokenizer.json beside them."""
-    return lambda folder: write_unigram_json(write(folder), spm=spm(kind), special=special)
-
-
-def byt5_files(folder: Path) -> Path:
-    """tokenizer_config.json alone, of which config.json knows the class."""
-    tokens = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
-    extra = [f"<extra_id_{number}>" for number in range(125)]
-    more = {"extra_ids": 125, "additional_special_tokens": extra}
-    write_json(folder / "tokenizer_config.json", {**tokens, **more})
-    return folder
-
-
-_FAIRSEQ, _T5 = "sentencepiece.bpe.model", "spiece.model"
-_FAIRSEQ_TOKENS: Json = {
-    "bos_token": "<s>",
-    "eos_token": "</s>",
-    "unk_token": "<unk>",
-    "sep_token": "</s>",
-    "pad_token": "<pad>",
-    "cls_token": "<s>",
-    "mask_token": {"content": "<mask>", "lstrip": True, "normalized": True},
-}
-_T5_TOKENS: Json = {
-    "eos_token": "</s>",
-    "unk_token": "<unk>",
-    "pad_token": "<pad>",
-    "additional_special_tokens": EXTRA_IDS,
-}
-_MT5_SETTINGS: Json = {
-    "extra_ids": 0,
-    "additional_special_tokens": None,
-    "special_tokens_map_file": "/home/somebody/.cache/torch/transformers/685ac0ca8568",
-    "tokenizer_file": None,
-    "name_or_path": "google/mt5-small",
-}
-_MBART_FILES = spm_files("fairseq", _FAIRSEQ, special=_FAIRSEQ_TOKENS)
-_T5_FILES = spm_files("t5", _T5, special=_T5_TOKENS, model_max_length=512)
-_T5_AND_JSON = with_json(_T5_FILES, "t5", special=[*reversed(EXTRA_IDS)])
-_MT5_FILES = spm_files("mt5", _T5, special=_T5_TOKENS, **_MT5_SETTINGS)
-_PEGASUS_FILES = spm_files("t5", _T5, tokenizer_class="PegasusTokenizer")
-_MADLAD_FILES = spm_files("madlad", _T5, tokenizer_class="T5Tokenizer", extra_ids=0)
-_GEMMA_FILES = spm_files("gemma", "tokenizer.model", add_bos_token=True, add_eos_token=False)
-
 _OPUS_SAYS: Json = {"num_beams": 4, "max_new_tokens": 29}
 _CNN_SAYS: Json = {
     "early_stopping": True,
@@ -278,7 +180,7 @@ FROM_FAIRSEQ: Mapping[str, Published] = {
         tokenizer=bart_files, is_bare=True, reads=_BOS, begins="</s>", says=_BASE_SAYS
     ),
     "facebook/mbart-large-cc25": Published(
-        tokenizer=spm_files("fairseq", _FAIRSEQ),
+        tokenizer=spm_files("fairseq", FAIRSEQ_SPM),
         ids={250020: "ro_RO"},
         task=EN_RO,
         reads="{} </s> en_XX",
@@ -287,7 +189,7 @@ FROM_FAIRSEQ: Mapping[str, Published] = {
         says=_BEAMS_OF_5,
     ),
     "facebook/mbart-large-en-ro": Published(
-        tokenizer=spm_files("fairseq", _FAIRSEQ, model_max_length=1024),
+        tokenizer=spm_files("fairseq", FAIRSEQ_SPM, model_max_length=1024),
         ids={250020: "ro_RO"},
         task=EN_RO,
         reads="{} </s> en_XX",
@@ -297,7 +199,7 @@ FROM_FAIRSEQ: Mapping[str, Published] = {
     ),
     "facebook/mbart-large-50-many-to-many-mmt": Published(
         seed=4,
-        tokenizer=_MBART_FILES,
+        tokenizer=MBART_FILES,
         is_narrow=True,
         task=Translation("uk", "en"),
         reads="en_XX {} </s>",
@@ -307,7 +209,7 @@ FROM_FAIRSEQ: Mapping[str, Published] = {
         says=_M2M_SAYS,
     ),
     "facebook/mbart-large-50-many-to-one-mmt": Published(
-        tokenizer=_MBART_FILES,
+        tokenizer=MBART_FILES,
         ids={250004: "en_XX"},
         task=Translation("en", "ro"),
         reads="ro_RO {} </s>",
@@ -318,12 +220,12 @@ FROM_FAIRSEQ: Mapping[str, Published] = {
     ),
     "google/pegasus-xsum": Published(
         seed=2,
-        tokenizer=with_json(_PEGASUS_FILES, "t5"),
+        tokenizer=with_json(PEGASUS_FILES, "t5"),
         says={"length_penalty": 0.6, "max_new_tokens": 29, "num_beams": 8},
     ),
     "google/pegasus-large": Published(
         seed=3,
-        tokenizer=spm_files("t5", _T5),
+        tokenizer=spm_files("t5", T5_SPM),
         says={"length_penalty": 0.8, "max_new_tokens": 29, "num_beams": 8},
     ),
     "facebook/m2m100_418M": Published(
@@ -338,7 +240,7 @@ FROM_FAIRSEQ: Mapping[str, Published] = {
     ),
     "facebook/nllb-200-distilled-600M": Published(
         seed=3,
-        tokenizer=spm_files("nllb", _FAIRSEQ, special=_FAIRSEQ_TOKENS),
+        tokenizer=spm_files("nllb", FAIRSEQ_SPM, special=FAIRSEQ_TOKENS),
         unused_rows=2,
         task=EN_DE,
         reads="eng_Latn {} </s>",
@@ -348,7 +250,7 @@ FROM_FAIRSEQ: Mapping[str, Published] = {
         says={"max_new_tokens": 29},
     ),
     "uclanlp/plbart-base": Published(
-        tokenizer=_MBART_FILES,
+        tokenizer=MBART_FILES,
         task=Translation("python", "java"),
         reads="{} </s> __java__",
         begins="__python__",
@@ -358,19 +260,19 @@ FROM_FAIRSEQ: Mapping[str, Published] = {
 FROM_T5: Mapping[str, Published] = {
     "google-t5/t5-small": Published(
         seed=2,
-        tokenizer=_T5_AND_JSON,
+        tokenizer=T5_AND_JSON,
         unused_rows=28,
         task=EN_DE,
         says={"early_stopping": True, "max_new_tokens": 29, "num_beams": 4},
     ),
-    "google/t5-v1_1-base": Published(tokenizer=_T5_FILES, unused_rows=28, has_own_output=True),
+    "google/t5-v1_1-base": Published(tokenizer=T5_FILES, unused_rows=28, has_own_output=True),
     "google/flan-t5-small": Published(
-        tokenizer=_T5_AND_JSON, unused_rows=28, has_own_output=True, says=_CNN_SAYS
+        tokenizer=T5_AND_JSON, unused_rows=28, has_own_output=True, says=_CNN_SAYS
     ),
-    "google/mt5-small": Published(tokenizer=_MT5_FILES, unused_rows=12, has_own_output=True),
+    "google/mt5-small": Published(tokenizer=MT5_FILES, unused_rows=12, has_own_output=True),
     "csebuetnlp/mT5_multilingual_XLSum": Published(
         seed=2,
-        tokenizer=_MT5_FILES,
+        tokenizer=MT5_FILES,
         unused_rows=12,
         has_own_output=True,
         says={
@@ -380,10 +282,10 @@ FROM_T5: Mapping[str, Published] = {
             "num_beams": 4,
         },
     ),
-    "google/umt5-small": Published(tokenizer=_MT5_FILES, unused_rows=84, has_own_output=True),
+    "google/umt5-small": Published(tokenizer=MT5_FILES, unused_rows=84, has_own_output=True),
     "google/madlad400-3b-mt": Published(
         seed=2,
-        tokenizer=with_json(_MADLAD_FILES, "madlad"),
+        tokenizer=with_json(MADLAD_FILES, "madlad"),
         has_own_output=True,
         task=EN_DE,
         reads="▁ <2de> {} </s>",
@@ -394,10 +296,10 @@ FROM_T5: Mapping[str, Published] = {
 }
 T5GEMMA: Mapping[str, Published] = {
     "google/t5gemma-2b-2b-prefixlm-it": Published(
-        seed=9, tokenizer=_GEMMA_FILES, reads="<bos> {}", begins="<bos>"
+        seed=9, tokenizer=GEMMA_FILES, reads="<bos> {}", begins="<bos>"
     ),
     "google/t5gemma-9b-2b-prefixlm-it": Published(
-        seed=2, tokenizer=_GEMMA_FILES, reads="<bos> {}", begins="<bos>"
+        seed=2, tokenizer=GEMMA_FILES, reads="<bos> {}", begins="<bos>"
     ),
 }
 PUBLISHED: Mapping[str, Published] = {**FROM_FAIRSEQ, **FROM_T5, **T5GEMMA}

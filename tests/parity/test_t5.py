@@ -1,72 +1,31 @@
-"""T5's checkpoints as they are on disk: what their tables and keys say, and what is made of a text.
+"""T5's checkpoints: their tables and keys, as versions of `transformers` wrote them.
 
-The output has a table of its own where the file holds one with other numbers, whatever config.json
-says. Its key `tie_word_embeddings` says whether logits are scaled, by the root of the width, in
-checkpoints that `transformers` wrote before its version 5. Since then it writes true for all, and
-for T5 a key `scale_decoder_outputs` beside it.
+The output has its own table if the file holds one with other numbers, independent of config.json.
+In checkpoints of `transformers` before version 5 `tie_word_embeddings` tells whether logits are
+scaled, by the root of the width. Later versions write true for all, and for T5 also the key
+`scale_decoder_outputs`.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from sentencepiece import SentencePieceProcessor
 from torch import Tensor
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedModel
 
-from model.engine.params import GenerationParams
-from model.generation_config import generation_defaults
-from model.load import LoadedModel, load_model
-from model.tokenizer.prompt import Prompt, Summarization, Task, Translation
-from tests.parity.references import Ours, ReferenceFamily, generated, load, save
+from tests.parity.references import Ours, ReferenceFamily, load, save
 from tests.parity.references_t5 import FAMILIES, MT5, T5, UMT5, UNTIED, V1_1
-from tests.support.checkpoints.tokenizers import (
-    T5_PIECES,
-    make_sentences,
-    train_spm,
-    write_spm_tokenizer,
-    write_unigram_json,
-)
-from tests.support.engine.factories import answer, make_engine
+from tests.support.checkpoints.factories import edit_config
 
 SHARED, OUTPUT = "shared.weight", "lm_head.weight"
 ENCODER, DECODER = "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"
 STRAY = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"
 
-TEXTS = ("the book", " The lazy  dog\njumps over 1999 windows!", "straße", "")
-EN_DE = Translation("de", "en")
-# As in the config.json of T5 1.0.
-TASKS: dict[str, dict[str, Any]] = {
-    "summarization": {
-        "early_stopping": True,
-        "length_penalty": 2.0,
-        "max_length": 200,
-        "min_length": 30,
-        "no_repeat_ngram_size": 3,
-        "num_beams": 4,
-        "prefix": "summarize: ",
-    },
-    "translation_en_to_de": {
-        "early_stopping": True,
-        "max_length": 300,
-        "num_beams": 4,
-        "prefix": "translate English to German: ",
-    },
-}
-
 every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-
-
-def edit_config(folder: Path, changes: Mapping[str, Any]) -> None:
-    """Changes keys of config.json; those that are changed to None are left out."""
-    path = folder / "config.json"
-    config = {**json.loads(path.read_text(encoding="utf-8")), **changes}
-    kept = {key: value for key, value in config.items() if value is not None}
-    path.write_text(json.dumps(kept), encoding="utf-8")
 
 
 def edit_tensors(folder: Path, changes: Mapping[str, Tensor | None]) -> None:
@@ -109,7 +68,7 @@ def test_what_older_files_say_of_ties_is_understood(
     model = family.make(has_own_output=has_own_output)
     save(model, tmp_path)
     changes = {"tie_word_embeddings": tie_word_embeddings, "scale_decoder_outputs": None}
-    edit_config(tmp_path, changes)
+    edit_config(tmp_path, **changes)
     ours = load(tmp_path)
     assert_same(reread(model, tmp_path), ours)
     assert ours.network.config.tied_output is not has_own_output
@@ -129,7 +88,7 @@ def test_umt5_as_published_is_not_scaled_though_transformers_does(tmp_path: Path
     """The authors trained without, their files say so, and version 4 did as they say."""
     model = UMT5.make(**UNTIED)
     save(model, tmp_path)
-    edit_config(tmp_path, {"tie_word_embeddings": False})
+    edit_config(tmp_path, tie_word_embeddings=False)
     expected, found = logits(reread(model, tmp_path), load(tmp_path))
     torch.testing.assert_close(found, expected * 24**0.5, atol=1e-3, rtol=0)
 
@@ -143,7 +102,7 @@ def test_keys_that_the_oldest_files_do_not_have_are_those_of_t5_1_0(tmp_path: Pa
     buckets = {"relative_attention_num_buckets": 32, "relative_attention_max_distance": 128}
     model = T5.make(**buckets)
     save(model, tmp_path)
-    edit_config(tmp_path, dict.fromkeys(names))
+    edit_config(tmp_path, **dict.fromkeys(names))
     assert_same(reread(model, tmp_path), load(tmp_path), length=60)
 
 
@@ -193,143 +152,3 @@ def test_texts_longer_than_those_of_the_training_are_read(
 ) -> None:
     model = family.make()
     assert_same(model, load(save(model, tmp_path), max_positions=150), length=150)
-
-
-def write_t5(folder: Path, *, tags: Sequence[str] = ()) -> PreTrainedModel:
-    """A tiny random model, and a tokenizer whose vocabulary has those tags."""
-    spm = train_spm(make_sentences(count=300), user_defined_symbols=list(tags), **T5_PIECES)
-    write_spm_tokenizer(folder, spm=spm, file="spiece.model", tokenizer_class="T5Tokenizer")
-    return write_model(folder, vocab_size=500)
-
-
-def write_byt5(folder: Path) -> PreTrainedModel:
-    """A tiny random model that reads bytes."""
-    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "ByT5Tokenizer"}))
-    return write_model(folder, vocab_size=384)
-
-
-def write_model(folder: Path, *, vocab_size: int) -> PreTrainedModel:
-    model = T5.make(seed=2, eos_bias=1.0, vocab_size=vocab_size, n_positions=512, **V1_1)
-    save(model, folder)
-    return model
-
-
-def read(folder: Path) -> LoadedModel:
-    return load_model(folder, dtype="float32", device="cpu")
-
-
-def answered(
-    model: LoadedModel, theirs: Any, prompt: Prompt, **params: Any
-) -> tuple[list[int], list[int]]:
-    """The tokens of both; `params` as for `generate`."""
-    ids = torch.tensor([prompt.encoder_ids])
-    (expected,) = theirs.generate(ids, attention_mask=torch.ones_like(ids), **params)
-    engine = make_engine(
-        network=model.network, rules=model.rules, max_source_tokens=384, max_target_tokens=384
-    )
-    settings = GenerationParams(**generation_defaults(params))
-    token_ids = answer(engine, prompt, settings).hypotheses[0].token_ids
-    return list(token_ids), generated(expected, sorted(model.rules.eos_ids))
-
-
-def assert_read_and_answered_as_by_transformers(theirs: Any, folder: Path, *, task: Task) -> None:
-    ours, tokenizer = read(folder), AutoTokenizer.from_pretrained(folder)
-    for text in TEXTS:
-        prompt = ours.prompt(text, task)
-        assert list(prompt.encoder_ids) == tokenizer(text).input_ids
-        tokens, expected = answered(ours, theirs, prompt, num_beams=4, max_new_tokens=12)
-        assert tokens == expected
-
-
-def test_t5_reads_a_text_and_its_end(tmp_path: Path) -> None:
-    theirs = write_t5(tmp_path)
-    assert_read_and_answered_as_by_transformers(theirs, tmp_path, task=EN_DE)
-
-
-@pytest.mark.parametrize("has_json", [True, False], ids=["tokenizer.json", "spiece.model"])
-@pytest.mark.parametrize("code", ["de", "zh_Hant"])
-def test_madlad_reads_the_target_language_first(
-    tmp_path: Path, code: str, *, has_json: bool
-) -> None:
-    """As the first word of the text, with a blank in front: as SentencePiece encoded its training.
-
-    `transformers` agrees where it has the published tokenizer.json; of a `.spm` file alone it makes
-    a tokenizer that cuts the tag out first.
-    """
-    write_t5(tmp_path, tags=["<2de>", "<2fr>", "<2zh_Hant>"])
-    spm = SentencePieceProcessor(model_file=str(tmp_path / "spiece.model"))
-    if has_json:
-        write_unigram_json(tmp_path, spm=(tmp_path / "spiece.model").read_bytes())
-    model = read(tmp_path)
-    for text in TEXTS:
-        expected = [*spm.encode(f"<2{code}> {text}"), spm.eos_id()]
-        assert list(model.prompt(text, Translation(code)).encoder_ids) == expected
-        if has_json:
-            theirs = AutoTokenizer.from_pretrained(tmp_path)
-            assert theirs(f"<2{code}> {text}").input_ids == expected
-
-
-def test_byt5_reads_bytes(tmp_path: Path) -> None:
-    theirs = write_byt5(tmp_path)
-    assert_read_and_answered_as_by_transformers(theirs, tmp_path, task=Summarization())
-
-
-@pytest.mark.parametrize(
-    ("task", "prefix"),
-    [
-        (EN_DE, "translate English to German: "),
-        (Translation("es", "en"), "translate English to Spanish: "),  # which no file lists
-        (Summarization(), "summarize: "),
-    ],
-    ids=["listed", "not listed", "summary"],
-)
-def test_a_task_is_named_to_checkpoints_that_know_tasks_by_name(
-    tmp_path: Path, task: Task, prefix: str
-) -> None:
-    write_t5(tmp_path)
-    edit_config(tmp_path, {"task_specific_params": TASKS})
-    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
-    expected = tokenizer(prefix + "the book").input_ids
-    assert list(read(tmp_path).prompt("the book", task).encoder_ids) == expected
-
-
-@pytest.mark.parametrize("task", [EN_DE, Summarization()], ids=["translation", "summary"])
-def test_a_checkpoint_may_have_one_prefix_for_all_texts(tmp_path: Path, task: Task) -> None:
-    """As the pipelines of `transformers` wrote in front of every text, before its version 5."""
-    write_t5(tmp_path)
-    edit_config(tmp_path, {"prefix": "simplify: "})
-    expected = AutoTokenizer.from_pretrained(tmp_path)("simplify: the book").input_ids
-    assert list(read(tmp_path).prompt("the book", task).encoder_ids) == expected
-
-
-@pytest.mark.parametrize("prefix", ["", "auf Deutsch: "], ids=repr)
-def test_another_prefix_may_be_asked_for(tmp_path: Path, prefix: str) -> None:
-    write_t5(tmp_path)
-    edit_config(tmp_path, {"task_specific_params": TASKS})
-    expected = AutoTokenizer.from_pretrained(tmp_path)(prefix + "the book").input_ids
-    prompt = read(tmp_path).prompt("the book", EN_DE, prefix=prefix)
-    assert list(prompt.encoder_ids) == expected
-
-
-@pytest.mark.parametrize(
-    ("task", "name"),
-    [(EN_DE, "translation_en_to_de"), (Summarization(), "summarization")],
-    ids=["translation", "summary"],
-)
-def test_a_task_is_done_as_the_checkpoint_says(tmp_path: Path, task: Task, name: str) -> None:
-    """As the pipelines of `transformers` did before its version 5, which has none."""
-    theirs = write_t5(tmp_path)
-    edit_config(tmp_path, {"task_specific_params": TASKS})
-    ours = read(tmp_path)
-    params = {key: value for key, value in TASKS[name].items() if key != "prefix"}
-    assert ours.generation_for(task) == generation_defaults(params)
-    tokens, expected = answered(ours, theirs, ours.prompt("the book", task), **params)
-    assert tokens == expected
-    assert len(tokens) >= params.get("min_length", 1) - 1
-
-
-def test_a_task_that_the_checkpoint_does_not_list_is_done_as_any(tmp_path: Path) -> None:
-    write_t5(tmp_path)
-    edit_config(tmp_path, {"task_specific_params": TASKS})
-    ours = read(tmp_path)
-    assert ours.generation_for(Translation("es", "en")) == ours.generation

@@ -8,6 +8,7 @@ import pytest
 from tests.support.checkpoints.tokenizers import (
     ENGLISH,
     GERMAN,
+    T5_PIECES,
     make_sentences,
     train_spm,
     write_bart_tokenizer,
@@ -67,3 +68,8 @@ def marian_folder(
 def bart_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = [*make_sentences(ENGLISH), *make_sentences(GERMAN), "naïve 日本語 👍 €"]
     return write_bart_tokenizer(tmp_path_factory.mktemp("bart"), sentences=texts)
+
+
+@pytest.fixture(scope="session")
+def t5_spm() -> bytes:
+    return train_spm(make_sentences(ENGLISH, count=500), **T5_PIECES)

@@ -1,45 +1,25 @@
-"""A checkpoint that is not what it should be: one clear error, and nothing executed."""
+"""Checkpoints: tensors read in full or in pieces, and one clear error for a faulty folder."""
 
 import os
-import pickle
 import re
-import shlex
 import struct
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from model.errors import CheckpointError
-from model.families.marian import MARIAN
-from model.json_file import read_json_object
 from model.weights import checkpoint as checkpoint_module
 from model.weights.checkpoint import FLOATS, Checkpoint
 from model.weights.files import INDEX_FILE, SINGLE_FILE
-from model.weights.loading import load_network
 from tests.support.checkpoints.factories import (
-    fresh_network,
-    marian_config,
-    tensors_of,
     write_json,
     write_tensors,
 )
 
 TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.ones(4)}
 SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
-
-
-class Exploit:
-    """What, unpickled, makes a folder: any code would do."""
-
-    def __init__(self, proof: Path) -> None:
-        self._proof = proof
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self._proof),)
 
 
 def write_shards(folder: Path, weight_map: object) -> Path:
@@ -173,60 +153,6 @@ def test_a_link_to_a_file_elsewhere_is_followed(tmp_path: Path) -> None:
     snapshot.mkdir()
     (snapshot / SINGLE_FILE).symlink_to(blob)
     assert_equal(Checkpoint(snapshot), TENSORS)
-
-
-def test_a_pickle_is_refused_and_not_executed(tmp_path: Path) -> None:
-    proof = tmp_path / "executed"
-    path = tmp_path / "pytorch_model.bin"
-    path.write_bytes(pickle.dumps(Exploit(proof)))
-    with pytest.raises(CheckpointError, match=r"pytorch_model\.bin: a pickle can run code"):
-        Checkpoint(tmp_path)
-    assert not proof.exists()
-    pickle.loads(path.read_bytes())  # noqa: S301 - our own; shows that it does run when unpickled
-    assert proof.is_dir()
-
-
-def test_a_pickle_that_is_called_safetensors_is_not_executed(tmp_path: Path) -> None:
-    proof = tmp_path / "executed"
-    (tmp_path / SINGLE_FILE).write_bytes(pickle.dumps(Exploit(proof)))
-    with pytest.raises(CheckpointError, match="not a safetensors file"):
-        Checkpoint(tmp_path)
-    assert not proof.exists()
-
-
-def test_beside_safetensors_a_pickle_is_no_matter(tmp_path: Path) -> None:
-    write_tensors(tmp_path, TENSORS)
-    (tmp_path / "pytorch_model.bin").write_bytes(b"")
-    assert_equal(Checkpoint(tmp_path), TENSORS)
-
-
-def test_the_command_that_the_refusal_of_a_pickle_names_converts_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "it's a model"
-    folder.mkdir()
-    hf_config = marian_config()
-    tensors = tensors_of(fresh_network(hf_config), MARIAN)
-    torch.save(tensors, folder / "pytorch_model.bin")
-    write_json(folder / "config.json", hf_config)
-    with pytest.raises(CheckpointError) as refusal:
-        Checkpoint(folder)
-    program, option, code, *arguments = shlex.split(str(refusal.value).split(": ", 2)[2])
-    assert [program, option, *arguments] == ["python", "-c", str(folder)]
-    monkeypatch.setattr(sys, "argv", [option, *arguments])
-    exec(code, {})  # noqa: S102 - what the command runs, without the start of another Python
-    config = MARIAN.architecture(hf_config)
-    converted = load_network(
-        config,
-        Checkpoint(folder),
-        MARIAN.weights(config),
-        dtype=torch.float32,
-        device=torch.device("cpu"),
-    )
-    found = tensors_of(converted, MARIAN)
-    assert found.keys() == tensors.keys()
-    assert all(torch.equal(found[name], tensor) for name, tensor in tensors.items())
-    assert read_json_object(folder / "config.json") == hf_config
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

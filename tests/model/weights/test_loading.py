@@ -1,24 +1,18 @@
 """From a checkpoint to the network: every name used once, every number in its place."""
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from model.errors import CheckpointError
 from model.families.registry import family_of
 from model.transformer.int8 import Int8Linear
 from model.transformer.packed import PackedLinear
 from model.transformer.packing import Bfloat16Packing, Int8Packing, Packing, pack
 from model.transformer.positions import sinusoids
-from model.transformer.seq2seq import Seq2SeqTransformer
-from model.weights.checkpoint import Checkpoint
 from model.weights.files import SINGLE_FILE
-from model.weights.loading import load_network
 from tests.support.checkpoints.factories import (
     Json,
     bart_config,
@@ -28,58 +22,28 @@ from tests.support.checkpoints.factories import (
     tensors_of,
     write_tensors,
 )
+from tests.support.checkpoints.weights import (
+    OUTPUT,
+    SHARED,
+    TWO_TABLES,
+    UNTIED,
+    load_tensors,
+    marian_tensors,
+    problems_of,
+)
 
-UNTIED = {"tie_word_embeddings": False}
-TWO_TABLES = {"share_encoder_decoder_embeddings": False, "decoder_vocab_size": 40}
 CONFIGS = [
     pytest.param(marian_config(), id="marian"),
     pytest.param(bart_config(), id="bart"),
     pytest.param(marian_config(**UNTIED), id="untied"),
     pytest.param(marian_config(**TWO_TABLES), id="two tables"),
 ]
-SHARED, OUTPUT = "model.shared.weight", "lm_head.weight"
-ENCODER_TABLE, DECODER_TABLE = (
-    "model.encoder.embed_tokens.weight",
-    "model.decoder.embed_tokens.weight",
-)
-
-
-def marian_tensors(**changes: Any) -> dict[str, Tensor]:
-    hf_config = marian_config(**changes)
-    return tensors_of(fresh_network(hf_config), family_of(hf_config))
-
-
-def load(
-    folder: Path,
-    hf_config: Json,
-    tensors: Mapping[str, Tensor] | None = None,
-    *,
-    dtype: torch.dtype = torch.float32,
-    packing: Packing | None = None,
-) -> Seq2SeqTransformer:
-    """Writes the tensors first, if there are any."""
-    if tensors is not None:
-        write_tensors(folder, tensors)
-    family = family_of(hf_config)
-    config = family.architecture(hf_config)
-    device = torch.device("cpu")
-    weights = family.weights(config)
-    return load_network(
-        config, Checkpoint(folder), weights, dtype=dtype, device=device, packing=packing
-    )
-
-
-def problems_of(folder: Path, hf_config: Json, tensors: Mapping[str, Tensor]) -> list[str]:
-    """The lines of the refusal, below its headline."""
-    with pytest.raises(CheckpointError, match="the checkpoint does not fit its config") as refusal:
-        load(folder, hf_config, tensors)
-    return [line.strip() for line in str(refusal.value).splitlines()[1:]]
 
 
 @pytest.mark.parametrize("hf_config", CONFIGS)
 def test_every_parameter_is_loaded(tmp_path: Path, hf_config: Json) -> None:
     network = fresh_network(hf_config)
-    loaded = load(tmp_path, hf_config, tensors_of(network, family_of(hf_config)))
+    loaded = load_tensors(tmp_path, hf_config, tensors_of(network, family_of(hf_config)))
     expected = dict(network.named_parameters())
     assert {name for name, _ in loaded.named_parameters()} == set(expected)
     for name, parameter in loaded.named_parameters():
@@ -91,7 +55,7 @@ def test_the_network_computes_what_it_did_and_is_ready_for_inference(
     tmp_path: Path, hf_config: Json
 ) -> None:
     network = fresh_network(hf_config)
-    loaded = load(tmp_path, hf_config, tensors_of(network, family_of(hf_config)))
+    loaded = load_tensors(tmp_path, hf_config, tensors_of(network, family_of(hf_config)))
     source, target = torch.tensor([[3, 4, 5]]), torch.tensor([[6, 7]])
     assert torch.equal(loaded(source, target), network(source, target))
     assert not loaded.training
@@ -101,7 +65,7 @@ def test_the_network_computes_what_it_did_and_is_ready_for_inference(
 
 def test_three_projections_become_one_in_order(tmp_path: Path) -> None:
     tensors = marian_tensors()
-    loaded = load(tmp_path, marian_config(), tensors)
+    loaded = load_tensors(tmp_path, marian_config(), tensors)
     for ours, theirs, letters in (
         ("encoder.layers.1.self_attention.qkv", "model.encoder.layers.1.self_attn", "qkv"),
         ("decoder.layers.0.cross_attention.kv", "model.decoder.layers.0.encoder_attn", "kv"),
@@ -114,7 +78,7 @@ def test_three_projections_become_one_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
 def test_weights_and_positions_have_the_dtype_asked_for(tmp_path: Path, dtype: torch.dtype) -> None:
     tensors = marian_tensors()
-    loaded = load(tmp_path, marian_config(), tensors, dtype=dtype)
+    loaded = load_tensors(tmp_path, marian_config(), tensors, dtype=dtype)
     assert {p.dtype for p in [*loaded.parameters(), *loaded.buffers()]} == {dtype}
     assert torch.equal(loaded.embedding.weight, tensors[SHARED].to(dtype))
 
@@ -122,7 +86,7 @@ def test_weights_and_positions_have_the_dtype_asked_for(tmp_path: Path, dtype: t
 def test_sinusoids_are_computed_whatever_the_checkpoint_holds(tmp_path: Path) -> None:
     names = (f"model.{side}.embed_positions.weight" for side in ("encoder", "decoder"))
     stored = {name: torch.zeros(32, 12) for name in names}
-    loaded = load(tmp_path, marian_config(), marian_tensors() | stored)
+    loaded = load_tensors(tmp_path, marian_config(), marian_tensors() | stored)
     table = loaded.get_buffer("encoder.positions.weight")
     assert torch.equal(table, sinusoids(32, 12))
 
@@ -138,7 +102,7 @@ def lies_in_a_file(tensor: Tensor, folder: Path) -> bool:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/maps")
 def test_weights_that_need_no_conversion_stay_in_the_file(tmp_path: Path) -> None:
-    loaded = load(tmp_path, marian_config(), marian_tensors())
+    loaded = load_tensors(tmp_path, marian_config(), marian_tensors())
     assert lies_in_a_file(loaded.embedding.weight, tmp_path)
     joined = loaded.get_parameter("encoder.layers.0.self_attention.qkv.weight")
     assert not lies_in_a_file(joined, tmp_path)
@@ -150,7 +114,7 @@ def test_weights_that_were_converted_or_packed_leave_nothing_of_the_file_in_memo
     tmp_path: Path, packing: Packing | None
 ) -> None:
     """Pages of a mapped file count as memory for as long as anything maps it."""
-    loaded = load(
+    loaded = load_tensors(
         tmp_path, marian_config(), marian_tensors(), dtype=torch.bfloat16, packing=packing
     )
     assert loaded.dtype is torch.bfloat16
@@ -175,9 +139,9 @@ def test_packing_each_layer_as_it_is_loaded_is_packing_the_whole_network(
 ) -> None:
     network = fresh_network(hf_config)
     tensors = tensors_of(network, family_of(hf_config))
-    whole = load(tmp_path, hf_config, tensors, dtype=dtype)
+    whole = load_tensors(tmp_path, hf_config, tensors, dtype=dtype)
     pack(whole, packing)
-    loaded = load(tmp_path, hf_config, tensors, dtype=dtype, packing=packing)
+    loaded = load_tensors(tmp_path, hf_config, tensors, dtype=dtype, packing=packing)
     source, target = torch.tensor([[3, 4, 5]]), torch.tensor([[6, 7]])
     assert torch.equal(loaded(source, target), whole(source, target))
     assert not any(tensor.is_meta for tensor in [*loaded.parameters(), *loaded.buffers()])
@@ -191,7 +155,7 @@ def test_a_tensor_at_an_odd_place_in_its_file_is_copied_from_it(tmp_path: Path) 
     length = int.from_bytes(content[:8], "little")
     header, data = content[8 : 8 + length] + b" ", content[8 + length :]
     path.write_bytes((length + 1).to_bytes(8, "little") + header + data)
-    loaded = load(tmp_path, marian_config())
+    loaded = load_tensors(tmp_path, marian_config())
     assert loaded.embedding.weight.data_ptr() % 4 == 0
     assert torch.equal(loaded.embedding.weight, tensors[SHARED])
 
@@ -277,89 +241,5 @@ def test_widths_of_1_are_no_special_case(tmp_path: Path, width: int) -> None:
         d_model=width, encoder_attention_heads=1, decoder_attention_heads=1, encoder_ffn_dim=1
     )
     network = fresh_network(narrow)
-    loaded = load(tmp_path, narrow, tensors_of(network, family_of(narrow)))
+    loaded = load_tensors(tmp_path, narrow, tensors_of(network, family_of(narrow)))
     assert torch.equal(loaded.embedding.weight, network.embedding.weight)
-
-
-@pytest.mark.parametrize("name", [SHARED, ENCODER_TABLE, DECODER_TABLE, OUTPUT])
-def test_a_shared_table_is_found_under_any_of_its_names(tmp_path: Path, name: str) -> None:
-    tensors = marian_tensors()
-    tensors[name] = table = tensors.pop(SHARED)
-    loaded = load(tmp_path, marian_config(), tensors)
-    assert torch.equal(loaded.embedding.weight, table)
-    assert loaded.output_weight is loaded.embedding.weight
-
-
-def test_equal_copies_of_a_shared_table_are_no_matter(tmp_path: Path) -> None:
-    tensors = marian_tensors()
-    tensors |= {name: tensors[SHARED].clone() for name in (ENCODER_TABLE, DECODER_TABLE, OUTPUT)}
-    assert torch.equal(load(tmp_path, marian_config(), tensors).embedding.weight, tensors[SHARED])
-
-
-def test_a_copy_that_differs_is_not_dropped_in_silence(tmp_path: Path) -> None:
-    """Of two tables that should be one, the output projection was once ignored."""
-    tensors = marian_tensors()
-    tensors[OUTPUT] = tensors[SHARED] + 1
-    assert problems_of(tmp_path, marian_config(), tensors) == [
-        f"untied: {OUTPUT} differs from {SHARED}, though config.json ties them"
-    ]
-
-
-def t5_tensors() -> dict[str, Tensor]:
-    """Whose config.json never says whether the output has a table of its own."""
-    return tensors_of(fresh_network(t5_config()), family_of(t5_config()))
-
-
-def test_an_output_with_other_numbers_is_one_of_its_own_where_only_the_file_can_tell(
-    tmp_path: Path,
-) -> None:
-    tensors = t5_tensors()
-    tensors[OUTPUT] = tensors["shared.weight"] + 1
-    loaded = load(tmp_path, t5_config(), tensors)
-    assert not loaded.config.tied_output
-    assert torch.equal(loaded.embedding.weight, tensors["shared.weight"])
-    assert torch.equal(loaded.output_weight, tensors[OUTPUT])
-
-
-def test_an_output_with_the_same_numbers_is_a_copy(tmp_path: Path) -> None:
-    tensors = t5_tensors()
-    tensors[OUTPUT] = tensors["shared.weight"].clone()
-    loaded = load(tmp_path, t5_config(), tensors)
-    assert loaded.config.tied_output
-    assert loaded.output_weight is loaded.embedding.weight
-
-
-def test_an_output_of_its_own_must_fit(tmp_path: Path) -> None:
-    tensors = t5_tensors() | {OUTPUT: torch.zeros(29, 16)}
-    assert problems_of(tmp_path, t5_config(), tensors) == [
-        f"misshapen: {OUTPUT} (29, 16), where (30, 16) is needed"
-    ]
-
-
-def test_an_untied_output_is_a_table_of_its_own(tmp_path: Path) -> None:
-    tensors = marian_tensors(**UNTIED) | {SHARED: torch.zeros(30, 12)}
-    loaded = load(tmp_path, marian_config(**UNTIED), tensors)
-    assert torch.equal(loaded.embedding.weight, tensors[ENCODER_TABLE])
-    assert torch.equal(loaded.target_embedding.weight, tensors[DECODER_TABLE])
-    assert torch.equal(loaded.output_weight, tensors[OUTPUT])
-
-
-def test_an_untied_output_cannot_stand_for_the_decoders_table(tmp_path: Path) -> None:
-    tensors = marian_tensors(**UNTIED)
-    del tensors[DECODER_TABLE]
-    assert problems_of(tmp_path, marian_config(**UNTIED), tensors) == [f"missing: {DECODER_TABLE}"]
-
-
-def test_an_older_untied_checkpoint_has_one_table_for_both_sides(tmp_path: Path) -> None:
-    tensors = marian_tensors(**UNTIED)
-    tensors[SHARED] = tensors.pop(ENCODER_TABLE)
-    del tensors[DECODER_TABLE]
-    loaded = load(tmp_path, marian_config(**UNTIED), tensors)
-    assert torch.equal(loaded.target_embedding.weight, loaded.embedding.weight)
-
-
-def test_separate_tables_of_two_vocabularies(tmp_path: Path) -> None:
-    tensors = marian_tensors(**TWO_TABLES)
-    loaded = load(tmp_path, marian_config(**TWO_TABLES), tensors)
-    assert loaded.embedding.weight.shape == (30, 12)
-    assert torch.equal(loaded.output_weight, tensors[DECODER_TABLE])

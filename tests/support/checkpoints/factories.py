@@ -162,3 +162,10 @@ def write_checkpoint(folder: Path, hf_config: Json, *, seed: int = 0) -> Seq2Seq
     write_tensors(folder, tensors_of(network, family_of(hf_config)))
     write_json(folder / "config.json", hf_config)
     return network
+
+
+def edit_config(folder: Path, **changes: object) -> None:
+    """Change keys of a folder's config.json; None removes one."""
+    path = folder / "config.json"
+    config = {**json.loads(path.read_text(encoding="utf-8")), **changes}
+    write_json(path, {key: value for key, value in config.items() if value is not None})
