@@ -1,6 +1,6 @@
-"""What people notice first in the summarizer that ships with the service.
+"""Quality of the bundled summarizer, as users notice it first.
 
-The texts are made up, so neither they nor anything like their names was in its training.
+The texts and their names are invented, so none was in its training.
 """
 
 import re
@@ -26,7 +26,7 @@ def model() -> LoadedModel:
 
 @pytest.fixture(scope="module")
 def summaries(model: LoadedModel) -> dict[str, list[str]]:
-    """A summary of each text in each style, searched for as the service does."""
+    """Return a summary of each text in each style, by the service's search."""
     return {style: summarize(model, style) for style in STYLES}
 
 

@@ -1,6 +1,6 @@
-"""What people notice first in the translator that ships with the service, in all six directions.
+"""Quality of the bundled translator in all six directions, as users notice it first.
 
-A model of its size makes mistakes, so some tests have a bound: what was measured, with some room.
+A model of its size makes mistakes, so some tests have a bound: the measured value and a margin.
 """
 
 import re
@@ -50,7 +50,7 @@ QUESTIONS: list[Sentence] = [
 
 @pytest.fixture(scope="module")
 def translate() -> Translate:
-    """The best translations, searched for as the service does."""
+    """Return the best translations, by the service's search."""
     model = load_model(BUNDLED / "translate", dtype="float32", device="cpu")
     params = GenerationParams(**{**model.generation, "max_new_tokens": 160, "max_repeats": 3})
 
@@ -66,19 +66,19 @@ def translate() -> Translate:
 
 
 def read_unseen() -> list[tuple[Sentence, list[str]]]:
-    """Sentences, each with what of it must be kept."""
+    """Return sentences, each with the parts that a translation must keep."""
     lines = UNSEEN.read_text(encoding="utf-8").splitlines()
     rows = [line.split("\t") for line in lines if not line.startswith("#")]
     return [((lang, text), kept.split()) for lang, kept, text in rows]
 
 
 def plain_numbers(text: str) -> str:
-    """Numbers without what each language writes between their digits: `4.713`, `19 h 52`."""
+    """Return a text without the separators between digits: `4.713`, `19 h 52`."""
     return re.sub(r"(?<=\d)(?:[.,:]|\s?h\s?|\s)(?=\d)", "", text)
 
 
 def lost(translate: Translate) -> Iterator[str]:
-    """What was not kept, with its sentence and the translation, for people to read."""
+    """Return the parts that were lost, each with its sentence and translation."""
     cases = read_unseen()
     answers = translate([sentence for sentence, _ in cases])
     for ((lang, text), words), answer in zip(cases, answers, strict=True):

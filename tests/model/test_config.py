@@ -1,4 +1,4 @@
-"""Descriptions of networks that cannot be."""
+"""Impossible descriptions of networks are refused."""
 
 from dataclasses import FrozenInstanceError
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which device, which numbers and which layers: by name, or by what the machine is good at."""
+"""Device, number types and layers: by name, or by the machine's instructions."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def set_cpu(
     has_amx: bool = False,
     has_vnni: bool = False,
 ) -> None:
-    """A processor of that kind, on which our own kernels do not run."""
+    """Pretend to be a processor of that kind, without our own kernels."""
     for module in (devices, kernel_packing):
         monkeypatch.setattr(module, "library", lambda: None)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_avx512_bf16)

@@ -1,4 +1,4 @@
-"""What a checkpoint says of a task, in a prefix that names languages."""
+"""Prefixes of a checkpoint for a task, with the names of languages."""
 
 import pytest
 
@@ -36,6 +36,6 @@ def test_languages_are_called_by_their_english_names(task: Translation, prefix: 
     ids=["none", "empty", "long", "unknown", "malformed"],
 )
 def test_a_language_without_a_name_is_refused(task: Translation, message: str) -> None:
-    """The network once read `translate Unknown language to German`."""
+    """Otherwise the network reads `translate Unknown language to German`."""
     with pytest.raises(UnsupportedTaskError, match=message):
         task_prefix(T5, task, general=PREFIXES)

@@ -1,4 +1,4 @@
-"""A checkpoint's JSON file is an object, or one sentence says what it is instead."""
+"""A checkpoint's JSON file is an object, else the error says what it is."""
 
 from pathlib import Path
 

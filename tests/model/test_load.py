@@ -1,4 +1,4 @@
-"""From a folder to a model that is ready to serve, or one sentence that says why not."""
+"""Loading a folder: a model ready to serve, or an error with the reason."""
 
 import json
 from collections.abc import Callable
@@ -62,7 +62,7 @@ def test_a_folder_may_be_given_by_its_name(write_model: Write) -> None:
 
 
 def test_generation_defaults_are_read_from_config_json(write_model: Write) -> None:
-    """Where checkpoints had them before there was a generation_config.json."""
+    """Older checkpoints have no generation_config.json."""
     generation = {"early_stopping": True, "max_length": 20, "min_length": 5}
     model = load(write_model(num_beams=6, length_penalty=0.8, **generation))
     assert model.generation == {
@@ -75,7 +75,7 @@ def test_generation_defaults_are_read_from_config_json(write_model: Write) -> No
 
 
 def test_where_there_is_a_generation_config_json_it_alone_decides(write_model: Write) -> None:
-    """As in `generate`."""
+    """`generate` of `transformers` does the same."""
     generation = {"num_beams": 2, "max_new_tokens": 7, "no_repeat_ngram_size": 3}
     model = load(write_model(generation, num_beams=6, max_length=20, repetition_penalty=1.2))
     assert model.generation == {
@@ -121,7 +121,7 @@ def test_a_rule_for_what_is_no_token_is_refused(
 
 
 def test_the_start_token_may_be_in_generation_config_json_alone(write_model: Write) -> None:
-    """Prompts once looked for it in config.json only, and failed on the first request."""
+    """Else prompts fail on the first request."""
     folder = write_model({"decoder_start_token_id": 11})
     edit_config(folder, decoder_start_token_id=None)
     assert load(folder).prompt("a", Translation("de")).decoder_prefix_ids == (11,)
@@ -172,7 +172,7 @@ def test_a_language_tag_that_the_model_has_no_vector_for_is_refused(write_model:
 
 
 def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(write_model: Write) -> None:
-    """Its first text with such a token would have stopped the engine for everybody."""
+    """The first text with such a token would stop the engine for all requests."""
     folder = write_model(vocab_size=100, decoder_start_token_id=9, bad_words_ids=None)
     with pytest.raises(CheckpointError, match="tokenizer has a token 100, but vocab_size is 100"):
         load(folder)
@@ -189,7 +189,7 @@ def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(write_model: Wri
 def test_each_of_two_vocabularies_must_fit_its_own_table(
     write_model: Write, sizes: Json, message: str
 ) -> None:
-    """A source's was once not looked at, and every request was refused."""
+    """Without a check of the source's table every request would be refused."""
     folder = write_model()
     num_tokens = len(json.loads((folder / "vocab.json").read_text(encoding="utf-8")))
     (folder / "target_vocab.json").write_bytes((folder / "vocab.json").read_bytes())
@@ -202,7 +202,7 @@ def test_each_of_two_vocabularies_must_fit_its_own_table(
 
 
 def test_special_tokens_may_lie_beyond_the_vocabulary(tmp_path: Path) -> None:
-    """As `<mask>` does in checkpoints that BART's authors fine-tuned."""
+    """`<mask>` does in the checkpoints that BART's authors fine-tuned."""
     write_bart_tokenizer(tmp_path, sentences=make_sentences(count=300), vocab_size=300)
     path = tmp_path / "vocab.json"
     vocab = json.loads(path.read_text(encoding="utf-8"))

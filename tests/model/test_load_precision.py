@@ -80,7 +80,7 @@ def test_bfloat16_is_packed_on_a_cpu(write_model: Write) -> None:
 def test_int8_weights_go_with_float32_activations(
     write_model: Write, monkeypatch: pytest.MonkeyPatch, *, has_vnni: bool
 ) -> None:
-    """Where bytes cannot be multiplied by bytes, the weights alone are bytes."""
+    """Without instructions for products of bytes, the weights alone are int8."""
     monkeypatch.setattr(Int8Linear, "is_available", lambda: has_vnni)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
@@ -111,7 +111,7 @@ def test_auto_is_not_kept_as_the_models_dtype(write_model: Write) -> None:
 def test_the_memory_of_the_weights_is_told_in_every_type(
     dtype: DtypeName, bytes_per_weight: float
 ) -> None:
-    """A tied table that is also packed is there twice; sinusoids and scales are no weights."""
+    """A tied table that is also packed counts twice; sinusoids and scales are no weights."""
     model = load_model(BUNDLED / "translate", dtype=dtype, device="cpu")
     table_bytes = model.config.vocab_size * model.config.d_model * bytes_per_weight
     least = model.network.num_parameters * bytes_per_weight

@@ -1,4 +1,4 @@
-"""The kinds of checkpoints that are published: tokenizers, and what their files say."""
+"""The kinds of published checkpoints: tokenizers, and the settings in their files."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -70,7 +70,7 @@ def _m2m100(folder: Path) -> Any:
 
 
 def _nllb(folder: Path) -> Any:
-    """5.23 makes no languages of a `.spm` file alone; published ones have a `tokenizer.json`."""
+    """`transformers` 5.23 makes no language tags of a `.spm` file; published ones have JSON."""
     write_spm_tokenizer(folder, spm=train_spm(SENTENCES, **NLLB_PIECES))
     return NllbTokenizer.from_pretrained(folder, additional_special_tokens=FAIRSEQ_LANGUAGE_CODES)
 
@@ -87,7 +87,7 @@ _t5 = _spm(T5Tokenizer, "spiece.model", T5_PIECES)
 
 
 def _madlad(folder: Path) -> Any:
-    """As published; of a `.spm` file alone 5.23 makes a tokenizer that cuts the tags out."""
+    """Return the published kind; from a `.spm` file `transformers` 5.23 splits the tags off."""
     spm = train_spm(SENTENCES, user_defined_symbols=["<2de>", "<2fr>", "<2zh_Hant>"], **T5_PIECES)
     write_spm_tokenizer(folder, spm=spm, file="spiece.model", tokenizer_class="T5Tokenizer")
     write_unigram_json(folder, spm=spm)

@@ -1,7 +1,7 @@
 """Whole checkpoints of every kind that is published: tiny, random, and saved by `transformers`.
 
-Their tokenizers are read from the files that such a checkpoint brings, and saved beside the network
-by `transformers`, which writes them its own way: most as one `tokenizer.json`.
+Their tokenizers are read from the files of a published checkpoint, and saved beside the network by
+`transformers`, most as one `tokenizer.json`.
 """
 
 import json
@@ -30,12 +30,12 @@ class Kind:
         seed, eos_bias, changes: For `ReferenceFamily.make`; such that answers vary, and end.
         tasks: `task_specific_params` of config.json.
         generation: Of generation_config.json, as published.
-        options: What our command is asked for.
-        asked: Their tokenizer is asked for the same by these attributes.
-        before: Likewise, by this in front of the text.
-        forced: Likewise, by this first token.
-        started: Likewise, by a start other than `start`.
-        params: Likewise, by these parameters of `generate`.
+        options: The options of our command.
+        asked: The equivalent attributes of their tokenizer.
+        before: The equivalent text in front of the source.
+        forced: The equivalent forced first token.
+        started: The equivalent decoder start, other than `start`.
+        params: The equivalent parameters of `generate`.
     """
 
     family: str
@@ -55,7 +55,7 @@ class Kind:
     params: Changes = field(default_factory=dict)
 
     def write(self, folder: Path) -> Path:
-        """A checkpoint and its tokenizer, as `transformers` saves both."""
+        """Write a checkpoint and its tokenizer by `transformers`."""
         tokenizer = self.tokenizer(folder / "published")
         tokenizer.save_pretrained(folder)
         names = ("bos_token_id", "eos_token_id", "pad_token_id")
@@ -76,9 +76,9 @@ class Kind:
         return folder
 
     def answer(self, folder: Path, text: str, *, max_new_tokens: int) -> str:
-        """What `transformers` answers to a text, without the tags of languages.
+        """Return the output of `transformers` for a text, without language tags.
 
-        It would say M2M100's aloud, which no file calls special.
+        It would decode M2M100's to text, as no file lists them as special.
         """
         model, tokenizer = read_network(folder), AutoTokenizer.from_pretrained(folder)
         for name, value in self.asked.items():
@@ -99,14 +99,14 @@ class Kind:
 
 
 def read_network(folder: Path) -> Any:
-    """As `transformers` reads it; another way of computing attention leaves out T5Gemma's caps."""
+    """Return the network by `transformers`; its fused attention leaves out T5Gemma's softcaps."""
     return AutoModelForSeq2SeqLM.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager"
     )
 
 
 def _num_tokens(tokenizer: Any) -> int:
-    """With those of M2M100 that are in no file: its languages, and eight that mean nothing."""
+    """Return the number of tokens, with those of M2M100 in no file: languages and eight unused."""
     languages = getattr(tokenizer, "lang_token_to_id", {})
     spare = getattr(tokenizer, "num_madeup_words", 0) if languages else 0
     ids: list[int] = [*tokenizer.get_vocab().values(), *languages.values()]

@@ -1,16 +1,13 @@
-"""Checkpoints as they were published, in folders beside this file, and what is known of each.
+"""Published checkpoints, in folders beside this file, and the facts that tests expect of each.
 
-Their config.json and generation_config.json were written by versions 2 to 4 of `transformers`, or
-by people: with keys that nobody reads any more, without keys that came later, and with generation
-defaults in config.json. (Some are put together from what was quoted of them.) Tests shrink them.
+Versions 2 to 4 of `transformers`, or their authors by hand, wrote config.json and
+generation_config.json: with obsolete keys, without later ones, and with generation defaults in
+config.json. (Some are compiled from quotations.) Tests shrink them.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-from model.json_file import read_json_object
 from model.tokenizer.prompt import Summarization, Task, Translation
 from tests.parity.published_files import (
     FAIRSEQ_SPM,
@@ -32,33 +29,30 @@ from tests.parity.published_files import (
     spm_files,
     with_json,
 )
-from tests.support.checkpoints.tokenizers import (
-    write_m2m100_tokenizer,
-)
+from tests.support.checkpoints.tokenizers import write_m2m100_tokenizer
 
-FOLDER = Path(__file__).parent / "published"
 EN_DE, EN_RO = Translation("de", "en"), Translation("ro", "en")
 SUMMARY = Summarization()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """One checkpoint: what its files do not say, and what they are to be understood as.
+    """One checkpoint: facts that its files lack, and the expected reading of its files.
 
     Attributes:
-        tokenizer: Writes the tokenizer's files; the vocabulary is a small one.
-        unused_rows: Of the tables, beyond the tokenizer's last token.
-        ids: The published ids of tokens, which the small vocabulary has under other numbers.
+        tokenizer: Writes the tokenizer's files, with a small vocabulary.
+        unused_rows: The rows of the tables beyond the tokenizer's last token.
+        ids: The published ids of tokens, which have other ids in the small vocabulary.
         is_bare: Whether the weights are of the two stacks alone.
-        has_own_output: Whether the output is a table of its own.
+        has_own_output: Whether the output has its own table.
         is_narrow: Whether the weights are in float16.
-        task: What is asked for.
+        task: The task to test.
         reads: The tokens around a source, which is `{}`.
-        begins: The token that the decoder is given.
-        forced: The token that it must say first.
-        languages: The first ones that are offered.
-        says: What the shrunk files say of generation for the task.
-        seed: Of the weights; such that outputs differ.
+        begins: The start token of the decoder.
+        forced: The forced first token.
+        languages: The first codes of its languages.
+        says: The generation defaults for the task in the shrunk files.
+        seed: The seed of the weights; such that outputs differ.
     """
 
     tokenizer: Write
@@ -74,59 +68,6 @@ class Published:
     languages: Sequence[str] = ()
     says: Json = field(default_factory=dict)
     seed: int = 1
-
-
-# What is so large that tests need it smaller: others, fractions, and limits.
-_SMALL: Json = {
-    "d_model": 24,
-    "d_ff": 32,
-    "d_kv": 5,
-    "num_heads": 3,
-    "encoder_attention_heads": 4,
-    "decoder_attention_heads": 4,
-    "encoder_ffn_dim": 32,
-    "decoder_ffn_dim": 32,
-    "max_position_embeddings": 64,
-    "head_dim": 6,
-    "query_pre_attn_scalar": 6,
-    "layer_types": ["sliding_attention", "full_attention"],
-}
-_DIVISORS: Mapping[str, int] = {
-    "encoder_layers": 6,
-    "decoder_layers": 6,
-    "num_layers": 6,
-    "num_decoder_layers": 6,
-    "num_hidden_layers": 6,
-    "hidden_size": 64,
-    "cross_attention_hidden_size": 64,
-    "intermediate_size": 256,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 2,
-}
-_LIMITS: Mapping[str, int] = {
-    "max_length": 30,
-    "min_length": 10,
-    "num_hidden_layers": 2,
-    "num_layers": 2,
-    "num_decoder_layers": 2,
-}
-
-
-def published_json(name: str, file: str) -> dict[str, Any] | None:
-    """One of its two files, shrunk; None where it has no such file."""
-    path = FOLDER / name.replace("/", "--") / file
-    return _shrunk(read_json_object(path)) if path.exists() else None
-
-
-def _shrunk(published: Json) -> dict[str, Any]:
-    shrunk: dict[str, Any] = {}
-    for key, value in published.items():
-        shrunk[key] = _shrunk(value) if isinstance(value, dict) else _SMALL.get(key, value)
-        if key in _DIVISORS:
-            shrunk[key] = max(1, value // _DIVISORS[key])
-        if key in _LIMITS:
-            shrunk[key] = min(shrunk[key], _LIMITS[key])
-    return shrunk
 
 
 _OPUS_SAYS: Json = {"num_beams": 4, "max_new_tokens": 29}

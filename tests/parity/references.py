@@ -1,4 +1,4 @@
-"""Tiny random models of `transformers`, saved as checkpoints: what ours are compared with."""
+"""Tiny random models of `transformers`, saved as checkpoints: the references of ours."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,12 +37,11 @@ class Generating:
         seed: For `ReferenceFamily.make`; such that outputs vary, see
             `test_the_outputs_compared_are_worth_comparing`.
         eos_bias: For `ReferenceFamily.make`.
-        changes: Of config.json.
-        generation: Of generation_config.json.
+        changes: Keys of config.json.
+        generation: Keys of generation_config.json.
         forced_ids: First tokens that prompts force, in turn; as multilingual checkpoints are told
             the target language.
-        is_exemplary: Compared with every setting of a search, not just with a few: a search does
-            not know the family.
+        is_exemplary: Whether it is compared with every setting of a search, not with a few only.
     """
 
     seed: int = 0
@@ -55,12 +54,12 @@ class Generating:
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceFamily:
-    """What the tests of parity need to know of one family.
+    """One family in the parity tests.
 
     Attributes:
-        name: In the tests' names.
-        make: A random model, in float32, from `seed`, `eos_bias` (how gladly its outputs end), and
-            changes of config.json as further keyword arguments.
+        name: The name in test ids.
+        make: Makes a random model, in float32, from `seed`, `eos_bias` (added to the end's logit),
+            and changes of config.json as further keyword arguments.
         shapes: The changes of config.json with which logits are compared.
         generating: The models whose generated tokens are compared.
     """
@@ -73,7 +72,7 @@ class ReferenceFamily:
 
 @dataclass(frozen=True, kw_only=True)
 class Ours:
-    """A checkpoint as `load_model` reads it, but for its tokenizer, of which it has none."""
+    """A checkpoint as `load_model` reads it, without a tokenizer."""
 
     network: Seq2SeqTransformer
     hf_config: HfConfig
@@ -82,7 +81,7 @@ class Ours:
 
 
 def save(model: PreTrainedModel, folder: Path, *, generation: Changes | None = None) -> Path:
-    """config.json, generation_config.json and model.safetensors."""
+    """Write config.json, generation_config.json and model.safetensors."""
     for key, value in (generation or {}).items():
         setattr(model.generation_config, key, value)
     model.save_pretrained(folder)
@@ -90,7 +89,7 @@ def save(model: PreTrainedModel, folder: Path, *, generation: Changes | None = N
 
 
 def load(folder: Path, *, max_positions: int | None = None) -> Ours:
-    """The checkpoint in a folder, in float32."""
+    """Load the checkpoint in a folder, in float32."""
     hf_config = read_json_object(folder / "config.json")
     generation = read_generation_config(folder, hf_config)
     family = family_of(hf_config)
@@ -113,7 +112,7 @@ def load(folder: Path, *, max_positions: int | None = None) -> Ours:
 
 
 def generated(sequence: Tensor, eos_ids: Sequence[int]) -> list[int]:
-    """The tokens of a row of `generate`, without start, end and padding."""
+    """Return the tokens of a row of `generate`, without start, end and padding."""
     tokens: list[int] = sequence.tolist()[1:]
     ends = [index for index, token in enumerate(tokens) if token in eos_ids]
     return tokens[: ends[0]] if ends else tokens

@@ -1,4 +1,4 @@
-"""The models of `transformers` that descend from fairseq's: Marian, BART and what came of it."""
+"""The models of `transformers` that descend from fairseq's: Marian, BART and BART's descendants."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -60,11 +60,11 @@ def _maker(model: Any, config: Any, **defaults: Any) -> Callable[..., PreTrained
 
 @torch.no_grad()
 def randomize(model: PreTrainedModel, *, eos_bias: float) -> None:
-    """Random numbers everywhere, such that outputs vary.
+    """Set all parameters to random numbers, such that outputs vary.
 
-    As built, biases are all 0 and norms do nothing: an exchanged bias, or a norm in the wrong
-    place, would not be seen. And a random network says one token over and over if some row of the
-    output table is longer than all others, or if what it adds to a token's vector is much shorter.
+    In a new network biases are 0 and norms do nothing: an exchanged bias, or a norm in the wrong
+    place, would not be seen. A random network repeats one token if some row of the output table is
+    longer than all others, or if its layers add little to a token's vector.
     """
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:

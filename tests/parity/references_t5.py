@@ -42,7 +42,7 @@ def _maker(model: Any, config: Any) -> Callable[..., PreTrainedModel]:
     def make(
         *, seed: int = 0, eos_bias: float = 0.0, has_own_output: bool = False, **changes: Any
     ) -> PreTrainedModel:
-        """`has_own_output` unties: the network of `transformers` is never built untied."""
+        """Make a random model; `has_own_output` unties it, which `transformers` does not."""
         torch.manual_seed(seed)
         made: Any = model(config(**{**_SHAPE, **changes}))
         if has_own_output:
@@ -57,10 +57,10 @@ def _maker(model: Any, config: Any) -> Callable[..., PreTrainedModel]:
 
 @torch.no_grad()
 def randomize(model: Any, *, eos_bias: float) -> None:
-    """Random numbers everywhere; `eos_bias` makes the output's row of the end longer than others.
+    """Set all parameters to random numbers; `eos_bias` lengthens the output's row of the end.
 
-    Queries are short, as scores are not divided by the root of the heads' width. Where logits are
-    divided by the root of the model's, tables are longer, and so is what is added to their vectors.
+    Queries are short, as scores are not divided by sqrt(d_head). If logits are divided by
+    sqrt(d_model), tables and the outputs of layers are larger.
     """
     is_scaled = isinstance(model, UMT5ForConditionalGeneration) or getattr(
         model.config, "scale_decoder_outputs", False

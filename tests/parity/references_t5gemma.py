@@ -7,7 +7,7 @@ from transformers import PreTrainedModel, T5GemmaConfig, T5GemmaForConditionalGe
 
 from tests.parity.references import Changes, Generating, ReferenceFamily
 
-# Windows, caps and scales so small that what they do is seen.
+# Windows, caps and scales are so small that they have an effect.
 _HALF: Changes = {
     "vocab_size": 50,
     "hidden_size": 24,
@@ -32,7 +32,7 @@ _WIDE: Changes = {
 
 
 def make(*, seed: int = 0, eos_bias: float = 0.0, **changes: Any) -> PreTrainedModel:
-    """A random model; changes are of both halves, those under `encoder` and `decoder` of one."""
+    """Make a random model; changes apply to both stacks, those under `encoder` to one."""
     torch.manual_seed(seed)
     encoder, decoder = changes.pop("encoder", {}), changes.pop("decoder", {})
     is_tied = changes.pop("tie_word_embeddings", True)
@@ -52,16 +52,16 @@ def make(*, seed: int = 0, eos_bias: float = 0.0, **changes: Any) -> PreTrainedM
 
 @torch.no_grad()
 def randomize(model: Any, *, eos_bias: float) -> None:
-    """Random numbers everywhere; `eos_bias` makes the row of the end longer than the others.
+    """Set all parameters to random numbers; `eos_bias` lengthens the output's row of the end.
 
-    There is no bias to add to: a longer row is more often the best, and more often the worst.
+    The output has no bias: a longer row more often has the largest logit, and the smallest.
     """
     for name, parameter in model.named_parameters():
         parameter.normal_(std=0.4)
         if name.endswith("bias") or "norm" in name:
             parameter.mul_(0.2)
             if "post_" in name:
-                parameter.add_(4.0)  # or tokens would follow themselves
+                parameter.add_(4.0)  # or outputs would repeat one token
         elif name.endswith(("embed_tokens.weight", "lm_head.out_proj.weight")):
             parameter.mul_(2.0 / parameter.norm(dim=1, keepdim=True))
     model.lm_head.out_proj.weight[model.config.decoder.eos_token_id] *= 1.0 + eos_bias

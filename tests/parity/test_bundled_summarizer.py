@@ -1,4 +1,4 @@
-"""The summarizer that ships with the service is an ordinary checkpoint: others read it, too."""
+"""The bundled summarizer is a standard checkpoint: other libraries decode it to the same tokens."""
 
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def their_tokenizer() -> Any:
 
 
 def ours(model: LoadedModel, style: str, params: GenerationParams) -> list[list[int]]:
-    """The tokens of the best summary of each abstract, all of them in one engine."""
+    """Return the tokens of the best summary of each abstract, all in one engine."""
     limits = EngineConfig(max_source_tokens=512, max_target_tokens=MAX_NEW_TOKENS + 2, max_rows=64)
     engine = Engine(model.network, model.rules, limits)
     abstracts = read_abstracts()

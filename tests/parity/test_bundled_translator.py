@@ -1,4 +1,4 @@
-"""The translator that ships with the service is an ordinary checkpoint: others read it, too."""
+"""The bundled translator is a standard checkpoint: other libraries decode it to the same tokens."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -27,7 +27,7 @@ Sentence = tuple[str, str]  # the language to translate into, and the text
 
 
 def read_sentences() -> list[Sentence]:
-    """A hundred English sentences into three languages, and as many of each into English.
+    """Return a hundred English sentences into three languages, and as many of each into English.
 
     Short ones first: those that `transformers` computes together then need little padding.
     """
@@ -51,7 +51,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Recommended. pip install sacremo
 
 
 def ours(model: LoadedModel, sentences: Sequence[Sentence], num_beams: int) -> list[Hypothesis]:
-    """The best translation of each, all of them in one engine."""
+    """Return the tokens of the best translation of each, all in one engine."""
     limits = EngineConfig(max_source_tokens=128, max_target_tokens=MAX_NEW_TOKENS + 1, max_rows=64)
     engine = Engine(model.network, model.rules, limits)
     params = GenerationParams(max_new_tokens=MAX_NEW_TOKENS, num_beams=num_beams)
@@ -62,7 +62,7 @@ def ours(model: LoadedModel, sentences: Sequence[Sentence], num_beams: int) -> l
 
 
 def theirs(sentences: Sequence[Sentence], num_beams: int) -> list[list[int]]:
-    """The tokens of the best translation of each."""
+    """Return the tokens of the best translation of each."""
     network: Any = MarianMTModel.from_pretrained(BUNDLED / "translate", dtype=torch.float32)
     tokens: list[list[int]] = []
     for start in range(0, len(sentences), BATCH_SIZE):

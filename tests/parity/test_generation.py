@@ -1,7 +1,7 @@
 """Greedy decoding, beam search and sampling as by `generate`, through the batching engine.
 
-Ours always run all prompts of a test in one engine, short and long together; theirs run one after
-another. So every comparison says, too, that an output does not depend on its company.
+Ours run all prompts of a test in one engine, short and long together; theirs run one after another.
+So every comparison also tests that an output does not depend on the other requests of its batch.
 """
 
 import random
@@ -44,7 +44,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Pair:
-    """One checkpoint, read by both, and what they are to do."""
+    """One checkpoint, read by both, and the jobs to compare."""
 
     theirs: PreTrainedModel
     ours: Ours
@@ -56,7 +56,7 @@ class Pair:
 
 
 def make_jobs(ours: Ours, forced_ids: Sequence[int]) -> list[Job]:
-    """Sources of 1 to 20 tokens, outputs of 1 to 20."""
+    """Return jobs with sources of 1 to 20 tokens and outputs of 1 to 20."""
     rng = random.Random(0)
     words = range(3, ours.network.config.vocab_size - 1)
     start, eos = (ours.hf_config[f"{key}_token_id"] for key in ("decoder_start", "eos"))
@@ -89,7 +89,7 @@ every_model = pytest.mark.parametrize("pair", MODELS, indirect=True)
 
 
 def ours(pair: Pair, jobs: Sequence[Job], **params: Any) -> list[tuple[Hypothesis, ...]]:
-    """All prompts in one engine, as many together as there is room for."""
+    """Run all prompts in one engine, in batches as large as the cache allows."""
     limits = EngineConfig(max_source_tokens=32, max_target_tokens=32, max_rows=24)
     engine = Engine(pair.ours.network, pair.ours.rules, limits)
     for index, job in enumerate(jobs):
@@ -100,7 +100,7 @@ def ours(pair: Pair, jobs: Sequence[Job], **params: Any) -> list[tuple[Hypothesi
 
 
 def theirs(pair: Pair, jobs: Sequence[Job], **params: Any) -> Iterator[Any]:
-    """One prompt after another: without padding, nothing there can be inexact."""
+    """Run one prompt after another: padding could change results."""
     settings = {"num_return_sequences": params.pop("num_return", 1), **params}
     model: Any = pair.theirs
     for job in jobs:
@@ -120,7 +120,7 @@ def theirs(pair: Pair, jobs: Sequence[Job], **params: Any) -> Iterator[Any]:
 
 
 def log_prob(output: Any, job: Job, pair: Pair) -> float:
-    """The sum over what was chosen greedily; a forced token adds 0."""
+    """Return the sum of log probabilities of a greedy output; a forced token adds 0."""
     rules, total = pair.ours.rules, 0.0
     forces_start = rules.forced_bos_id is not None or job.prompt.forced_bos_id is not None
     for step, (token, logits) in enumerate(
@@ -179,7 +179,7 @@ FEW_BEAMS = ("4 beams, all returned", "short preferred", "no pair of tokens twic
 
 
 def cases(settings: Mapping[str, Setting], few: Sequence[str]) -> list[Any]:
-    """Every setting for the models that stand for all, for the others a few."""
+    """Return every setting for the exemplary models, and a few for the others."""
     return [
         pytest.param(model, setting, id=f"{model}, {name}")
         for model, (_, generating) in MODELS.items()
@@ -227,7 +227,7 @@ def test_beams_and_their_scores_are_those_of_generate(pair: Pair, params: Settin
 
 @every_model
 def test_the_outputs_compared_are_worth_comparing(pair: Pair) -> None:
-    """Different from each other and in themselves, and some shorter than they might be."""
+    """They differ from each other, do not repeat one token, and some end before the limit."""
     answers = [answer[0].token_ids for answer in ours(pair, pair.jobs, num_beams=4)]
     assert len(set(answers)) > NUM_PROMPTS // 2
     assert sum(len(set(tokens)) > 2 for tokens in answers) >= 3

@@ -1,4 +1,4 @@
-"""Each key of generation_config.json does what it does in `generate`, told nothing else."""
+"""Each key of generation_config.json has its effect in `generate`, without other settings."""
 
 import json
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ SOURCES = (
 
 @dataclass(frozen=True)
 class Key:
-    """A value for one key, and what else must be said for it to matter."""
+    """A value for one key, and the other settings that it needs to have an effect."""
 
     value: Any
     given: Changes

@@ -1,4 +1,4 @@
-"""The bundled translator by our own kernels, beside itself by PyTorch in float32."""
+"""The bundled translator by our own kernels, compared with PyTorch in float32."""
 
 from functools import cache
 from pathlib import Path
@@ -19,14 +19,14 @@ pytestmark = needs_kernels
 
 SENTENCES = Path(__file__).with_name("sentences.txt")
 NUM_SENTENCES = 40
-# Of them, those with the same tokens throughout. What rounding makes of a near-tie is another
-# translation as good. Measured were 1.0 and 0.8.
+# The share with exactly the same tokens. Rounding decides near-ties differently, with equally good
+# translations. Measured: 1.0 and 0.8.
 LEAST_SAME: dict[DtypeName, float] = {"bfloat16": 0.9, "int8": 0.7}
 
 
 @cache
 def tokens(dtype: DtypeName) -> list[list[int]]:
-    """Greedily; of each sentence, all in one batch."""
+    """Return the greedy tokens of each sentence, all in one batch."""
     lines = SENTENCES.read_text(encoding="utf-8").splitlines()
     pairs = [line.split("\t") for line in lines if line and not line.startswith("#")]
     model = load_model(BUNDLED / "translate", dtype=dtype, device="cpu")

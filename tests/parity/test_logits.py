@@ -1,4 +1,4 @@
-"""Our networks compute what those of `transformers` compute, in float32, whatever the shape."""
+"""Our networks compute what those of `transformers` compute, in float32, in all shapes."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def test_every_family_is_compared_here() -> None:
 
 
 def random_ids(ours: Ours, *size: int, seed: int = 0) -> Tensor:
-    """No padding: M2M100 of `transformers` numbers positions without it, wherever it stands."""
+    """Return random ids without padding, which M2M100 of `transformers` skips in positions."""
     ids = [id_ for id_ in range(ours.network.config.vocab_size) if id_ != pad_id(ours)]
     generator = torch.Generator().manual_seed(seed)
     return torch.tensor(ids)[torch.randint(len(ids), size, generator=generator)]
@@ -55,7 +55,7 @@ def assert_same_logits(
 
 
 def compute_sinusoids(theirs: Any) -> None:
-    """PEGASUS of `transformers` takes its sinusoids from the file, which has rounded them."""
+    """Compute the sinusoids again: PEGASUS of `transformers` reads rounded ones from the file."""
     for module in theirs.modules():
         if hasattr(module, "create_weight"):
             module.weight = torch.nn.Parameter(module.create_weight(), requires_grad=False)
@@ -84,7 +84,7 @@ def test_the_longest_sequence_of_the_config_is_computed(
 
 
 def test_sinusoids_go_on_beyond_the_longest_sequence_of_the_config(tmp_path: Path) -> None:
-    """Of `transformers` only M2M100 computes more of them; Marian and PEGASUS fail there."""
+    """In `transformers` only M2M100 computes more of them; Marian and PEGASUS fail."""
     theirs = M2M100.make()
     ours = load(save(theirs, tmp_path), max_positions=100)
     source, target = random_ids(ours, 2, 100), random_ids(ours, 2, 100, seed=1)
@@ -93,7 +93,7 @@ def test_sinusoids_go_on_beyond_the_longest_sequence_of_the_config(tmp_path: Pat
 
 @every_family
 def test_the_numbers_of_parameters_agree(tmp_path: Path, family: ReferenceFamily) -> None:
-    """Theirs without the fixed sinusoids, and with the output's bias, which is trained."""
+    """Theirs are counted without the fixed sinusoids, and with the output's trained bias."""
     theirs = family.make()
     trained = sum(p.numel() for p in theirs.parameters() if p.requires_grad)
     bias = dict(theirs.named_buffers()).get("final_logits_bias")
@@ -129,7 +129,7 @@ def test_narrow_weights_are_read_as_they_are(
 def test_a_checkpoint_of_the_stacks_alone_is_read_without_an_output_bias(
     tmp_path: Path, family: ReferenceFamily
 ) -> None:
-    """As BART's own are: names have no `model.` in front, and the output is the embedding."""
+    """BART's own checkpoints are such: names lack `model.`, and the output is the embedding."""
     theirs: Any = family.make()
     theirs.final_logits_bias.zero_()
     save(theirs, tmp_path)

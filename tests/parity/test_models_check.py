@@ -33,7 +33,7 @@ def one_thread() -> Iterator[None]:
 
 
 def check(folder: Path, *options: str) -> Result:
-    """The command, in float32, as their networks are."""
+    """Run the command, in float32 as their networks."""
     arguments = ("models", "check", str(folder), "--dtype", "float32", "--seconds", "0.01")
     return CliRunner().invoke(app, [*arguments, *options])
 
@@ -55,7 +55,7 @@ def checked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def test_the_family_is_named_and_all_its_parameters_are_found(checked: Checked) -> None:
-    """Theirs without the sinusoids, which are not trained, and with the output's bias, which is."""
+    """Theirs are counted without the fixed sinusoids, and with the output's trained bias."""
     theirs = read_network(checked.folder)
     modules = [module for module in theirs.modules() if "Sinusoidal" in type(module).__name__]
     fixed = sum(parameter.numel() for module in modules for parameter in module.parameters())
@@ -65,7 +65,7 @@ def test_the_family_is_named_and_all_its_parameters_are_found(checked: Checked) 
 
 
 def test_the_answer_is_that_of_transformers(checked: Checked) -> None:
-    """But for a blank at the beginning, which SentencePiece does not write."""
+    """They differ in a blank at the beginning, which SentencePiece does not write."""
     text, answer = checked.report["text"], checked.report["answer"]
     expected = checked.kind.answer(checked.folder, text, max_new_tokens=MAX_NEW_TOKENS)
     assert answer.lstrip() == expected.lstrip()
@@ -87,7 +87,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(sound: Path, tmp_path: Path) -> Path:
-    """A checkpoint to damage."""
+    """Return a copy of a checkpoint, to damage."""
     return Path(shutil.copytree(sound, tmp_path / "damaged"))
 
 

@@ -1,4 +1,4 @@
-"""PLBART from a folder with a tokenizer: what it reads of a text between programming languages."""
+"""PLBART from a folder with a tokenizer: its prompt for a text between programming languages."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ TEXTS = ("the book", " def f(x):\n\treturn  x", "")
 
 
 def write_checkpoint(folder: Path, *, language_codes: str) -> PLBartTokenizer:
-    """A tiny random model for Python to English unless told otherwise; returns its tokenizer."""
+    """Write a tiny random model, by default for Python to English; return its tokenizer."""
     write_spm_tokenizer(
         folder,
         spm=train_spm(make_sentences(count=300)),

@@ -1,4 +1,4 @@
-"""From text to text: every family reads, and answers, as its checkpoint does in `transformers`."""
+"""From text to text: every family has the prompts and outputs of `transformers`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -56,13 +56,13 @@ class Case:
     """One kind of checkpoint.
 
     Attributes:
-        family: Ours.
-        theirs: Their tokenizer's class.
-        write: The tokenizer's files.
-        task: What is asked for.
-        settings: Of their tokenizer, for the same.
-        ids: What config.json says.
-        target: The tag of the target, if there is one in the decoder.
+        family: Our family.
+        theirs: The class of their tokenizer.
+        write: Writes the tokenizer's files.
+        task: The task to test.
+        settings: The equivalent settings of their tokenizer.
+        ids: The special ids in config.json.
+        target: The tag of the target, if the decoder has one.
         reference: The family's networks.
     """
 
@@ -77,7 +77,7 @@ class Case:
 
     @property
     def source_tag(self) -> str:
-        """What a caller of their tokenizer writes in front of a text."""
+        """Return the tag that callers of their tokenizer write in front of a text."""
         return ">>de<< " if self.family is MARIAN else ""
 
 
@@ -130,7 +130,7 @@ M2M = Case(
 
 def nllb(*, legacy_behaviour: bool) -> Case:
     def write(folder: Path) -> Path:
-        """As published; 5.23 makes no languages of a `.spm` file alone."""
+        """Write the published files; from `.spm` alone `transformers` 5.23 makes no tags."""
         spm = train_spm(SENTENCES, **NLLB_PIECES)
         write_spm_tokenizer(folder / "spm", spm=spm, tokenizer_class="NllbTokenizer")
         made = NllbTokenizer.from_pretrained(
@@ -214,7 +214,7 @@ def test_the_encoder_reads_what_it_reads_in_transformers(both: Both, text: str) 
 
 
 def test_the_decoder_begins_with_the_language_or_is_forced_to_say_it(both: Both) -> None:
-    """Where `transformers` wants `decoder_start_token_id`, or `forced_bos_token_id`."""
+    """`transformers` takes `decoder_start_token_id`, or `forced_bos_token_id`."""
     case, prompt = both.case, both.prompter.prompt("the book", both.case.task)
     start = case.ids["decoder_start_token_id"]
     tag = None if case.target is None else both.theirs.convert_tokens_to_ids(case.target)
@@ -242,7 +242,7 @@ def test_the_answer_is_the_text_of_transformers(both: Both) -> None:
         sequence = network.generate(
             inputs.input_ids, attention_mask=inputs.attention_mask, **settings
         )[0]
-        # Theirs would say tags aloud where no file calls them special, as here M2M100's do not.
+        # Theirs would decode tags to text that no file lists as special, as M2M100's here.
         said = [id_ for id_ in sequence.tolist() if id_ not in loaded.tokenizer.special_ids]
         expected = both.theirs.decode(said, skip_special_tokens=True)
         answer = loaded.tokenizer.decode(outputs[text][-1].hypotheses[0].token_ids)

@@ -1,4 +1,4 @@
-"""Checkpoints with the files that people published are read, and answer, as in `transformers`."""
+"""Checkpoints with published files have the prompts and outputs of `transformers`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ from tests.parity.published import (
     PUBLISHED,
     T5GEMMA,
     Published,
-    published_json,
 )
+from tests.parity.published_files import published_json
 from tests.parity.references import generated
 from tests.support.checkpoints.factories import write_json
 from tests.support.engine.factories import answer, make_engine
@@ -62,7 +62,7 @@ def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def write_files(folder: Path, name: str) -> None:
-    """All but the weights."""
+    """Write all files but the weights."""
     published = PUBLISHED[name]
     published.tokenizer(folder)
     config = published_json(name, "config.json") or {}
@@ -77,7 +77,7 @@ def write_files(folder: Path, name: str) -> None:
 
 
 def renumbered(value: Any, ids: Mapping[int, int | None]) -> Any:
-    """The same with other ids, wherever they stand."""
+    """Return the same JSON with other ids, at any depth."""
     if isinstance(value, dict):
         return {key: renumbered(item, ids) for key, item in value.items()}
     if isinstance(value, list):
@@ -86,7 +86,7 @@ def renumbered(value: Any, ids: Mapping[int, int | None]) -> Any:
 
 
 def with_sizes(config: dict[str, Any], vocab_size: int) -> dict[str, Any]:
-    """The same for tables of so many rows."""
+    """Return the same JSON for tables of so many rows."""
     rows = dict.fromkeys(("vocab_size", "decoder_vocab_size"), vocab_size)
     halves: dict[str, Any] = {
         side: {**config[side], "vocab_size": vocab_size}
@@ -97,7 +97,7 @@ def with_sizes(config: dict[str, Any], vocab_size: int) -> dict[str, Any]:
 
 
 def write_weights(folder: Path, name: str) -> None:
-    """model.safetensors with random numbers, as the hub's bot made it of a pickle."""
+    """Write a model.safetensors of random numbers, as the hub's bot converts pickles."""
     published = PUBLISHED[name]
     torch.manual_seed(published.seed)
     model: Any = AutoModelForSeq2SeqLM.from_config(
@@ -119,7 +119,7 @@ def write_weights(folder: Path, name: str) -> None:
 
 
 def saved_tensors(model: Any, published: Published) -> dict[str, Tensor]:
-    """Each table once; sinusoids too where the type holds them exactly."""
+    """Return each table once; sinusoids too if the type holds them exactly."""
     dtype = torch.float16 if published.is_narrow else torch.float32
     learned = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     tensors: dict[str, Tensor] = {}
@@ -181,7 +181,7 @@ def test_generation_is_as_the_checkpoint_says(both: Both) -> None:
 
 
 def test_answers_are_those_of_transformers(both: Both) -> None:
-    """Theirs is told what the pipelines of its version 4 did: the task, and its own parameters."""
+    """Theirs gets the settings of version 4's pipelines: the task, and its own parameters."""
     answers = [(answered(both, text), answered_by_theirs(both, text)) for text in TEXTS]
     assert all(found == expected for found, expected in answers)
     assert answers[0] != answers[1]

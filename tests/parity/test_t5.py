@@ -29,7 +29,7 @@ every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: fa
 
 
 def edit_tensors(folder: Path, changes: Mapping[str, Tensor | None]) -> None:
-    """Changes tensors of the checkpoint; those that are changed to None are left out."""
+    """Change tensors of the checkpoint; None removes one."""
     path = folder / "model.safetensors"
     tensors = {**load_file(path), **changes}
     kept = {name: tensor.clone() for name, tensor in tensors.items() if tensor is not None}
@@ -42,7 +42,7 @@ def reread(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
 
 
 def logits(theirs: PreTrainedModel, ours: Ours, *, length: int = 9) -> tuple[Tensor, Tensor]:
-    """Theirs and ours, of the same random tokens."""
+    """Return their logits and ours, of the same random tokens."""
     generator = torch.Generator().manual_seed(0)
     source, target = torch.randint(6, 50, (2, 3, length), generator=generator)
     with torch.inference_mode():
@@ -85,7 +85,7 @@ def test_what_newer_files_say_of_scaling_is_understood(
 
 
 def test_umt5_as_published_is_not_scaled_though_transformers_does(tmp_path: Path) -> None:
-    """The authors trained without, their files say so, and version 4 did as they say."""
+    """The authors trained without scaling, as their files state and version 4 did."""
     model = UMT5.make(**UNTIED)
     save(model, tmp_path)
     edit_config(tmp_path, tie_word_embeddings=False)

@@ -49,14 +49,14 @@ TASKS: dict[str, dict[str, Any]] = {
 
 
 def write_t5(folder: Path, *, tags: Sequence[str] = ()) -> PreTrainedModel:
-    """A tiny random model, and a tokenizer whose vocabulary has those tags."""
+    """Write a tiny random model, and a tokenizer whose vocabulary has those tags."""
     spm = train_spm(make_sentences(count=300), user_defined_symbols=list(tags), **T5_PIECES)
     write_spm_tokenizer(folder, spm=spm, file="spiece.model", tokenizer_class="T5Tokenizer")
     return write_model(folder, vocab_size=500)
 
 
 def write_byt5(folder: Path) -> PreTrainedModel:
-    """A tiny random model that reads bytes."""
+    """Write a tiny random model that reads bytes."""
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "ByT5Tokenizer"}))
     return write_model(folder, vocab_size=384)
 
@@ -74,7 +74,7 @@ def read(folder: Path) -> LoadedModel:
 def answered(
     model: LoadedModel, theirs: Any, prompt: Prompt, **params: Any
 ) -> tuple[list[int], list[int]]:
-    """The tokens of both; `params` as for `generate`."""
+    """Return our tokens and theirs; `params` as for `generate`."""
     ids = torch.tensor([prompt.encoder_ids])
     (expected,) = theirs.generate(ids, attention_mask=torch.ones_like(ids), **params)
     engine = make_engine(
@@ -104,10 +104,10 @@ def test_t5_reads_a_text_and_its_end(tmp_path: Path) -> None:
 def test_madlad_reads_the_target_language_first(
     tmp_path: Path, code: str, *, has_json: bool
 ) -> None:
-    """As the first word of the text, with a blank in front: as SentencePiece encoded its training.
+    """The tag is the first word of the text, after a blank, as SentencePiece encoded its training.
 
     `transformers` agrees where it has the published tokenizer.json; of a `.spm` file alone it makes
-    a tokenizer that cuts the tag out first.
+    a tokenizer that splits the tag off first.
     """
     write_t5(tmp_path, tags=["<2de>", "<2fr>", "<2zh_Hant>"])
     spm = SentencePieceProcessor(model_file=str(tmp_path / "spiece.model"))
@@ -148,7 +148,7 @@ def test_a_task_is_named_to_checkpoints_that_know_tasks_by_name(
 
 @pytest.mark.parametrize("task", [EN_DE, Summarization()], ids=["translation", "summary"])
 def test_a_checkpoint_may_have_one_prefix_for_all_texts(tmp_path: Path, task: Task) -> None:
-    """As the pipelines of `transformers` wrote in front of every text, before its version 5."""
+    """Before version 5 the pipelines of `transformers` wrote it in front of every text."""
     write_t5(tmp_path)
     edit_config(tmp_path, prefix="simplify: ")
     expected = AutoTokenizer.from_pretrained(tmp_path)("simplify: the book").input_ids
@@ -170,7 +170,7 @@ def test_another_prefix_may_be_asked_for(tmp_path: Path, prefix: str) -> None:
     ids=["translation", "summary"],
 )
 def test_a_task_is_done_as_the_checkpoint_says(tmp_path: Path, task: Task, name: str) -> None:
-    """As the pipelines of `transformers` did before its version 5, which has none."""
+    """Before version 5 the pipelines of `transformers` did so; version 5 has none."""
     theirs = write_t5(tmp_path)
     edit_config(tmp_path, task_specific_params=TASKS)
     ours = read(tmp_path)

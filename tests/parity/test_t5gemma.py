@@ -1,4 +1,4 @@
-"""T5Gemma from a folder with a tokenizer: what it reads of a text, and what it answers."""
+"""T5Gemma from a folder with a tokenizer: prompts and outputs."""
 
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ def spm() -> bytes:
 
 
 def write_checkpoint(folder: Path, spm: bytes, *, adds_eos: bool = False) -> Any:
-    """A tiny random model and its tokenizer; returns the model as `transformers` has it."""
+    """Write a tiny random model and its tokenizer; return the model of `transformers`."""
     write_spm_tokenizer(
         folder,
         spm=spm,

@@ -1,8 +1,8 @@
-"""Texts as the tokenizers of `transformers` read them, on thousands of lines for each kind.
+"""Token ids and texts equal those of `transformers`, on thousands of lines for each kind.
 
 `transformers` rebuilds most of its tokenizers from a `.spm` file on the `tokenizers` library, which
-departs from SentencePiece itself here and there: other roundings where two ways to cut are equally
-good, a mark for a blank at the end, no bytes for unknown characters. Ours are SentencePiece's own,
+differs from SentencePiece in some cases: the rounding of equally probable segmentations, a mark for
+a blank at the end, no bytes for unknown characters. Ours are SentencePiece's own,
 so the kinds of the first table are compared on the lines where both can agree, and with
 SentencePiece on all of them.
 """
@@ -55,7 +55,7 @@ ALPHABETS = (
 
 
 def make_mixtures(count: int) -> Iterator[str]:
-    """Runs of characters from a few scripts, and any characters at all."""
+    """Return runs of characters from a few scripts, and of any characters."""
     rng = random.Random(3)
     for _ in range(count):
         alphabet = "".join(rng.sample(ALPHABETS, 2))
@@ -70,7 +70,7 @@ MIXTURES = (*ODD_TEXTS, *make_mixtures(500))
 
 @dataclass(frozen=True)
 class Kind:
-    """One way to keep a vocabulary: how `transformers` and ours load it from a folder."""
+    """One format of a vocabulary, and the loaders of `transformers` and ours."""
 
     theirs: Callable[[Path], Any]
     layouts: Sequence[TokenizerLayout]
@@ -80,7 +80,7 @@ class Kind:
 def spm_kind(
     name: str, own_layouts: Sequence[TokenizerLayout], *, pieces: Any = None, **config: Any
 ) -> Kind:
-    """A kind with one `.spm` file."""
+    """Return a kind with one `.spm` file."""
 
     def write(folder: Path) -> Path:
         spm = train_spm(TRAINING, **(pieces or {}))
@@ -144,7 +144,7 @@ class Pair:
         assert self.ours.encode(text) == expected["input_ids"], repr(text)
 
     def spells_a_special_token(self, text: str) -> bool:
-        """What ours reads as text, and theirs in part as the token."""
+        """Return whether a text spells a special token, which ours encodes as text."""
         return any(token in text for token in (*self.ours.added_tokens, "<s>", "<unk>", ">>"))
 
 
@@ -165,7 +165,7 @@ def same(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module", params=["T5", "mBART-50", "NLLB", "PEGASUS", "Gemma", "BART"])
 def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    """Written as one `tokenizer.json` by `transformers`."""
+    """Return the folder with one `tokenizer.json`, written by `transformers`."""
     gemma = spm_kind("GemmaTokenizer", layouts.GEMMA, pieces=GEMMA_PIECES)
     kind = {**REBUILT, **SAME, "Gemma": gemma}[request.param]
     theirs = kind.theirs(kind.write(tmp_path_factory.mktemp("read")))
@@ -185,7 +185,7 @@ def test_tokens_have_the_same_ids(same: Pair) -> None:
 
 
 def test_tokens_have_the_same_ids_where_the_vocabulary_is_rebuilt(rebuilt: Pair) -> None:
-    """5.23 forgets NLLB's languages, for which published checkpoints have a `tokenizer.json`."""
+    """`transformers` 5.23 drops NLLB's languages; published checkpoints have a `tokenizer.json`."""
     theirs = rebuilt.theirs.get_vocab()
     if isinstance(rebuilt.theirs, transformers.NllbTokenizer):
         del theirs["<mask>"]
@@ -205,7 +205,7 @@ def test_any_line_is_read_alike_from_a_tokenizer_json(saved: Pair) -> None:
 
 
 def test_sentences_are_read_alike_where_the_vocabulary_is_rebuilt(rebuilt: Pair) -> None:
-    """All but those with three dots: `▁.` and `..` are as probable as `▁..` and `.`."""
+    """Lines with three dots are left out: `▁.` and `..` are as probable as `▁..` and `.`."""
     texts = [text for text in SENTENCES if ".." not in text]
     assert len(texts) > 1500
     for text in texts:
@@ -225,7 +225,7 @@ def test_any_line_is_read_as_by_sentencepiece(rebuilt: Pair) -> None:
 
 
 def test_sentences_are_written_alike(same: Pair) -> None:
-    """But for unknown characters, which are ` ⁇ ` here and `<unk>` there.
+    """They differ in unknown characters, which are ` ⁇ ` in ours and `<unk>` in theirs.
 
     Some of theirs strip the text. PLBART's mends blanks before punctuation, if not told otherwise.
     """
@@ -257,7 +257,7 @@ def test_marians_targets_are_read_alike(tmp_path: Path) -> None:
 def test_unknown_characters_are_spelled_in_bytes_where_transformers_forgets_them(
     tmp_path: Path,
 ) -> None:
-    """mT5's and UMT5's files have bytes; 5.23 rebuilds their tokenizers without."""
+    """mT5's and UMT5's files have bytes; `transformers` 5.23 rebuilds their tokenizers without."""
     spm = train_spm(TRAINING, vocab_size=700, byte_fallback=True, **T5_PIECES)
     write_spm_tokenizer(tmp_path, spm=spm, file="spiece.model")
     ours = load_tokenizer(tmp_path, layouts.T5)

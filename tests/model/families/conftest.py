@@ -1,4 +1,4 @@
-"""Tokenizers of both families, trained once for all tests here."""
+"""Tokenizers of Marian and BART, trained once for all tests here."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def spm() -> bytes:
 
 @pytest.fixture(scope="session")
 def tagged_tokenizer(tmp_path_factory: pytest.TempPathFactory, spm: bytes) -> Tokenizer:
-    """Marian's, with tags for de, fr and cmn_Hans."""
+    """Return a Marian tokenizer with tags for de, fr and cmn_Hans."""
     folder = tmp_path_factory.mktemp("tagged")
     write_marian_tokenizer(folder, source=spm, target=spm)
     return load_tokenizer(folder, layouts.MARIAN)
@@ -30,7 +30,7 @@ def tagged_tokenizer(tmp_path_factory: pytest.TempPathFactory, spm: bytes) -> To
 
 @pytest.fixture(scope="session")
 def untagged_tokenizer(tmp_path_factory: pytest.TempPathFactory, spm: bytes) -> Tokenizer:
-    """Marian's, of a model for one pair of languages."""
+    """Return a Marian tokenizer of a model for one pair of languages."""
     folder = tmp_path_factory.mktemp("untagged")
     write_marian_tokenizer(folder, source=spm, target=spm, tags=())
     return load_tokenizer(folder, layouts.MARIAN)

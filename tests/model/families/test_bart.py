@@ -1,4 +1,4 @@
-"""BART: its network, and what stands around a text."""
+"""BART: its network, and the tokens around a text."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def prompter(bpe_tokenizer: Tokenizer) -> Prompter:
 
 @pytest.fixture(scope="module")
 def styled(bpe_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Prompter:
-    """Its vocabulary has one entry more: `<headline>`."""
+    """Return BART's tokenizer with one more entry: `<headline>`."""
     folder = tmp_path_factory.mktemp("styled")
     vocab = json.loads((bpe_folder / "vocab.json").read_text(encoding="utf-8"))
     vocab["<headline>"] = len(vocab)

@@ -1,4 +1,4 @@
-"""From config.json to the description of a network."""
+"""The description of a network from config.json."""
 
 import pytest
 

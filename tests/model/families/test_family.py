@@ -1,4 +1,4 @@
-"""What a config.json must have."""
+"""Required keys of config.json."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""M2M100 and NLLB-200: their network, their languages, and what stands around a text."""
+"""M2M100 and NLLB-200: network, languages, and the tokens around a text."""
 
 import pytest
 

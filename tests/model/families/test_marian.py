@@ -1,4 +1,4 @@
-"""Marian: its network, and what stands around a text."""
+"""Marian: its network, and the tokens around a text."""
 
 from model.config import Norm, Sinusoidal
 from model.families.marian import MARIAN

@@ -1,4 +1,4 @@
-"""PEGASUS: its network, and what stands around a text."""
+"""PEGASUS: its network, and the tokens around a text."""
 
 from model.config import Norm, Sinusoidal
 from model.families.layout import Layout, Slot

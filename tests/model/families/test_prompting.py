@@ -1,4 +1,4 @@
-"""From a text and a task to ids, for any layout: which languages are meant, and what is refused."""
+"""Prompts of a text and a task for any layout: the languages that are chosen, and errors."""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,7 +38,7 @@ def marian(tagged_tokenizer: Tokenizer) -> Prompter:
 
 @pytest.fixture(scope="module")
 def fairseq_tokenizer(tmp_path_factory: pytest.TempPathFactory, spm: bytes) -> Tokenizer:
-    """mBART-50's."""
+    """Return mBART-50's tokenizer."""
     folder = tmp_path_factory.mktemp("mbart")
     write_spm_tokenizer(folder, spm=spm, tokenizer_class="MBart50Tokenizer")
     return MBART.load_tokenizer(folder)
@@ -140,7 +140,7 @@ def test_a_task_that_names_languages_is_heard_first(make_mbart: MakePrompter) ->
 def test_a_summary_is_in_the_language_that_every_output_begins_with(
     make_mbart: MakePrompter, fairseq_tokenizer: Tokenizer
 ) -> None:
-    """As fine-tuned on one language of XL-Sum, in either of mBART's forms."""
+    """Checkpoints fine-tuned on one language of XL-Sum have either of mBART's forms."""
     ukrainian = fairseq_tokenizer.token_to_id("uk_UA")
     fifty = make_mbart(mbart_config(forced_bos_token_id=ukrainian))
     prompt = fifty.prompt("the book", Summarization())

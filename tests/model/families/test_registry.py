@@ -1,4 +1,4 @@
-"""Which family a checkpoint belongs to."""
+"""The family of a checkpoint."""
 
 from collections import Counter
 

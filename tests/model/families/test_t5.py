@@ -1,4 +1,4 @@
-"""T5 and its descendants: networks from what their config.json says, and what it leaves unsaid."""
+"""T5 and its descendants: networks from config.json, and defaults for keys that it lacks."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""T5Gemma: its two halves, each with a configuration of its own, and what it reads of a text."""
+"""T5Gemma: encoder and decoder, each with its own configuration, and the prompt of a text."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ _HALF: Json = {
 
 
 def t5gemma_config(*, encoder: Json | None = None, decoder: Json | None = None) -> Json:
-    """As the first checkpoints wrote it; None for a key leaves it out."""
+    """Return config.json as in the first checkpoints; None for a key leaves it out."""
     halves = {"encoder": {**_HALF, **(encoder or {})}, "decoder": {**_HALF, **(decoder or {})}}
     return {"model_type": "t5gemma", **halves}
 

@@ -41,7 +41,7 @@ SPM_OPTIONS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="session", params=SPM_OPTIONS)
 def spm(request: pytest.FixtureRequest) -> bytes:
-    """One `.spm` file of each kind."""
+    """Train one `.spm` file of each kind."""
     texts = [*make_sentences(ENGLISH), *make_sentences(GERMAN, count=500), "日本語のテキスト。"]
     return train_spm(texts, **SPM_OPTIONS[request.param])
 

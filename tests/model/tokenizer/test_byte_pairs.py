@@ -55,7 +55,7 @@ def test_any_text_is_encoded_as_by_transformers_and_comes_back(
 def test_any_ids_are_decoded_as_by_transformers(
     tokenizer: Tokenizer, reference: Any, seed: int
 ) -> None:
-    """Many of them cut characters in the middle."""
+    """Many random sequences of ids end within a character."""
     rng = random.Random(seed)
     ids = [rng.choice([rng.randrange(261), rng.randrange(tokenizer.vocab_size)]) for _ in range(20)]
     assert tokenizer.decode(ids) == reference.decode(ids, skip_special_tokens=True)

@@ -41,7 +41,7 @@ def test_all_other_tokens_are_special_but_the_unknown_one(tokenizer: Tokenizer) 
 def test_any_ids_are_decoded_as_by_transformers_but_that_broken_characters_show(
     tokenizer: Tokenizer, seed: int
 ) -> None:
-    """transformers drops bytes that are no UTF-8; a reader should see that something is missing."""
+    """`transformers` drops bytes that are no UTF-8; here they decode to U+FFFD."""
     rng = random.Random(seed)
     ids = [rng.choice([rng.randrange(3, 259), rng.randrange(68, 125)]) for _ in range(20)]
     assert tokenizer.decode(ids).replace("\ufffd", "") == ByT5Tokenizer().decode(ids)

@@ -37,7 +37,7 @@ def marian(tmp_path_factory: pytest.TempPathFactory, spm: bytes) -> Tokenizer:
 
 @pytest.fixture(scope="module", params=["bytes", "T5", "T5's tokenizer.json", "Gemma's"])
 def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
-    """The other kinds, each with tokens for single bytes if it can have them."""
+    """Return a tokenizer of each other kind, with tokens for single bytes where it has any."""
     folder = tmp_path_factory.mktemp("other")
     t5 = train_spm(make_sentences(), vocab_size=600, byte_fallback=True, **T5_PIECES)
     gemma = train_spm(make_sentences(), **GEMMA_PIECES)
@@ -54,7 +54,7 @@ def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 class CountingTokenizer:
-    """Passes everything on and counts the ids it is given to decode."""
+    """A tokenizer that counts the ids that it decodes."""
 
     def __init__(self, inner: Tokenizer) -> None:
         self._inner = inner
@@ -113,7 +113,7 @@ def random_ids(tokenizer: Tokenizer, seed: int, *, favourites: Sequence[int]) ->
 def test_any_ids_of_byte_pairs_stream_to_the_text_decoded_at_once(
     bpe: Tokenizer, seed: int
 ) -> None:
-    """Most sequences cut characters in the middle, or make none at all."""
+    """Most random sequences end within a character, or complete none."""
     favourites = [*range(5 + 94, 5 + 256), id_of(bpe, "</s>"), 3, *bpe.encode("€👍 the")]
     ids = random_ids(bpe, seed, favourites=favourites)
     assert "".join(stream(bpe, ids)) == bpe.decode(ids)

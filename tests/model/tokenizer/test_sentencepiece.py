@@ -49,7 +49,7 @@ def tokenizer(marian_folder: Path) -> Tokenizer:
 def own_coding(
     tmp_path_factory: pytest.TempPathFactory, spm: bytes
 ) -> tuple[Tokenizer, sentencepiece.SentencePieceProcessor]:
-    """A tokenizer whose ids are the places of the pieces, and sentencepiece over the same file."""
+    """Return a tokenizer whose ids are the pieces' places, and sentencepiece on the same file."""
     folder = write_spm_tokenizer(tmp_path_factory.mktemp("one"), spm=spm)
     processor = sentencepiece.SentencePieceProcessor(model_proto=spm)
     return load_tokenizer(folder, [PLAIN]), processor
@@ -110,7 +110,7 @@ def test_any_text_is_encoded_as_by_sentencepiece(
 def test_any_ids_are_decoded_as_by_sentencepiece(
     own_coding: tuple[Tokenizer, sentencepiece.SentencePieceProcessor], seed: int
 ) -> None:
-    """But for bytes that are no UTF-8: there sentencepiece shows every byte of a sequence."""
+    """They differ in bytes that are no UTF-8: sentencepiece decodes each of them to U+FFFD."""
     tokenizer, reference = own_coding
     rng = random.Random(seed)
     favourites = [id_of(tokenizer, token) for token in ("▁", "<unk>", "</s>")]
@@ -155,7 +155,7 @@ def test_a_piece_that_only_the_source_model_knows_is_decoded(tokenizer: Tokenize
 
 
 def test_a_lone_surrogate_is_read_as_a_replaced_character(tmp_path: Path) -> None:
-    """It is no character and has no bytes, yet a JSON body can bring one."""
+    """It has no UTF-8, but a JSON body can contain one."""
     spm = train_spm([*make_sentences(), "\ufffd"], normalization_rule_name="identity")
     tokenizer = load_tokenizer(write_spm_tokenizer(tmp_path, spm=spm), [PLAIN])
     assert tokenizer.encode("a\ud800b") == tokenizer.encode("a\ufffdb") != tokenizer.encode("ab")

@@ -62,7 +62,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_truncated_file_is_refused(english_spm: bytes, tmp_path: Path) -> None:
-    """The last bytes are settings that may be missing."""
+    """The last bytes are optional settings."""
     for size in [*range(40), *range(40, len(english_spm) - 40, 997)]:
         with pytest.raises(CheckpointError, match=r"source\.spm: not a SentencePiece model"):
             read_spm(write(tmp_path, english_spm[:size]))

@@ -31,7 +31,7 @@ TEXTS = [*make_sentences(ENGLISH, count=100), *make_sentences(GERMAN, count=100)
 
 
 def save(folder: Path, theirs: Any) -> Path:
-    """All in `tokenizer.json`, as `transformers` writes it."""
+    """Write `tokenizer.json` as `transformers` writes it."""
     theirs.save_pretrained(folder)
     for name in ("vocab.json", "merges.txt", "spiece.model", "tokenizer.model"):
         (folder / name).unlink(missing_ok=True)
@@ -82,7 +82,7 @@ def reference(content: str) -> tokenizers.Tokenizer:
 
 
 class Both:
-    """One description, read by ours and by the library."""
+    """One description, as our tokenizer and as the library's."""
 
     def __init__(self, folder: Path, content: str) -> None:
         self.ours = load(folder, content)
@@ -115,7 +115,7 @@ def test_any_text_is_encoded_and_decoded_as_by_the_library(both: Both, text: str
 
 
 def test_any_ids_are_decoded_as_by_the_library(both: Both) -> None:
-    """But where bytes by fallback are no UTF-8: there it gives up a whole run of them."""
+    """They differ in fallback bytes that are no UTF-8: the library replaces a whole run of them."""
     ours, theirs = both.ours, both.theirs
     rng = random.Random(0)
     tokens = [(i, theirs.id_to_token(i) or "") for i in range(ours.vocab_size)]
@@ -127,7 +127,7 @@ def test_any_ids_are_decoded_as_by_the_library(both: Both) -> None:
 
 @given(parts=st.lists(st.sampled_from(["</s>", "<unk>", "<pad>", "<2de>", "<eos>", " ", "the"])))
 def test_no_text_becomes_a_special_token(both: Both, parts: list[str]) -> None:
-    """In a vocabulary of T5's the library finds them, as the best-scored pieces there are."""
+    """In T5's vocabulary the library finds them, as the pieces with the best scores."""
     assert not both.ours.special_ids & {*both.ours.encode("".join(parts))}
 
 

@@ -10,7 +10,7 @@ lengths = st.tuples(st.integers(1, 12), st.integers(1, 12))
 
 
 def make_examples(sizes: list[tuple[int, int]]) -> list[Example]:
-    """Examples whose tokens occur nowhere else, so that each can be found again."""
+    """Return examples of unique tokens, so that each can be identified."""
     examples, token = [], 10
     for num_source, num_target in sizes:
         source = range(token, token + num_source)

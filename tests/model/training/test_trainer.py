@@ -31,7 +31,7 @@ def test_fifty_steps_on_a_hundred_lines_halve_the_validation_loss(tmp_path: Path
 
 
 def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path: Path) -> None:
-    """Across the end of a round, with dropout: order, optimizers and random numbers come back."""
+    """It is resumed across the end of a round, with dropout: order, optimizers and random state."""
     whole = make_trainer(tmp_path / "whole", max_steps=40)
     list(whole.steps())
     assert whole.position.round > 0
@@ -53,7 +53,7 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path: Path) -> None
 def test_a_training_bound_by_time_ends_on_time_with_a_learning_rate_near_zero(
     tmp_path: Path,
 ) -> None:
-    """The clock advances 6 seconds at each look: once a step, twenty steps in two minutes."""
+    """The clock advances 6 seconds per step: twenty steps in two minutes."""
     ticks = iter(range(0, 10_000, 6))
     settings = TrainerSettings(budget=Budget(max_minutes=2.0), autocast=False)
     source = make_trainer(tmp_path)

@@ -33,7 +33,7 @@ def random_tensor(*shape: int, seed: int = 0) -> Tensor:
 
 
 def repeat_heads(x: Tensor, group: int) -> Tensor:
-    """A head of keys or values for each head of queries."""
+    """Return a head of keys or values for each head of queries."""
     return x.repeat_interleave(group, dim=1)
 
 
@@ -172,7 +172,7 @@ def test_a_softcap_squeezes_scores_before_the_bias(queries: int) -> None:
 
 
 def test_no_score_is_beyond_the_softcap() -> None:
-    """So that no weight is more than exp(2 * softcap) times another."""
+    """Therefore no weight is more than exp(2 * softcap) times another."""
     query, key = 1_000 * random_tensor(1, 1, 20, 4), random_tensor(1, 1, 9, 4, seed=1)
     weights = attention_weights(query, key, softcap=1.5)
     assert (weights.amax(dim=-1) / weights.amin(dim=-1)).max() <= torch.tensor(3.0).exp() + 1e-9

@@ -132,7 +132,7 @@ def test_weights_alone_in_int8_are_multiplied_as_the_numbers_they_stand_for(
 
 
 def test_large_sums_do_not_overflow_float16() -> None:
-    """Of integers up to 127, 4,096 times 1 would be far beyond 65,504."""
+    """A sum of 4,096 integers up to 127 exceeds 65,504."""
     quantized = quantize(torch.ones(1, 4_096) / 64)
     product = WeightOnlyInt8Linear(quantized, None, dtype=torch.float16)(
         torch.ones(1, 4_096, dtype=torch.float16)
@@ -161,7 +161,7 @@ def test_an_int8_table_gives_the_vectors_it_was_made_from(dtype: torch.dtype) ->
 
 
 def test_a_layer_of_weights_in_int8_moves_to_a_device_as_a_whole() -> None:
-    """What no GPU is needed to see: all its tensors are the module's own."""
+    """All its tensors are parameters or buffers, which the device `meta` shows without a GPU."""
     layer = WeightOnlyInt8Linear(quantize(random_tensor(5, 8)), random_tensor(5)).to("meta")
     table = Int8Embedding(quantize(random_tensor(5, 8))).to("meta")
     assert layer(torch.empty(2, 8, device="meta")).is_meta

@@ -112,7 +112,7 @@ def test_what_is_added_to_a_stored_gain_counts_as_gain() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_an_rms_norm_squares_in_float32(dtype: torch.dtype) -> None:
-    """The square of 1,000 is more than float16 can hold."""
+    """The square of 1,000 overflows float16."""
     norm = RMSNorm(4, eps=1e-6).to(dtype)
     x = torch.tensor([[1_000.0, -1_000.0, 1_000.0, 0.0]], dtype=dtype)
     expected = torch.tensor([[1.0, -1.0, 1.0, 0.0]]) / 0.75**0.5
@@ -137,7 +137,7 @@ def test_only_a_norm_around_a_sublayer_is_two() -> None:
 
 
 class Double(nn.Module):
-    """Stands for a norm."""
+    """A stand-in for a norm."""
 
     def forward(self, x: Tensor) -> Tensor:
         return 2 * x
@@ -154,7 +154,7 @@ def test_post_norm_normalises_the_sum() -> None:
 
 
 class Triple(nn.Module):
-    """Stands for another norm."""
+    """A stand-in for another norm."""
 
     def forward(self, x: Tensor) -> Tensor:
         return 3 * x

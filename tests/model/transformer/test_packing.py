@@ -1,4 +1,4 @@
-"""A packed network is nearly the plain one, whatever its shape, and keeps no plain weights."""
+"""Packed networks of all shapes are nearly equal to the plain ones, and keep no plain weights."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ each_shape = pytest.mark.parametrize("changes", SHAPES)
 def packed_pair(
     how: Packing, dtype: torch.dtype, changes: dict[str, Any]
 ) -> tuple[Seq2SeqTransformer, Seq2SeqTransformer]:
-    """The same network twice, the second one packed."""
+    """Return the same network twice, the second one packed."""
     config = make_config(**changes)
     plain, packed = (make_network(config=config, dtype=dtype) for _ in range(2))
     pack(packed, how)
@@ -79,7 +79,7 @@ def test_a_packed_network_has_nearly_the_same_logits(
 
 @each_shape
 def test_a_network_of_int8_weights_computes_what_their_numbers_say(changes: dict[str, Any]) -> None:
-    """The noise of the test above is that of the rounding alone."""
+    """So the difference in the test above comes from rounding alone."""
     plain, packed = packed_pair(WEIGHTS_ONLY, FLOAT, changes)
     for module in plain.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
@@ -97,7 +97,7 @@ def test_most_tokens_of_a_packed_network_are_those_the_plain_one_finds_best(
     tolerance: float,  # noqa: ARG001
     changes: dict[str, Any],
 ) -> None:
-    """Not all: these random networks make much of every rounding, more than trained ones."""
+    """Not all: rounding changes the outputs of random networks more than those of trained ones."""
     plain, packed = packed_pair(how, dtype, changes)
     plain = plain.float()
     agrees: list[bool] = []
@@ -157,7 +157,7 @@ def test_packing_takes_no_parameter_out_of_the_count(
     dtype: torch.dtype,
     tolerance: float,  # noqa: ARG001
 ) -> None:
-    """What the service says of a model counted the parameters left after packing."""
+    """The service reports the number of parameters; packed layers have none."""
     plain, packed = packed_pair(how, dtype, {})
     assert packed.num_parameters == plain.num_parameters
 

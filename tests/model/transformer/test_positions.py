@@ -53,7 +53,7 @@ def test_sinusoids_are_those_of_transformers(d_model: int) -> None:
 
 
 def test_distant_positions_are_as_precise_as_near_ones() -> None:
-    """In float32 throughout, the angle of position 5,000 would be off by about 2e-4."""
+    """In float32 the angle of position 5,000 would have an error of about 2e-4."""
     expected = np.sin(5_000 / 10_000 ** (2 / 64))
     assert sinusoids(5_001, 64)[5_000, 1].item() == pytest.approx(expected, abs=6e-8)
 
@@ -208,13 +208,13 @@ def test_texts_beyond_the_longest_are_read_where_positions_are_relative(position
 
 
 def random_head(length: int, d_head: int, *, seed: int = 0) -> torch.Tensor:
-    """(1, 2, length, d_head), float64."""
+    """Return random numbers, (1, 2, length, d_head), float64."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(1, 2, length, d_head, generator=generator, dtype=torch.float64)
 
 
 def test_a_rotation_turns_pairs_of_dimensions_by_angles_of_their_own() -> None:
-    """Dimensions 0 and 2 by the position's number, 1 and 3 by a hundredth of it."""
+    """Dimensions 0 and 2 rotate by the position's number, 1 and 3 by a hundredth of it."""
     x = torch.tensor([[[[1.0, 0.0, 0.0, 1.0]]]])
     turned = rotate(x, rotation(torch.tensor([[3]]), Rotary(), d_head=4))
     expected = [math.cos(3), -math.sin(0.03), math.sin(3), math.cos(0.03)]

@@ -114,7 +114,7 @@ def test_the_output_bias_is_added_to_the_logits() -> None:
 
 
 def test_each_parameter_is_counted_once() -> None:
-    """Two tables more, 16 wide, where neither the two sides nor the output share one."""
+    """There are two more tables, 16 wide, if neither the two sides nor the output share one."""
     tied = Seq2SeqTransformer(make_config(tied_output=True))
     untied = Seq2SeqTransformer(make_config(tied_output=False, shared_embeddings=False))
     assert tied.num_parameters == sum(p.numel() for p in tied.parameters())

@@ -1,4 +1,4 @@
-"""Encoder and decoder: what is built, in which order it is applied, and what may see what."""
+"""Encoder and decoder: parts, order of application, and masks."""
 
 import weakref
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def make_decoder(**changes: Any) -> Decoder:
 
 
 def random_vectors(length: int = LENGTH, *, seed: int = 1) -> Tensor:
-    """(2, length, 16): two sequences."""
+    """Return random numbers, (2, length, 16)."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(2, length, 16, generator=generator, dtype=torch.float64)
 
@@ -64,7 +64,7 @@ def causal() -> Tensor:
 
 
 class GrowingStore:
-    """Keeps keys and values by concatenation."""
+    """A KV cache that concatenates."""
 
     def __init__(self) -> None:
         self.kept: list[KeysValues] = []
@@ -265,7 +265,7 @@ def test_stores_hold_one_row_of_keys_for_heads_that_share() -> None:
 
 
 def test_cross_attention_knows_no_positions() -> None:
-    """Neither distances nor rotations: the order of the memory is of no matter."""
+    """It has neither distances nor rotations: the order of the memory changes nothing."""
     for positions in (RelativeBias(), Rotary()):
         decoder = make_decoder(positions=positions)
         source, embedded = random_vectors(seed=2), random_vectors()

@@ -98,7 +98,7 @@ def test_tensors_are_compared_to_the_last_piece(
 
 
 def test_numbers_that_lie_at_an_odd_place_are_read(tmp_path: Path) -> None:
-    """Most writers pad the header, but none has to."""
+    """Most writers pad the header for alignment, but the format does not require it."""
     header = b'{"x":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}'
     header += b" " * (8 - len(header) % 8 + 1)
     data = torch.arange(3.0).numpy().tobytes()
@@ -129,7 +129,7 @@ def test_a_file_that_is_truncated_while_it_is_read_is_an_error(
 
 
 def test_a_file_that_is_replaced_after_it_was_opened_is_an_error(tmp_path: Path) -> None:
-    """The places of the tensors in the one file were once read from the other."""
+    """Else tensors would be read at the offsets of the earlier file."""
     path = write_tensors(tmp_path / "served", {"x": torch.zeros(10), "y": torch.ones(10)})
     checkpoint = Checkpoint(tmp_path / "served")
     write_tensors(tmp_path / "new", {"y": torch.full((30,), 7.0)}).replace(path)
@@ -204,7 +204,7 @@ def test_a_truncated_file(tmp_path: Path, num_missing: int) -> None:
     ],
 )
 def test_an_index_names_only_files_beside_it(tmp_path: Path, name: object) -> None:
-    """Each file exists, so that only the check can be what keeps it from being read."""
+    """Each file exists, so that only the check prevents its being read."""
     folder = write_shards(tmp_path / "model", {"a": SHARDS[0], "b": name})
     for place in (tmp_path, folder / "sub"):
         write_tensors(place, {"b": TENSORS["b"]}, name="evil.safetensors")

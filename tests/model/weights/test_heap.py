@@ -1,4 +1,4 @@
-"""While weights are loaded, what is freed is gone."""
+"""While weights are loaded, freed memory goes back to the system."""
 
 import sys
 from pathlib import Path
@@ -14,14 +14,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 def resident() -> int:
-    """Bytes of this process that are in memory."""
+    """Return the resident bytes of this process."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     (line,) = (line for line in lines if line.startswith("VmRSS:"))
     return int(line.split()[1]) * 1024
 
 
 def grown(*, count: int) -> int:
-    """How much memory grows by tensors that were each made from another, now freed."""
+    """Return the growth of memory by tensors that were each made from another, freed one."""
     before = resident()
     kept = []
     for _ in range(count):

@@ -1,4 +1,4 @@
-"""From a checkpoint to the network: every name used once, every number in its place."""
+"""Loading a network: every name is used once, every number is in its place."""
 
 import sys
 from pathlib import Path
@@ -113,7 +113,7 @@ def test_weights_that_need_no_conversion_stay_in_the_file(tmp_path: Path) -> Non
 def test_weights_that_were_converted_or_packed_leave_nothing_of_the_file_in_memory(
     tmp_path: Path, packing: Packing | None
 ) -> None:
-    """Pages of a mapped file count as memory for as long as anything maps it."""
+    """Pages of a file count as memory while it is mapped."""
     loaded = load_tensors(
         tmp_path, marian_config(), marian_tensors(), dtype=torch.bfloat16, packing=packing
     )
@@ -161,7 +161,7 @@ def test_a_tensor_at_an_odd_place_in_its_file_is_copied_from_it(tmp_path: Path) 
 
 
 def test_integers_are_no_weights(tmp_path: Path) -> None:
-    """A checkpoint quantized elsewhere once loaded as nonsense."""
+    """Else a checkpoint that was quantized elsewhere loads as nonsense."""
     name = "model.encoder.layers.0.fc1.weight"
     tensors = marian_tensors()
     tensors[name] = tensors[name].to(torch.int8)
@@ -174,7 +174,7 @@ def test_integers_are_no_weights(tmp_path: Path) -> None:
 def test_integers_in_a_table_and_its_copy_are_no_weights_either(
     tmp_path: Path, hf_config: Json
 ) -> None:
-    """Whether an output is a copy is asked before whether it is one of numbers."""
+    """Copies of tables are compared before their types are checked."""
     tensors = tensors_of(fresh_network(hf_config), family_of(hf_config))
     (shared,) = (name for name in tensors if "shared" in name)
     tensors[shared] = tensors[shared].to(torch.int8)
@@ -236,7 +236,7 @@ def test_projections_of_unequal_size_do_not_fit_though_their_sum_does(tmp_path: 
 
 @pytest.mark.parametrize("width", [1, 2])
 def test_widths_of_1_are_no_special_case(tmp_path: Path, width: int) -> None:
-    """A (1, 1) matrix was once taken for a vector, and refused."""
+    """A (1, 1) matrix is not taken for a vector."""
     narrow = marian_config(
         d_model=width, encoder_attention_heads=1, decoder_attention_heads=1, encoder_ffn_dim=1
     )

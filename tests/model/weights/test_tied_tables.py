@@ -44,7 +44,7 @@ def test_equal_copies_of_a_shared_table_are_no_matter(tmp_path: Path) -> None:
 
 
 def test_a_copy_that_differs_is_not_dropped_in_silence(tmp_path: Path) -> None:
-    """Of two tables that should be one, the output projection was once ignored."""
+    """If two tables that should be one differ, neither is ignored."""
     tensors = marian_tensors()
     tensors[OUTPUT] = tensors[SHARED] + 1
     assert problems_of(tmp_path, marian_config(), tensors) == [

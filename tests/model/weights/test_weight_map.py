@@ -1,4 +1,4 @@
-"""Names of ours, and what a checkpoint calls them."""
+"""Our names of parameters, and those in a checkpoint."""
 
 from collections import Counter
 from collections.abc import Mapping

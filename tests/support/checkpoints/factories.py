@@ -33,7 +33,7 @@ _SHAPE: Json = {
 
 
 def marian_config(**changes: Any) -> Json:
-    """config.json of a Marian model."""
+    """Return config.json of a Marian model."""
     return {
         **_SHAPE,
         "model_type": "marian",
@@ -48,7 +48,7 @@ def marian_config(**changes: Any) -> Json:
 
 
 def bart_config(**changes: Any) -> Json:
-    """config.json of a BART model."""
+    """Return config.json of a BART model."""
     return {
         **_SHAPE,
         "model_type": "bart",
@@ -63,12 +63,12 @@ def bart_config(**changes: Any) -> Json:
 
 
 def mbart_config(**changes: Any) -> Json:
-    """config.json of an mBART-50 model; with another start it would be an mBART-25."""
+    """Return config.json of an mBART-50 model; another decoder start makes it an mBART-25."""
     return {**bart_config(forced_bos_token_id=None), "model_type": "mbart", **changes}
 
 
 def pegasus_config(**changes: Any) -> Json:
-    """config.json of a PEGASUS model."""
+    """Return config.json of a PEGASUS model."""
     return {
         **_SHAPE,
         "model_type": "pegasus",
@@ -81,7 +81,7 @@ def pegasus_config(**changes: Any) -> Json:
 
 
 def m2m100_config(**changes: Any) -> Json:
-    """config.json of an M2M100 or NLLB-200 model."""
+    """Return config.json of an M2M100 or NLLB-200 model."""
     return {
         **_SHAPE,
         "model_type": "m2m_100",
@@ -96,7 +96,7 @@ def m2m100_config(**changes: Any) -> Json:
 
 
 def t5_config(**changes: Any) -> Json:
-    """config.json of a T5, as the first checkpoints have it: with the keys that it needs."""
+    """Return config.json of a T5 with required keys only, as in the first checkpoints."""
     return {
         "model_type": "t5",
         "vocab_size": 30,
@@ -113,7 +113,7 @@ def t5_config(**changes: Any) -> Json:
 
 
 def make_prompter(family: Family, tokenizer: Tokenizer, hf_config: HfConfig) -> Prompter:
-    """As `load_model` makes it."""
+    """Return a prompter as `load_model` makes it."""
     return Prompter(
         layout=family.layout(hf_config),
         tokenizer=tokenizer,
@@ -123,7 +123,7 @@ def make_prompter(family: Family, tokenizer: Tokenizer, hf_config: HfConfig) -> 
 
 
 def fresh_network(hf_config: Json, *, seed: int = 0) -> Seq2SeqTransformer:
-    """The network that a config.json describes, at random."""
+    """Return the network of a config.json, with random weights."""
     torch.manual_seed(seed)
     network = Seq2SeqTransformer(family_of(hf_config).architecture(hf_config))
     for parameter in network.parameters():
@@ -132,7 +132,7 @@ def fresh_network(hf_config: Json, *, seed: int = 0) -> Seq2SeqTransformer:
 
 
 def tensors_of(network: Seq2SeqTransformer, family: Family) -> dict[str, Tensor]:
-    """The parameters as `model.safetensors` holds them: the inverse of loading."""
+    """Return the parameters as `model.safetensors` holds them: the inverse of loading."""
     weights = family.weights(network.config)
     tensors: dict[str, Tensor] = {}
     for name, parameter in network.named_parameters():
@@ -150,14 +150,14 @@ def write_json(path: Path, content: object) -> Path:
 
 
 def write_tensors(folder: Path, tensors: Mapping[str, Tensor], *, name: str = SINGLE_FILE) -> Path:
-    """A safetensors file in a folder that is made if needed."""
+    """Write a safetensors file; make its folder if needed."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file(dict(tensors), folder / name, metadata={"format": "pt"})
     return folder / name
 
 
 def write_checkpoint(folder: Path, hf_config: Json, *, seed: int = 0) -> Seq2SeqTransformer:
-    """config.json and weights, no tokenizer; returns the network they describe."""
+    """Write config.json and weights, no tokenizer; return the network."""
     network = fresh_network(hf_config, seed=seed)
     write_tensors(folder, tensors_of(network, family_of(hf_config)))
     write_json(folder / "config.json", hf_config)

@@ -1,4 +1,4 @@
-"""Whole models that are small: config, random weights and a real tokenizer."""
+"""Small complete models: config, random weights and a real tokenizer."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.support.checkpoints.tokenizers import (
 
 
 def write_translator(folder: Path, *, seed: int = 0) -> Path:
-    """A Marian with a vocabulary of some hundred pieces."""
+    """Write a Marian model with a vocabulary of some hundred pieces."""
     spm = train_spm([*make_sentences(count=300), *make_sentences(GERMAN, count=300)])
     write_marian_tokenizer(folder, source=spm, target=spm)
     vocab = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))

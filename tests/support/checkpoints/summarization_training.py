@@ -1,4 +1,4 @@
-"""Abstracts of a made-up science, with their headlines, and everything a training on them needs."""
+"""Abstracts of an invented science, with headlines, and the parts of a training on them."""
 
 import gzip
 import itertools
@@ -48,7 +48,7 @@ TINY_RECIPE = Recipe(
 
 
 def make_pairs() -> list[Pair]:
-    """A hundred different abstracts with their headlines."""
+    """Return a hundred different abstracts with their headlines."""
     return [
         Pair(
             f"Everybody needs {things}. We show how {way} makes {name.lower()} {things}. "
@@ -60,7 +60,7 @@ def make_pairs() -> list[Pair]:
 
 
 def write_corpus(folder: Path) -> Path:
-    """The pairs in both styles: a hundred in `train`, ten in `valid`."""
+    """Write the pairs in both styles: a hundred in `train`, ten in `valid`."""
     for file in TINY_RECIPE.files:
         for split, pairs in (("train", make_pairs()), ("valid", make_pairs()[::10])):
             text = "".join(f"{pair.source}\t{pair.target}\n" for pair in pairs)
@@ -70,13 +70,13 @@ def write_corpus(folder: Path) -> Path:
 
 @cache
 def make_vocabulary() -> Vocabulary:
-    """Fitted to the pairs."""
+    """Return a vocabulary fitted to the pairs."""
     texts = (text for pair in make_pairs() for text in (pair.source, pair.target))
     return train_vocabulary(texts, size=TINY_RECIPE.vocab_size, styles=TINY_RECIPE.styles)
 
 
 def make_curriculum() -> SummarizationCurriculum:
-    """The pairs as headlines and, twice, as one-sentence summaries."""
+    """Return a curriculum of the pairs as headlines and, twice, as one-sentence summaries."""
     vocabulary = make_vocabulary()
     streams = {
         file.name: Stream(
@@ -93,7 +93,7 @@ def make_curriculum() -> SummarizationCurriculum:
 
 
 def make_trainer(folder: Path, *, max_steps: int = 50) -> Trainer:
-    """A trainer of a tiny network, in float32."""
+    """Return a trainer of a tiny network, in float32."""
     settings = TrainerSettings(
         budget=Budget(max_steps=max_steps),
         optimizer=OptimizerSettings(matrix_lr=1e-2, other_lr=1e-2, warmup_steps=10),

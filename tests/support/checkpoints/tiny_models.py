@@ -26,7 +26,7 @@ _REQUEST_FIELDS = {"timeout_ms", *GenerateRequest.__dataclass_fields__}
 
 
 def write_tiny_models(root: Path) -> dict[str, Path]:
-    """A Marian and a BART, by the names of their entries."""
+    """Write a Marian and a BART; return their folders by the names of their entries."""
     spm = train_spm([*make_sentences(count=300), *make_sentences(GERMAN, count=300)])
     marian = write_marian_tokenizer(root / "marian", source=spm, target=spm)
     write_tiny_marian(marian)
@@ -36,7 +36,7 @@ def write_tiny_models(root: Path) -> dict[str, Path]:
 
 
 def write_tiny_marian(folder: Path, *, seed: int = 0) -> None:
-    """Config and weights beside the tokenizer that is there already."""
+    """Write config and weights beside an existing tokenizer."""
     vocab = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
     pad = vocab["<pad>"]
     config = marian_config(
@@ -50,7 +50,7 @@ def write_tiny_marian(folder: Path, *, seed: int = 0) -> None:
 
 
 def tiny_entry(folders: dict[str, Path], files: str = TRANSLATOR, **changes: Any) -> ModelEntry:
-    """The entry of one of the two; `changes` are fields of it."""
+    """Return the entry of one of the two; `changes` are fields of it."""
     fields: dict[str, Any] = {"name": files, "path": str(folders[files]), "warm_up": False}
     if files == TRANSLATOR:
         fields |= {"task": "translation", "pairs": ["en-de"]}
@@ -60,7 +60,7 @@ def tiny_entry(folders: dict[str, Path], files: str = TRANSLATOR, **changes: Any
 
 
 def make_request(text: str = TEXT, **changes: Any) -> GenerateRequest:
-    """A translation; `changes` are fields of the request, or generation parameters."""
+    """Return a translation request; `changes` are its fields, or generation parameters."""
     fields = {name: changes.pop(name) for name in list(changes) if name in _REQUEST_FIELDS}
     model = fields.setdefault("model", TRANSLATOR)
     fields.setdefault("task", Summarization() if model == SUMMARIZER else Translation("de", "en"))

@@ -1,4 +1,4 @@
-"""Small tokenizers of the kinds that checkpoints bring, trained on made-up sentences."""
+"""Small tokenizers of all kinds in checkpoints, trained on random sentences."""
 
 import base64
 import io
@@ -45,7 +45,7 @@ ODD_TEXTS = (
 def make_sentences(
     words: Iterable[str] = ENGLISH, *, count: int = 2000, seed: int = 0
 ) -> list[str]:
-    """Lines of words in random order, with capitals, numbers and punctuation."""
+    """Return lines of words in random order, with capitals, numbers and punctuation."""
     rng = random.Random(seed)
     pool = list(words)
     lines = []
@@ -58,7 +58,7 @@ def make_sentences(
 
 
 def train_spm(sentences: Iterable[str], **options: Any) -> bytes:
-    """A `.spm` file; `options` as for `spm_train`."""
+    """Train a `.spm` file; `options` as for `spm_train`."""
     model = io.BytesIO()
     settings = {"vocab_size": 300, "character_coverage": 1.0, "num_threads": 1, "minloglevel": 2}
     sentencepiece.SentencePieceTrainer.train(
@@ -71,7 +71,7 @@ def train_spm(sentences: Iterable[str], **options: Any) -> bytes:
 
 
 def spm_pieces(spm: bytes) -> list[str]:
-    """The pieces of a `.spm` file, in the order of their ids there."""
+    """Return the pieces of a `.spm` file, ordered by id."""
     processor = sentencepiece.SentencePieceProcessor(model_proto=spm)
     return [processor.id_to_piece(id_) for id_ in range(processor.get_piece_size())]
 
@@ -84,7 +84,7 @@ def write_marian_tokenizer(
     tags: Iterable[str] = TAGS,
     config: Mapping[str, Any] | None = None,
 ) -> Path:
-    """The files of a Marian checkpoint's tokenizer, with one vocabulary for both sides."""
+    """Write the files of a Marian tokenizer, with one vocabulary for both sides."""
     pieces = [*spm_pieces(source), *spm_pieces(target)]
     tokens = [
         "</s>",
@@ -103,7 +103,7 @@ def write_marian_tokenizer(
 
 
 def write_bart_tokenizer(folder: Path, *, sentences: Iterable[str], vocab_size: int = 500) -> Path:
-    """`vocab.json` and `merges.txt` of a BART checkpoint."""
+    """Write `vocab.json` and `merges.txt` of a BART checkpoint."""
     folder.mkdir(parents=True, exist_ok=True)
     bpe = tokenizers.ByteLevelBPETokenizer()
     bpe.train_from_iterator(
@@ -138,7 +138,7 @@ GEMMA_PIECES: Mapping[str, Any] = {
 def write_spm_tokenizer(
     folder: Path, *, spm: bytes, file: str = "sentencepiece.bpe.model", **config: Any
 ) -> Path:
-    """One `.spm` file, and what `tokenizer_config.json` says beside it."""
+    """Write one `.spm` file and a `tokenizer_config.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / file).write_bytes(spm)
     (folder / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
@@ -146,10 +146,10 @@ def write_spm_tokenizer(
 
 
 def write_unigram_json(folder: Path, *, spm: bytes, special: Iterable[str] = ()) -> Path:
-    """The `tokenizer.json` that `transformers` 4 made of a `.spm` file, by its early versions.
+    """Write the `tokenizer.json` that early versions of `transformers` 4 made of a `.spm` file.
 
     Metaspace has the keys that the `tokenizers` library had then. Added tokens are the file's own
-    control pieces, and `special` after all pieces; what users defined is a piece like any other.
+    control pieces, and `special` after all pieces; user-defined pieces are ordinary ones.
     """
     model = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]  # made at run time
     model.ParseFromString(spm)
@@ -183,7 +183,7 @@ def write_unigram_json(folder: Path, *, spm: bytes, special: Iterable[str] = ())
 
 
 def write_m2m100_tokenizer(folder: Path, *, spm: bytes) -> Path:
-    """A `.spm` file and the vocabulary of its pieces; the language tags are in neither."""
+    """Write a `.spm` file and the vocabulary of its pieces, both without language tags."""
     write_spm_tokenizer(folder, spm=spm, tokenizer_class="M2M100Tokenizer")
     tokens = ["<s>", "<pad>", "</s>", "<unk>", *spm_pieces(spm)[3:]]
     vocab = {token: id_ for id_, token in enumerate(tokens)}

@@ -1,4 +1,4 @@
-"""A language small enough to learn in seconds, and everything a training of it needs."""
+"""A language small enough to learn in seconds, and the parts of a training on it."""
 
 import gzip
 import itertools
@@ -50,7 +50,7 @@ TINY_RECIPE = Recipe(
 
 
 def make_pairs() -> list[Pair]:
-    """A hundred different sentences with their translations."""
+    """Return a hundred different sentences with their translations."""
     return [
         Pair(" ".join(english).capitalize() + ".", " ".join(german).capitalize() + ".")
         for english, german in (
@@ -61,7 +61,7 @@ def make_pairs() -> list[Pair]:
 
 
 def write_corpus(folder: Path, splits: Sequence[Split] = ("train", "valid")) -> Path:
-    """The pairs as `toy.en-de.*.tsv.gz`: everything to train on, ten to validate with."""
+    """Write the pairs as `toy.en-de.*.tsv.gz`: all in `train`, ten in `valid`."""
     pairs = make_pairs()
     for split in splits:
         chosen = pairs if split == "train" else pairs[::10]
@@ -72,13 +72,13 @@ def write_corpus(folder: Path, splits: Sequence[Split] = ("train", "valid")) -> 
 
 @cache
 def make_vocabulary() -> Vocabulary:
-    """120 entries, fitted to the pairs."""
+    """Return a vocabulary of 120 entries, fitted to the pairs."""
     texts = (text for pair in make_pairs() for text in (pair.source, pair.target))
     return train_vocabulary(texts, size=TINY_RECIPE.vocab_size, languages=["de", "en"])
 
 
 def make_examples() -> list[Example]:
-    """The pairs as ids, to be translated into German."""
+    """Return the pairs as ids, to be translated into German."""
     vocabulary = make_vocabulary()
     texts = encode_pairs(make_pairs(), vocabulary, target="de")
     return [text.framed(vocabulary.eos_id) for text in texts]
@@ -87,7 +87,7 @@ def make_examples() -> list[Example]:
 def make_curriculum(
     mixture: Mixture = TINY_RECIPE.mixture, *, variation: VariationRates = NO_VARIATION
 ) -> TranslationCurriculum:
-    """The pairs, to be translated into German."""
+    """Return a curriculum of the pairs, to be translated into German."""
     stream = Stream(Direction("en", "de"), Deck(make_pairs(), seed="toy"), num_pairs=100)
     return TranslationCurriculum(
         {"toy": stream}, mixture, vocabulary=make_vocabulary(), variation=Variation(variation)
@@ -95,7 +95,7 @@ def make_curriculum(
 
 
 def make_trainer(folder: Path, *, max_steps: int = 50) -> Trainer:
-    """A trainer of a tiny network that translates into German, in float32."""
+    """Return a trainer of a tiny network that translates into German, in float32."""
     settings = TrainerSettings(
         budget=Budget(max_steps=max_steps),
         optimizer=OptimizerSettings(matrix_lr=1e-2, other_lr=1e-2, warmup_steps=10),

@@ -1,4 +1,4 @@
-"""A trained network as a checkpoint: ours, `transformers` and CTranslate2 must agree about it."""
+"""A trained network as a checkpoint: ours, `transformers` and CTranslate2 give the same outputs."""
 
 import copy
 import json
@@ -35,7 +35,7 @@ EOS = 2
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Seq2SeqTransformer:
-    """A network that has learnt the toy headlines: its outputs end."""
+    """Return a network that has learnt the toy headlines: its outputs end."""
     trainer = make_trainer(tmp_path_factory.mktemp("run"), max_steps=200)
     list(trainer.steps())
     return trainer.network.eval()
@@ -54,7 +54,7 @@ def export(network: Seq2SeqTransformer, folder: Path) -> Path:
 
 
 def ours(checkpoint: Path, **params: Any) -> list[list[int]]:
-    """A headline for each text, all in one engine; by the checkpoint's defaults but `params`."""
+    """Return a headline for each text, in one engine, by the checkpoint's defaults and `params`."""
     loaded = load_model(checkpoint, dtype="float32", device="cpu")
     limits = EngineConfig(max_source_tokens=128, max_target_tokens=64)
     engine = Engine(loaded.network, loaded.rules, limits)
@@ -126,7 +126,7 @@ def test_ctranslate2_converts_it_and_writes_the_same_tokens_greedily(
 def test_no_mark_of_training_is_ever_written(
     trained: Seq2SeqTransformer, tmp_path: Path, num_beams: int
 ) -> None:
-    """However much the network wants to: gaps, masks, tags, padding and unknown words."""
+    """Gaps, masks, tags, padding and unknown words are suppressed at any logits."""
     vocabulary = make_vocabulary()
     unwritten = [vocabulary.pad_id, *vocabulary.unwritten_ids]
     eager = copy.deepcopy(trained)

@@ -30,14 +30,14 @@ def make_noise(
 
 
 def told(target_ids: Ids) -> list[int]:
-    """What stands before the first </s>."""
+    """Return the ids before the first </s>."""
     bos_id, *rest = target_ids
     assert bos_id == make_vocabulary().bos_id
     return rest[: rest.index(make_vocabulary().eos_id)]
 
 
 def filled(source_ids: Ids, target_ids: Ids) -> list[int]:
-    """The source, each of its gaps replaced by what the target says belongs there."""
+    """Return the source with each gap replaced by its content in the target."""
     gap_ids = make_vocabulary().gap_ids
     parts: dict[int, list[int]] = {}
     last = 0

@@ -31,7 +31,7 @@ def test_fifty_steps_on_a_hundred_lines_halve_the_validation_loss(tmp_path: Path
 
 
 def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path: Path) -> None:
-    """While the share of denoising changes, across the end of a round."""
+    """It is stopped while the share of denoising changes, and resumed across the end of a round."""
     whole = make_trainer(tmp_path / "whole", max_steps=40)
     list(whole.steps())
     assert whole.position.round > 0

@@ -34,7 +34,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a training that ran to its end."""
+    """Return the folder of a finished training."""
     folder = tmp_path_factory.mktemp("run")
     train(data, folder)
     return folder

@@ -19,7 +19,7 @@ MASK = SOURCE != 119
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Seq2SeqTransformer:
-    """A network that has learnt the toy language: its outputs end."""
+    """Return a network that has learnt the toy language: its outputs end."""
     trainer = make_trainer(tmp_path_factory.mktemp("run"), max_steps=150)
     list(trainer.steps())
     return trainer.network.eval()
