@@ -122,7 +122,7 @@ def load_model(
     device: str = "auto",
     max_positions: int | None = None,
 ) -> LoadedModel:
-    """Loads a checkpoint in Hugging Face's format from a folder.
+    """Load a checkpoint in Hugging Face's format from a folder.
 
     Args:
         path: Holds config.json, safetensors and tokenizer files.

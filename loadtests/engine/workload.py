@@ -37,7 +37,7 @@ class Workload:
         return [len(source) for source in self.sources]
 
     def warm_up(self) -> "Workload":
-        """The same with short outputs."""
+        """Return the same workload with short outputs."""
         return replace(self, num_new_tokens=min(self.num_new_tokens, _WARM_UP_TOKENS))
 
 

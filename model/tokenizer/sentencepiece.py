@@ -27,7 +27,7 @@ class SpmVocabulary:
         special: Iterable[str],
         text_tokens: Iterable[str] = (),
     ) -> None:
-        """Sets up both directions.
+        """Prepare encoding and decoding.
 
         Args:
             spm: The file.

@@ -32,7 +32,7 @@ class JsonTokenizer:
     def __init__(
         self, description: Json, *, unk: str, special: Iterable[str], decoder: TokenBytes
     ) -> None:
-        """Sets up both directions.
+        """Prepare encoding and decoding.
 
         Args:
             description: The content of `tokenizer.json`.

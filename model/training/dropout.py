@@ -23,7 +23,7 @@ class ByteDropout(nn.Module):
         self.scale = _LEVELS / (_LEVELS - self.num_dropped)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x and the result: any shape; the expectation stays."""
+        """x and the result: any shape, with equal expectation."""
         if not self.training or self.num_dropped == 0:
             return x
         draws = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device)

@@ -31,7 +31,7 @@ class Budget:
             raise ValueError("give either max_steps or max_minutes")
 
     def progress(self, position: Position) -> float:
-        """The finished part of the training, 0 to 1."""
+        """Return the finished part of the training, 0 to 1."""
         if self.max_steps is not None:
             return min(1.0, position.step / self.max_steps)
         return min(1.0, position.elapsed_s / 60 / self.max_minutes) if self.max_minutes else 1.0

@@ -1,4 +1,4 @@
-"""Whole checkpoints of every kind that is published: tiny, random, and saved by `transformers`.
+"""Tiny random checkpoints of every published kind, complete, and saved by `transformers`.
 
 Their tokenizers are read from the files of a published checkpoint, and saved beside the network by
 `transformers`, most as one `tokenizer.json`.
