@@ -125,17 +125,17 @@ def load_model(
     """Load a checkpoint in Hugging Face's format from a folder.
 
     Args:
-        path: Holds config.json, safetensors and tokenizer files.
-        dtype: Of the weights; auto is bfloat16 where the device computes in it, else float32. int8
-            is the smallest, and the fastest on CPUs that multiply bytes, at about one percent of
-            noise in every product.
+        path: The folder of config.json, safetensors and tokenizer files.
+        dtype: The type of the weights; auto is bfloat16 if the device computes in it, else float32.
+            int8 is the smallest, and the fastest on CPUs that multiply bytes, with an error of
+            about one percent in every product.
         device: `cpu`, `cuda`, `cuda:1`; auto is a GPU if there is one.
-        max_positions: The longest sequence, in tokens; None is what the checkpoint was trained for.
+        max_positions: The longest sequence, in tokens; None is that of the checkpoint's training.
 
     Raises:
-        CheckpointError: The folder lacks something, or holds something unfit; says what.
-        ConfigError: `max_positions` is above what the checkpoint has vectors for, or there is no
-            such dtype or device here.
+        CheckpointError: A file is missing or malformed; the message names it.
+        ConfigError: `max_positions` is above the table of learned positions, or there is no such
+            dtype or device here.
     """
     folder = Path(path)
     if not folder.is_dir():

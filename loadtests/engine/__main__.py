@@ -14,7 +14,7 @@ from loadtests.engine.isolation import Place, apart
 from loadtests.engine.machine import measure_machine
 from loadtests.engine.options import parse, plan
 from loadtests.engine.report import Report
-from loadtests.engine.run import Found, Runner
+from loadtests.engine.run import Found, ScenarioRunner
 from loadtests.engine.tables import render
 
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             elapsed_s = time.perf_counter() - start
             progress.print(f"{elapsed_s:5.0f} s  {line}", style="dim", highlight=False)
 
-        runner = Runner(place=place, cache=options.cache, say=say)
+        runner = ScenarioRunner(place=place, cache=options.cache, say=say)
         found: list[Found] = []
         for scenario in plan(options):
             found.append(runner.run(scenario))

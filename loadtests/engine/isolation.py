@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TimedOutputs:
     """The outputs of a batch, and their seconds, taken in the contender's process."""
 
     seconds: float
@@ -35,7 +35,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class PeakMemory:
     """Peaks of a process's resident set, libraries included; 0 where it cannot be read."""
 
     loading_bytes: int
@@ -63,7 +63,7 @@ class Timed(Protocol):
     name: str
     cache_bytes: int
 
-    def generate(self, workload: Workload) -> Run:
+    def generate(self, workload: Workload) -> TimedOutputs:
         """Run `Contender.generate`, timed."""
         ...
 
@@ -97,9 +97,9 @@ class Isolated:
         """
         self.name, self.cache_bytes = self._receive()
 
-    def generate(self, workload: Workload) -> Run:
+    def generate(self, workload: Workload) -> TimedOutputs:
         """Run `Contender.generate`, timed."""
-        run: Run = self._ask("generate", workload)
+        run: TimedOutputs = self._ask("generate", workload)
         return run
 
     def serve(self, load: Load) -> list[Served]:
@@ -107,9 +107,9 @@ class Isolated:
         served: list[Served] = self._ask("serve", load)
         return served
 
-    def memory(self) -> Memory:
+    def memory(self) -> PeakMemory:
         """Return the peaks of its process so far."""
-        memory: Memory = self._ask("memory", None)
+        memory: PeakMemory = self._ask("memory", None)
         return memory
 
     def close(self) -> None:
@@ -151,18 +151,18 @@ class _Host:
         self._device = device
         self._loading_bytes = _forget_peak()
 
-    def generate(self, workload: Workload) -> Run:
+    def generate(self, workload: Workload) -> TimedOutputs:
         synchronize(self._device)
         start = time.perf_counter()
         outputs = self._contender.generate(workload)
         synchronize(self._device)
-        return Run(time.perf_counter() - start, outputs)
+        return TimedOutputs(time.perf_counter() - start, outputs)
 
     def serve(self, load: Load) -> list[Served]:
         return self._contender.serve(load)
 
-    def memory(self, _: None) -> Memory:
-        return Memory(loading_bytes=self._loading_bytes, running_bytes=_peak())
+    def memory(self, _: None) -> PeakMemory:
+        return PeakMemory(loading_bytes=self._loading_bytes, running_bytes=_peak())
 
 
 def _answer(connection: Connection, make: Callable[[], Contender], place: Place) -> None:

@@ -144,7 +144,7 @@ def _draw_served(axes: Axes, capacity: Capacity, *, title: str) -> None:
     bound_ms = capacity.bound_s * 1e3
     for name in capacity.unloaded_s:
         points: dict[float, float] = {}
-        for probe in capacity.probes:  # of two tries at a rate the better one
+        for probe in capacity.probes:  # the better one of two tries at a rate
             if probe.contender == name:
                 p95_ms = probe.latency_s["p95"] * 1e3
                 rate = probe.offered_per_s

@@ -11,7 +11,7 @@ from loadtests.corpus import SENTENCES
 from loadtests.engine.capacity import Capacity, find_capacity
 from loadtests.engine.checkpoints import make_checkpoint
 from loadtests.engine.contenders import Contender, Dragoman
-from loadtests.engine.isolation import Isolated, Memory, Place, apart
+from loadtests.engine.isolation import Isolated, PeakMemory, Place, apart
 from loadtests.engine.network import Network
 from loadtests.engine.peers import CTranslate2, Transformers, convert
 from loadtests.engine.plan import BUNDLED, BUNDLED_CHECKPOINT, NETWORKS, Scenario
@@ -34,7 +34,7 @@ class Found:
     network: Network
     timings: list[Timing]
     served: dict[int, Capacity]  # by beams
-    memory: dict[str, Memory]  # by contender
+    memory: dict[str, PeakMemory]  # by contender
 
     def workloads(self) -> list[Workload]:
         return list(dict.fromkeys(timing.workload for timing in self.timings))
@@ -44,7 +44,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Runner:
+class ScenarioRunner:
     """Runs scenarios at one place, with a cache of checkpoints, and reports its progress."""
 
     place: Place

@@ -8,7 +8,7 @@ from loadtests.engine.checkpoints import end_id, never_chosen
 from loadtests.engine.network import Network
 
 _WARM_UP_TOKENS = 4
-_LEAST_REQUESTS = 60  # of which the 95th percentile leaves three above
+_LEAST_REQUESTS = 60  # three of them are above the 95th percentile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

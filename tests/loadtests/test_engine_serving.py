@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from loadtests.engine.capacity import Capacity, Probe, RateSearch, find_capacity, percentile
-from loadtests.engine.isolation import Run
+from loadtests.engine.isolation import TimedOutputs
 from loadtests.engine.plan import BUNDLED_CHECKPOINT
 from loadtests.engine.serving import Served, Watch, serve_batches, serve_continuously
 from loadtests.engine.workload import Load, Workload, poisson_load
@@ -139,8 +139,8 @@ class Counter:
         self.name = name
         self._seconds = seconds
 
-    def generate(self, workload: Workload) -> Run:
-        return Run(self._seconds, [[1]] * workload.batch)
+    def generate(self, workload: Workload) -> TimedOutputs:
+        return TimedOutputs(self._seconds, [[1]] * workload.batch)
 
     def serve(self, load: Load) -> list[Served]:
         served: list[Served] = []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadtests.engine.isolation import Run
+from loadtests.engine.isolation import TimedOutputs
 from loadtests.engine.serving import Served
 from loadtests.engine.turns import Timing, Turns, best, ratios
 from loadtests.engine.workload import Load, Workload
@@ -21,10 +21,10 @@ class Echo:
         self.asked: list[int] = []
         self._seconds, self._missing = seconds, missing
 
-    def generate(self, workload: Workload) -> Run:
+    def generate(self, workload: Workload) -> TimedOutputs:
         self.asked.append(workload.num_new_tokens)
         length = workload.num_new_tokens - self._missing
-        return Run(self._seconds, [[1] * length for _ in workload.sources])
+        return TimedOutputs(self._seconds, [[1] * length for _ in workload.sources])
 
     def serve(self, load: Load) -> list[Served]:
         raise NotImplementedError

@@ -29,7 +29,7 @@ class Kind:
         start: The token that the decoder begins with, by the checkpoint's files.
         seed, eos_bias, changes: For `ReferenceFamily.make`; such that answers vary, and end.
         tasks: `task_specific_params` of config.json.
-        generation: Of generation_config.json, as published.
+        generation: Keys of generation_config.json, as published.
         options: The options of our command.
         asked: The equivalent attributes of their tokenizer.
         before: The equivalent text in front of the source.

@@ -37,11 +37,13 @@ class Mixture:
     """Settings that turn texts into batches. The last part is summaries of whole texts only."""
 
     round_examples: int = 2_000
-    denoising: Ramp = Ramp(before=0.95, after=0.0, start=0.24, stop=0.6)  # of the examples
-    pieces: Ramp = Ramp(before=1.0, after=0.0, start=0.22, stop=0.34)  # of those to denoise
+    denoising: Ramp = Ramp(before=0.95, after=0.0, start=0.24, stop=0.6)  # share of the examples
+    pieces: Ramp = Ramp(before=1.0, after=0.0, start=0.22, stop=0.34)  # share of those to denoise
     piece_length: Ramp = Ramp(before=32, after=160, start=0.16, stop=0.32)  # tokens, at most
-    infill: Ramp = Ramp(before=0.15, after=0.0, start=0.55, stop=0.85)  # of a text to summarize
-    join_rate: float = 0.1  # of the texts to denoise that are two abstracts
+    infill: Ramp = Ramp(
+        before=0.15, after=0.0, start=0.55, stop=0.85
+    )  # share of a text to summarize
+    join_rate: float = 0.1  # share of the texts to denoise that are two abstracts
     noise: NoiseRates = field(default_factory=NoiseRates)
     max_batch_tokens: int = 4_096  # of the longer side, padding counted
 
