@@ -7,11 +7,13 @@ from dataclasses import fields
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 import model
 from model import GenerationOptions, TextModel, TextOutput
+from model.engine.engine import Engine
 from model.engine.params import FinishReason, GenerationParams
 from model.errors import (
     CheckpointError,
@@ -49,6 +51,19 @@ def translator() -> TextModel:
 @pytest.fixture(scope="module")
 def summarizer() -> TextModel:
     return TextModel.load("bundled/summarize")
+
+
+@pytest.fixture
+def engines(monkeypatch: pytest.MonkeyPatch) -> list[Engine]:
+    """The engines that are made from now on."""
+    made: list[Engine] = []
+
+    def make_engine(*args: Any, **options: Any) -> Engine:
+        made.append(Engine(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr("model.text_model.Engine", make_engine)
+    return made
 
 
 def texts_of(outputs: list[TextOutput]) -> list[str]:
@@ -123,13 +138,31 @@ def test_a_stream_is_the_same_beside_other_streams_and_calls(translator: TextMod
     assert list(map("".join, received)) == list(map("".join, alone))
 
 
-def test_a_stream_that_is_closed_leaves_the_others_their_text(translator: TextModel) -> None:
-    (whole,) = translator.translate(TEXTS[1], **GERMAN, num_beams=1)
-    left = translator.stream_translation(TEXTS[0], **GERMAN)
-    stays = translator.stream_translation(TEXTS[1], **GERMAN)
-    pieces = [next(left) and next(stays)]
-    left.close()
-    assert "".join([*pieces, *stays]) == whole.text
+def test_a_stream_that_is_closed_leaves_the_engine_at_once(engines: list[Engine]) -> None:
+    translator = TextModel.load("bundled/translate")
+    stream = translator.stream_translation(TEXTS[1], **GERMAN)
+    next(stream)
+    assert engines[0].has_work
+    stream.close()
+    assert not engines[0].has_work
+
+
+def test_a_call_that_is_interrupted_leaves_the_engine_at_once(
+    engines: list[Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    translator = TextModel.load("bundled/translate")
+    with monkeypatch.context() as patch:
+        patch.setattr(engines[0], "step", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            translator.translate(TEXTS, **GERMAN)
+    assert not engines[0].has_work
+    assert translator.translate(TEXTS[0], **GERMAN)[0].text == "Wann geht der nächste Zug?"
+
+
+def test_a_loop_ends_at_a_few_times_the_length_of_its_source(translator: TextModel) -> None:
+    (output,) = translator.translate("Yes.", **GERMAN, num_beams=1, min_new_tokens=200)
+    assert output.finish_reason is FinishReason.LENGTH
+    assert output.num_output_tokens == 4 * output.num_input_tokens + 32
 
 
 def test_more_texts_than_the_cache_has_rows_are_translated() -> None:
