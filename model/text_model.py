@@ -274,10 +274,7 @@ class TextModel:
         self._outputs.pop(request_id, None)
 
     def _next(self, outputs: deque[RequestOutput]) -> Iterator[RequestOutput]:
-        """The outputs that have arrived, after a step of the engine if none has.
-
-        A step advances the requests of all calls, and each output goes to its own call.
-        """
+        """Yield the outputs that have arrived; step the engine, for all calls, if none has."""
         if not outputs:
             for output in self._engine.step():
                 self._outputs[output.request_id].append(output)
