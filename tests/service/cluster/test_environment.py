@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import re
 import socket
@@ -15,6 +16,7 @@ from service.cluster.environment import (
     ray_environment,
 )
 from service.dialects.native.schemas import ErrorResponse
+from service.settings import Settings
 from tests.support.service.waiting import wait_until
 
 # What Ray writes for HAProxy, as far as the stand-in changes it.
@@ -100,6 +102,22 @@ def test_every_file_of_haproxy_lies_in_the_private_folder(tmp_path: Path) -> Non
     paths = [Path(value) for value in environment.values() if value.startswith("/")]
     assert len(paths) == 5
     assert all(path.is_relative_to(tmp_path) for path in paths)
+
+
+def test_haproxy_is_told_nothing_by_a_name_that_ray_does_not_read(tmp_path: Path) -> None:
+    ray = importlib.util.find_spec("ray")
+    assert ray is not None
+    assert ray.origin is not None
+    source = (Path(ray.origin).parent / "serve/_private/constants.py").read_text(encoding="utf-8")
+    read = set(re.findall(r'"(RAY_SERVE_\w+)"', source))
+    assert haproxy_environment(tmp_path, "/usr/bin/haproxy").keys() <= read
+
+
+def test_half_a_request_holds_its_place_no_longer_than_the_longest_request(tmp_path: Path) -> None:
+    environment = haproxy_environment(tmp_path, "/usr/bin/haproxy")
+    limit_s = int(environment["RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S"])  # Ray's own: an hour
+    longest_s = Settings().max_timeout_ms / 1_000
+    assert longest_s < limit_s < 2 * longest_s
 
 
 def test_the_two_throughput_settings_come_together(tmp_path: Path) -> None:

@@ -52,6 +52,11 @@ def fetch(port: int) -> str:
         return str(response.read().decode())
 
 
+def pids_with_gauges(folder: Path) -> set[int]:
+    """The processes whose gauges lie in a node's folder."""
+    return {int(path.stem.rpartition("_")[2]) for path in folder.glob("gauge_*.db")}
+
+
 class Replica:
     """A process that counts, and answers for its node."""
 
@@ -98,12 +103,23 @@ def test_two_processes_share_a_port_and_each_answers_for_both(
         assert sample(text, "dragoman_step_duration_seconds_count") == 2
 
 
-@pytest.mark.parametrize("how", ["end", "kill"])
-def test_the_dead_run_nothing_but_what_they_did_still_counts(
-    replicas: tuple[Replica, Replica], how: str
+def test_a_killed_process_runs_nothing_but_what_it_did_still_counts(
+    replicas: tuple[Replica, Replica],
 ) -> None:
     first, second = replicas
-    getattr(second, how)()
+    second.kill()
+    text = fetch(first.port)
+    assert sample(text, "dragoman_requests_running") == 2
+    assert sample(text, "dragoman_output_tokens_total") == 5 * 7
+
+
+def test_a_process_that_ends_removes_its_gauges_before_the_next_scrape(
+    replicas: tuple[Replica, Replica], tmp_path: Path
+) -> None:
+    first, second = replicas
+    assert pids_with_gauges(tmp_path) == {first.process.pid, second.process.pid}
+    second.end()
+    assert pids_with_gauges(tmp_path) == {first.process.pid}
     text = fetch(first.port)
     assert sample(text, "dragoman_requests_running") == 2
     assert sample(text, "dragoman_output_tokens_total") == 5 * 7
@@ -187,7 +203,17 @@ def test_the_listener_answers_metrics_and_nothing_else() -> None:
         listener.stop()
 
 
-def test_every_metric_is_named_for_the_project_and_has_a_unit_or_a_count() -> None:
+COUNTS = {
+    *("requests", "rejected", "input_characters", "output_characters", "aborted"),
+    *("input_tokens", "output_tokens", "segments_finished", "requests_running"),
+    *("requests_waiting", "step_batch_rows"),
+}
+UNITS = ("_seconds", "_ratio")
+
+
+def test_every_metric_is_named_for_the_project_and_has_a_unit_or_is_a_count() -> None:
     names = {metric.name for metric in metrics.REGISTRY.collect()}
+    assert len(names) > len(COUNTS)
+    counts = {name for name in names if not name.endswith(UNITS)}
+    assert counts == {f"dragoman_{name}" for name in COUNTS}
     assert all(name.startswith("dragoman_") for name in names)
-    assert "dragoman_request_duration_seconds" in names
