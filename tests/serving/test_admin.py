@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 import yaml
 
@@ -17,7 +18,7 @@ from tests.support.service.waiting import wait_until
 
 KEY = "an-admin-key-of-some-length"
 HEADERS = {"authorization": f"Bearer {KEY}"}
-CHANGE_TIMEOUT_S = 60
+PATIENCE_S = 120  # for one request, on a machine that is busy with others
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ async def ask(url: str, number: int, outcomes: Counter[str]) -> None:
         "target_lang": "de",
         "stream": is_stream,
     }
-    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as client:
         while True:
             response = await client.post("/v1/translate", json=body)
             last = sse_events(response.text)[-1][0] if is_stream else "done"
@@ -61,7 +62,7 @@ async def ask(url: str, number: int, outcomes: Counter[str]) -> None:
 
 
 async def change(url: str, action: str, **fields: Any) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=url, timeout=CHANGE_TIMEOUT_S) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as client:
         body = {"action": action, **fields}
         return await client.post("/admin/models", json=body, headers=HEADERS)
 
@@ -70,7 +71,7 @@ async def served_by_all(url: str) -> set[tuple[str, ...]]:
     """The names of the models, as each replica has them: a new connection may reach either."""
     found = set()
     for _ in range(12):
-        async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as client:
             models = (await client.get("/v1/models")).json()["models"]
             assert {model["state"] for model in models} == {"loaded"}
             found.add(tuple(model["name"] for model in models))
@@ -101,23 +102,35 @@ async def test_no_request_fails_while_the_models_of_two_replicas_change(
     assert outcomes.total() > 20
 
 
+@pytest.mark.timeout(600)
 def test_replicas_that_start_later_serve_what_was_changed(service: RunningService) -> None:
     wanted = asyncio.run(served_by_all(service.url))
     replicas = [p for p in service.processes() if p.name().startswith("ray::ServeReplica")]
     assert len(replicas) == 2
     for replica in replicas:
         replica.kill()
-    wait_until(lambda: not any(replica.is_running() for replica in replicas), timeout_s=20)
+    psutil.wait_procs(replicas, timeout=PATIENCE_S)
 
     def is_ready() -> bool:
-        return httpx.get(f"{service.url}/ready", timeout=20).status_code == 200
+        try:
+            return httpx.get(f"{service.url}/ready", timeout=10).status_code == 200
+        except httpx.TimeoutException:  # no replica takes it yet
+            return False
 
-    wait_until(is_ready, timeout_s=90)
+    wait_until(is_ready, timeout_s=240)
     assert asyncio.run(served_by_all(service.url)) == wanted
 
 
-def test_a_wrong_key_changes_nothing(service: RunningService) -> None:
-    body = {"action": "unload", "name": "b"}
-    response = httpx.post(f"{service.url}/admin/models", json=body, timeout=20)
+@pytest.mark.parametrize("headers", [{}, {"authorization": f"Bearer {KEY[:-1]}"}], ids=str)
+def test_without_the_right_key_nothing_changes(
+    service: RunningService, headers: dict[str, str]
+) -> None:
+    before = asyncio.run(served_by_all(service.url))
+    (names,) = before
+    body = {"action": "unload", "name": names[0]}
+    response = httpx.post(
+        f"{service.url}/admin/models", json=body, headers=headers, timeout=PATIENCE_S
+    )
     assert (response.status_code, response.json()["code"]) == (401, "unauthorized")
+    assert asyncio.run(served_by_all(service.url)) == before
     assert KEY not in service.log

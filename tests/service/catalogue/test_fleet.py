@@ -133,9 +133,10 @@ async def test_a_change_that_fits_no_model_is_refused(change: Change, kind: str)
 
 async def test_there_is_one_change_at_a_time() -> None:
     fleet = Fleet([A])
-    await fleet.follow("slow", None)  # it never reports
+    plan = await fleet.follow("slow", None)  # it never reports
     first = asyncio.create_task(fleet.change(LOAD_B))
-    await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        assert (await fleet.follow("slow", plan)).arriving is not None
     assert await fleet.change(LOAD_B) == Outcome("busy")
     first.cancel()
 
@@ -173,11 +174,21 @@ async def test_a_fleet_that_begins_anew_learns_from_its_replicas_what_is_served(
     assert plan.number > replica.plans[-1].number
 
 
-async def test_a_replica_is_heard_of_even_when_there_is_no_news() -> None:
-    clock = FakeClock()
-    fleet = Fleet([A], clock=clock, poll_s=0.01)
+async def test_a_replica_is_heard_of_when_it_begins_to_wait_for_news() -> None:
+    clock, idle_s = FakeClock(), list[float]()
+    fleet = Fleet([A], clock=clock, poll_s=0.05)
     plan = await fleet.follow("r", None)
     clock.advance(10.0)
     assert fleet.idle_s() == 10.0
+    asyncio.get_running_loop().call_later(0.01, lambda: idle_s.append(fleet.idle_s()))
+    await fleet.follow("r", plan)
+    assert idle_s == [0.0]
+
+
+async def test_a_replica_is_heard_of_when_it_has_waited_in_vain() -> None:
+    clock = FakeClock()
+    fleet = Fleet([A], clock=clock, poll_s=0.05)
+    plan = await fleet.follow("r", None)
+    asyncio.get_running_loop().call_later(0.01, clock.advance, 10.0)  # while it waits
     assert await fleet.follow("r", plan) is plan
     assert fleet.idle_s() == 0.0
