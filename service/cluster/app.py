@@ -1,4 +1,7 @@
-"""What Ray Serve runs: `service.cluster.app:build_app` in a serve config, and `dragoman serve`."""
+"""Build the Ray Serve application, for `dragoman serve` and for a serve config.
+
+A serve config names it by `import_path: service.cluster.app:build_app`.
+"""
 
 import hashlib
 from typing import Any
@@ -13,16 +16,16 @@ from service.cluster.ray_fleet import RayFleet
 from service.hosting.cores import threads_per_replica
 from service.settings import Settings
 
-# The engine admits, queues and refuses requests itself, with our error object and `Retry-After`:
-# Ray's own limit must never be the one that is met.
+# The engine limits its queue itself and answers with our error object and `Retry-After`; Ray's own
+# limit, which answers otherwise, must never be reached first.
 MAX_ONGOING_REQUESTS = 100_000
 
 
 def build_app(args: Settings) -> Application:
-    """The application that a serve config's `args` (settings by name) and the environment describe.
+    """Build the application from the settings: a serve config's `args`, then the environment.
 
-    A serve config overrides the deployment's options under `deployments`, where the resources of
-    a replica belong on a cluster: here they are those of the machine that builds the application.
+    The resources of a replica follow from the machine that builds the application. On a cluster, a
+    serve config overrides them, as any option of the deployment, under `deployments`.
     """
     deployment = serve.deployment(
         name="ModelServer",
@@ -35,7 +38,7 @@ def build_app(args: Settings) -> Application:
         health_check_timeout_s=20,
         graceful_shutdown_wait_loop_s=0.2,
         graceful_shutdown_timeout_s=args.max_timeout_ms / 1_000,
-        logging_config={"enable_access_log": False, "log_level": "WARNING"},  # ours says it all
+        logging_config={"enable_access_log": False, "log_level": "WARNING"},  # we log each request
     )(serve.ingress()(ModelServer))
     catalogue = load_catalogue(args.catalogue)
     app: Application = deployment.bind(catalogue, args, fleet_of(catalogue, args))
@@ -43,10 +46,11 @@ def build_app(args: Settings) -> Application:
 
 
 def fleet_of(catalogue: Catalogue, settings: Settings) -> RayFleet | None:
-    """What makes all replicas serve the same, where that can change at all.
+    """Return the fleet that keeps all replicas' models equal; None without an admin key.
 
-    Its name is the catalogue's content: a new catalogue starts with nothing that was changed under
-    the old one, while replicas of both run side by side.
+    Without the key no model can change, so there is nothing to keep equal. The fleet is named by a
+    hash of the catalogue: a new catalogue starts without the changes made under the old one, while
+    replicas of both run side by side.
     """
     if settings.admin_key is None:
         return None
@@ -55,7 +59,7 @@ def fleet_of(catalogue: Catalogue, settings: Settings) -> RayFleet | None:
 
 
 def replica_resources(settings: Settings) -> dict[str, Any]:
-    """CPUs and GPUs of one replica; Ray sets the replica's `OMP_NUM_THREADS` to its CPUs."""
+    """Return the CPUs and GPUs of one replica; Ray sets its `OMP_NUM_THREADS` to its CPUs."""
     num_gpus = 0.0
     if settings.device != "cpu":
         num_gpus = ray.cluster_resources().get("GPU", 0.0) / settings.num_replicas

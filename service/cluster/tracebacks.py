@@ -1,4 +1,4 @@
-"""What a traceback of another process says went wrong, without the way there."""
+"""Find the error's message in another process's traceback."""
 
 import re
 
@@ -6,9 +6,9 @@ _ERROR = re.compile(r"^\s*(?:\w+\.)*\w*(?:Error|Exception)\b(?:: )?", re.MULTILI
 
 
 def error_in(traceback: str) -> str:
-    """The sentence of the last error in a text, all its lines; the last line where there is none.
+    """Return the last error in a text, all its lines; the last line if there is no error.
 
-    Ours are sentences already, so they go without the name of their class.
+    The class name is kept only for errors that are not ours: our messages are sentences.
     """
     text = traceback.rstrip()
     found = list(_ERROR.finditer(text))

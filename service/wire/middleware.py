@@ -4,7 +4,7 @@ The order, outermost first: `RequestContext`, `BodyLimit`, `CancelOnDisconnect`,
 All of it works alike under uvicorn and inside a Ray Serve replica. The headers by which a client
 could switch off Ray Serve's own timeout and cancellation (`x-request-timeout-seconds`,
 `x-request-disconnect-disabled`) take effect before a request reaches this code:
-`service.cluster.edge` strips them.
+`service.cluster.header_filter` strips them.
 """
 
 import asyncio

@@ -1,3 +1,5 @@
+import importlib
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -6,7 +8,8 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from service.cluster.edge import Edge, middlewares
+from service.cluster.environment import ray_environment
+from service.cluster.header_filter import HeaderFilter, middlewares
 
 
 def echo(request: Request) -> JSONResponse:
@@ -21,7 +24,7 @@ async def greet(websocket: WebSocket) -> None:
 
 
 class RayAddsItsOwn:
-    """What Ray Serve wraps an application in."""
+    """Ray Serve's own application: it adds a request id to the response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -73,8 +76,15 @@ async def test_a_header_that_ray_would_fail_to_read_is_left_out() -> None:
 
     plain = (b"x-plain", "\u00fc".encode())
     scope = {"type": "http", "headers": [(b"x-request-id", b"\xfc"), plain]}
-    await Edge(app)(scope, receive, send)
+    await HeaderFilter(app)(scope, receive, send)
     assert seen[0]["headers"] == [plain]
+
+
+def test_ray_is_told_where_the_filter_is() -> None:
+    variable = "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"
+    module, _, function = ray_environment()[variable].partition(":")
+    found = getattr(importlib.import_module(module), function)()
+    assert [middleware.cls for middleware in found] == [HeaderFilter]
 
 
 def test_what_is_not_http_passes_unchanged() -> None:

@@ -1,26 +1,28 @@
-"""The outermost layer of HTTP in a replica: what Ray Serve itself reads of a request, and adds.
+"""ASGI middleware around Ray Serve's own HTTP application; it filters headers in both directions.
 
-`RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=service.cluster.edge:middlewares` puts it there.
+`RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=service.cluster.header_filter:middlewares` installs it,
+in Ray's proxy and, behind HAProxy, in each replica.
 """
 
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Ray lets a client lift its time limits, or have it work on for nobody, by these.
+# With these a client could switch off Ray's time limits and its cancellation on disconnect.
 NOT_FOR_CLIENTS = frozenset({b"x-request-timeout-seconds", b"x-request-disconnect-disabled"})
 
 
 def middlewares() -> list[Middleware]:
-    """What Ray Serve wraps its own HTTP application in."""
-    return [Middleware(Edge)]
+    """Return the middlewares that Ray Serve puts around its HTTP application."""
+    return [Middleware(HeaderFilter)]
 
 
-class Edge:
-    """Drops the headers that are not for clients, and the second `X-Request-Id` of an answer.
+class HeaderFilter:
+    """Middleware that drops headers which Ray Serve must not see, or must not add.
 
-    Those that are not UTF-8 go too: Ray fails when it reads one of its own (`X-Request-Id`).
-    The API has put one there, the same as in its log lines; Ray adds what the client sent.
+    Of a request: `NOT_FOR_CLIENTS`, and every header whose value is not UTF-8, as Ray fails to
+    decode it. Of a response: the second `X-Request-Id`. The first is the API's, the same as in its
+    log lines; the second is Ray's copy of the client's.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -34,10 +36,9 @@ class Edge:
         async def send_once(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                if "x-request-id" in headers:
-                    headers["x-request-id"] = headers[
-                        "x-request-id"
-                    ]  # sets the first, drops others
+                request_id = headers.get("x-request-id")
+                if request_id is not None:
+                    headers["x-request-id"] = request_id  # sets the first, drops the others
             await send(message)
 
         allowed = [header for header in scope["headers"] if _is_allowed(*header)]
