@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from service.catalogue.entry import CatalogueError, ModelEntry, Place
-from service.catalogue.fields import DefaultKey, Problem, nearest, parse_pair, refusal
+from service.catalogue.fields import DefaultKey, Violation, nearest, parse_pair, validation_error
 from service.catalogue.messages import sentences
 from service.catalogue.yaml_file import YamlError, YamlFile, parse_yaml
 
@@ -20,8 +20,8 @@ DEFAULT_CATALOGUE = Path(str(files("service.catalogue") / "dragoman.yaml"))
 class Catalogue(BaseModel):
     """The models to serve, in order.
 
-    A request that names no model is given to the one that `defaults` has for its task, or for its
-    language pair (`en-de`), which goes first; otherwise to the first of `models` that fits.
+    A request that names no model is answered by the model of `defaults` for its language pair
+    (`en-de`), else by that for its task, else by the first of `models` that fits.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,21 +31,22 @@ class Catalogue(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        problems = [*self._name_problems(), *self._default_problems()]
-        if problems:
-            raise refusal(*problems)
+        violations = [*self._name_violations(), *self._default_violations()]
+        if violations:
+            raise validation_error(*violations)
         return self
 
-    def _name_problems(self) -> Iterator[Problem]:
+    def _name_violations(self) -> Iterator[Violation]:
         if not self.models:
-            yield ("models",), "there is no model in it", None
+            yield Violation(("models",), "there is no model in it")
         names: set[str] = set()
         for index, entry in enumerate(self.models):
             if entry.name in names:
-                yield ("models", index, "name"), f"two models are called {entry.name!r}", None
+                sentence = f"two models are called {entry.name!r}"
+                yield Violation(("models", index, "name"), sentence)
             names.add(entry.name)
 
-    def _default_problems(self) -> Iterator[Problem]:
+    def _default_violations(self) -> Iterator[Violation]:
         entries = {entry.name: entry for entry in self.models}
         for key, name in self.defaults.items():
             entry, pair = entries.get(name), parse_pair(key)
@@ -58,16 +59,17 @@ class Catalogue(BaseModel):
             elif pair is not None and entry.languages != "all" and pair not in entry.pairs:
                 sentence = f"{name} does not translate {key}"
             if sentence is not None:
-                yield ("defaults", key), sentence, name
+                yield Violation(("defaults", key), sentence, name)
 
 
 def load_catalogue(path: Path | None = None) -> Catalogue:
-    """The catalogue in a YAML file; the bundled models where none is named.
+    """Read a catalogue from a YAML file.
 
-    A relative folder is relative to the file's own.
+    Args:
+        path: The file; relative folders in it are relative to its own. None: the bundled models.
 
     Raises:
-        CatalogueError: The file cannot be read, or describes no catalogue; a line for each problem.
+        CatalogueError: The file cannot be read, or is not a catalogue; a line for each mistake.
     """
     path = DEFAULT_CATALOGUE if path is None else path
     try:
@@ -86,7 +88,7 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
 
 
 def _placed(catalogue: Catalogue, path: Path, file: YamlFile) -> Iterator[ModelEntry]:
-    """The catalogue's entries, each with where it is and what it is the default for."""
+    """Yield the catalogue's entries with their lines in the file and what they are default for."""
     for index, entry in enumerate(catalogue.models):
         place = Place(
             name=f"{path}:{file.line(('models', index))}",

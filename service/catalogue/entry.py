@@ -1,4 +1,4 @@
-"""One model of the catalogue: what it is, where it lies, and how it is run."""
+"""The schema of one catalogue entry: a model's name, files, tasks, limits and defaults."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,20 +30,20 @@ from service.catalogue.fields import (
     Name,
     PlainPairs,
     PrefixText,
-    Problem,
     Sha256,
+    Violation,
     WarmUp,
     filled,
     nearest,
     placeholders,
-    refusal,
+    validation_error,
 )
 from service.pairs import NO_PAIRS, Pairs
 from service.sources.locate import Origin, SourceError, origin_of
 from service.text.languages import name_of
 
 _LISTED = TypeAdapter(tuple[ListedPair, ...])
-_WAYS = {  # of saying what a model translates, by key
+_LANGUAGE_KEYS = {  # the keys that give a model's languages, and the choice each belongs to
     "pairs": "pairs",
     "source": "source and target",
     "target": "source and target",
@@ -52,17 +52,17 @@ _WAYS = {  # of saying what a model translates, by key
 
 
 class CatalogueError(ConfigError):
-    """A catalogue that cannot be served; says which file, line, field and value."""
+    """A catalogue that cannot be served; names file, line, field and value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What the file around an entry says of it.
+    """An entry's place in its catalogue file.
 
     Attributes:
-        name: The file and the line of the entry, such as `dragoman.yaml:12`.
-        keys: Likewise of each of its keys.
-        default_for: The tasks and pairs (`en-de`) that the file's `defaults` give to the model.
+        name: File and line of the entry, such as `dragoman.yaml:12`.
+        keys: File and line of each of its keys.
+        default_for: Tasks and pairs (`en-de`) for which the file's `defaults` name the model.
     """
 
     name: str = ""
@@ -74,21 +74,22 @@ class ModelEntry(BaseModel):
     """One model of the catalogue.
 
     Attributes:
-        name: What requests call it.
+        name: The `model` of requests.
         path: `bundled/NAME`, a folder (absolute, or relative to the catalogue's), or a hub's id.
         revision: Commit or tag, of a model from a hub.
-        sha256: What the hashes of files must be.
-        task: Short for `tasks` with this one.
-        source, target: Stand for every combination of two different languages.
-        languages: Likewise, each with each; `all` are those that the model's vocabulary has.
-        pairs: The pairs of all the above; none for `languages: all`, which only a tokenizer knows.
-        styles: The first is the default.
-        prefix: Put before a text, by task or style; see `prefix_for`.
-        quantize: The other way to say `dtype: int8`; `dtype` is int8 then, too.
-        load: `lazy`: at the first request.
-        warm_up: Whether to run a sentence once loaded, or which.
-        defaults: Fields of `GenerationParams` for requests that name none of their own.
-        max_running_rows: Decoder rows of one step.
+        sha256: Expected hashes of files.
+        task: Short for `tasks` with one task.
+        source, target: Languages; every combination of two different ones is a pair.
+        languages: Languages, each translated to each; `all`: every one with a vocabulary tag.
+        pairs: The pairs given, or those that follow from the three above; empty for
+            `languages: all`, as only the tokenizer knows them.
+        styles: Styles of summaries; the first is the default.
+        prefix: Text put before the source, by task or style; see `prefix_for`.
+        quantize: `int8` is the same as `dtype: int8`.
+        load: `eager`: at the start; `lazy`: at the first request.
+        warm_up: Whether to answer requests once loaded, or their texts.
+        defaults: Fields of `GenerationParams` for requests that do not set them.
+        max_running_rows: Decoder rows of one step, at most.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -121,26 +122,26 @@ class ModelEntry(BaseModel):
     _place: Place = PrivateAttr(default=Place())
 
     def placed(self, place: Place) -> "ModelEntry":
-        """The same entry, which knows where it is."""
+        """Return the entry with its place in a file, for errors to name."""
         copy = self.model_copy()
         copy._place = place  # noqa: SLF001 - this class's own
         return copy
 
     @property
     def default_for(self) -> tuple[str, ...]:
-        """The tasks and pairs (`en-de`) of which the catalogue makes this model the default."""
+        """Tasks and pairs (`en-de`) for which the catalogue's `defaults` name this model."""
         return self._place.default_for
 
     @property
     def origin(self) -> str:
-        """`bundled/NAME` or a hub's id; of a folder only that it is one, for clients to see."""
+        """`bundled/NAME`, a hub's id, or `folder`: clients do not see a folder's path."""
         return "folder" if _origin(self.path, Path()) == "folder" else self.path
 
     def prefix_for(self, task: Task) -> str | None:
-        """What goes before a text of the task; None: whatever the model's family puts there.
+        """Return the text to put before a source; None: the prefix of the model's family.
 
         Raises:
-            UnsupportedTaskError: The prefix names a language that is not known.
+            UnsupportedTaskError: The prefix names the source language, which is not given.
         """
         if isinstance(task, Summarization):
             return self.prefix.get(task.style or "", self.prefix.get("summarization"))
@@ -153,7 +154,7 @@ class ModelEntry(BaseModel):
         return filled(prefix, {"source": source, "target": target})
 
     def at(self, key: str = "") -> str:
-        """Where the entry, or a key of it, is, for the beginning of an error's sentence."""
+        """Return the beginning of an error message: file, line, model, and key if given."""
         line = self._place.keys.get(key, self._place.name)
         return "".join(
             [f"{line}: " if line else "", f"model {self.name!r}", f", {key}" if key else ""]
@@ -162,7 +163,7 @@ class ModelEntry(BaseModel):
     @field_validator("path")
     @classmethod
     def _anchor(cls, path: str, info: ValidationInfo) -> str:
-        """A folder of a catalogue's file, absolute; and nothing that no model can have."""
+        """Make a folder of a catalogue file absolute; reject a path that cannot hold a model."""
         if info.context is None:
             return path
         folder: Path = info.context["folder"]
@@ -198,7 +199,7 @@ class ModelEntry(BaseModel):
     @field_validator("prefix", mode="before")
     @classmethod
     def _spread(cls, prefix: object, info: ValidationInfo) -> object:
-        """One prefix for all tasks as one for each."""
+        """Turn one prefix for all tasks into one for each task."""
         if not isinstance(prefix, str):
             return prefix
         return dict.fromkeys(info.data.get("tasks", ()), prefix)
@@ -214,43 +215,44 @@ class ModelEntry(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        problems = [*self._language_problems(), *self._other_problems()]
-        if problems:
-            raise refusal(*problems)
+        violations = [*self._language_violations(), *self._other_violations()]
+        if violations:
+            raise validation_error(*violations)
         return self
 
-    def _language_problems(self) -> Iterator[Problem]:
-        given = [key for key in _WAYS if key in self.model_fields_set]
-        ways = list(dict.fromkeys(_WAYS[key] for key in given))
+    def _language_violations(self) -> Iterator[Violation]:
+        given = [key for key in _LANGUAGE_KEYS if key in self.model_fields_set]
+        choices = list(dict.fromkeys(_LANGUAGE_KEYS[key] for key in given))
         if not self.tasks:
-            yield (), "this has no task; give task or tasks", None
+            yield Violation((), "this has no task; give task or tasks")
         elif "translation" not in self.tasks:
             for key in given:
-                yield (key,), "a summarization model has no language pairs", None
-        elif not ways:
-            known = ", or ".join(dict.fromkeys(_WAYS.values()))
-            yield (), f"a translation model needs {known}", None
-        elif len(ways) > 1:
-            yield (given[-1],), f"give either {' or '.join(ways)}", None
+                yield Violation((key,), "a summarization model has no language pairs")
+        elif not choices:
+            known = ", or ".join(dict.fromkeys(_LANGUAGE_KEYS.values()))
+            yield Violation((), f"a translation model needs {known}")
+        elif len(choices) > 1:
+            yield Violation((given[-1],), f"give either {' or '.join(choices)}")
         elif len({"source", "target"} & set(given)) == 1:
-            yield (given[0],), "source and target are given together", None
+            yield Violation((given[0],), "source and target are given together")
         elif not self.pairs and self.languages != "all":
-            yield (given[0],), "there is no pair of two different languages", None
+            yield Violation((given[0],), "there is no pair of two different languages")
 
-    def _other_problems(self) -> Iterator[Problem]:
+    def _other_violations(self) -> Iterator[Violation]:
         if self.styles and "summarization" not in self.tasks:
-            yield ("styles",), "a translation model has no styles", None
+            yield Violation(("styles",), "a translation model has no styles")
         known = [*self.tasks, *self.styles]
         for key, prefix in self.prefix.items():
             if key not in known:
                 sentence = f"this is no task or style of the model{nearest(key, known)}"
-                yield ("prefix", key), sentence, None
+                yield Violation(("prefix", key), sentence)
             elif key != "translation" and placeholders(prefix):
                 sentence = "only a prefix for translation has {source} or {target}"
-                yield ("prefix", key), sentence, prefix
-        asked, most = self.defaults.get("max_new_tokens", 0), self.max_new_tokens
-        if most is not None and asked > most:
-            yield ("defaults", "max_new_tokens"), f"max_new_tokens allows {most} at most", asked
+                yield Violation(("prefix", key), sentence, prefix)
+        default, limit = self.defaults.get("max_new_tokens", 0), self.max_new_tokens
+        if limit is not None and default > limit:
+            sentence = f"max_new_tokens allows {limit} at most"
+            yield Violation(("defaults", "max_new_tokens"), sentence, default)
 
 
 def _origin(path: str, folder: Path) -> Origin:

@@ -1,9 +1,9 @@
-"""The kinds of values in a catalogue, each with its rule."""
+"""Types of the values in a catalogue, each with its validation."""
 
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
     AfterValidator,
@@ -23,8 +23,6 @@ from model.errors import InvalidParamsError
 from service.backend import TaskName
 from service.pairs import Pair
 
-Problem = tuple[tuple[str | int, ...], str, object]  # location below, sentence, value
-
 _CODE = r"[A-Za-z]{2,3}(?:_[A-Za-z0-9]{2,8})*"
 _PAIR = re.compile(rf"({_CODE})-({_CODE})")
 _PLACEHOLDER = re.compile(r"\{(source|target)\}")
@@ -32,29 +30,43 @@ _PARAMS = TypeAdapter(GenerationParams)
 _PER_REQUEST = {"target_prefix_ids", "return_scores", "num_return", "seed"}
 
 
+class Violation(NamedTuple):
+    """A broken rule of a catalogue.
+
+    Attributes:
+        location: Keys and indices from the validated object down to the value.
+        sentence: The rule.
+        value: The value, to be shown; None to show none.
+    """
+
+    location: tuple[str | int, ...]
+    sentence: str
+    value: object = None
+
+
 def nearest(name: object, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, to end a sentence with; empty where nothing known is similar."""
+    """Return `; did you mean 'x'?` to end a sentence with; empty if no known name is similar."""
     similar = difflib.get_close_matches(str(name), list(known), n=1)
     return f"; did you mean {similar[0]!r}?" if similar else ""
 
 
-def refusal(*problems: Problem) -> ValidationError:
-    """An error for a validator to raise, with a line for each problem."""
+def validation_error(*violations: Violation) -> ValidationError:
+    """Return an error for a validator to raise, with a line for each violation."""
     return ValidationError.from_exception_data(
         "catalogue",
         [
             InitErrorDetails(
-                type=PydanticCustomError("catalogue", "{sentence}", {"sentence": sentence}),
-                loc=location,
-                input=value,
+                type=PydanticCustomError("catalogue", "{sentence}", {"sentence": each.sentence}),
+                loc=each.location,
+                input=each.value,
             )
-            for location, sentence, value in problems
+            for each in violations
         ],
     )
 
 
 def _or_say(sentence: str) -> WrapValidator:
-    """One sentence in place of pydantic's own, which names every member of a union."""
+    """Return a validator with this error message; pydantic's names every member of a union."""
 
     def check(value: object, handler: ValidatorFunctionWrapHandler) -> object:
         try:
@@ -66,13 +78,13 @@ def _or_say(sentence: str) -> WrapValidator:
 
 
 def parse_pair(name: str) -> Pair | None:
-    """`en-de` as (`en`, `de`); None for what is no pair."""
+    """Return `en-de` as (`en`, `de`); None if it is not a pair."""
     match = _PAIR.fullmatch(name)
     return None if match is None else (match[1], match[2])
 
 
 def _split_pair(value: object) -> object:
-    """A text as a pair; anything else as it is."""
+    """Return a text as a pair; anything else unchanged, for pydantic to check."""
     if not isinstance(value, str):
         return value
     pair = parse_pair(value)
@@ -88,31 +100,35 @@ def _check_prefix(text: str) -> str:
 
 
 def placeholders(prefix: str) -> set[str]:
-    """Which of `source` and `target` the prefix names."""
+    """Return which of `source` and `target` the prefix names."""
     return set(_PLACEHOLDER.findall(prefix))
 
 
 def filled(prefix: str, names: Mapping[str, str]) -> str:
-    """The prefix with the names of `source` and `target` in it."""
+    """Return the prefix with the names of `source` and `target` filled in."""
     return _PLACEHOLDER.sub(lambda found: names[found[1]], prefix)
 
 
 def _check_defaults(defaults: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Fields of `GenerationParams`, each as it would take it."""
+    """Return fields of `GenerationParams`, converted and checked as by that class."""
     allowed = GenerationParams.__dataclass_fields__.keys() - _PER_REQUEST
     known = f"known: {', '.join(sorted(allowed))}"
     unknown = [
-        ((name,), f"there is no such generation parameter{nearest(name, allowed)} ({known})", value)
+        Violation(
+            (name,),
+            f"there is no such generation parameter{nearest(name, allowed)} ({known})",
+            value,
+        )
         for name, value in defaults.items()
         if name not in allowed
     ]
     if unknown:
-        raise refusal(*unknown)
+        raise validation_error(*unknown)
     try:
         params = _PARAMS.validate_python(dict(defaults))
     except InvalidParamsError as error:
-        value = defaults.get(error.field)
-        raise refusal(((error.field,), str(error).partition(": ")[2], value)) from error
+        sentence, value = str(error).partition(": ")[2], defaults.get(error.field)
+        raise validation_error(Violation((error.field,), sentence, value)) from error
     return {name: getattr(params, name) for name in defaults}
 
 

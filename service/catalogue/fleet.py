@@ -1,9 +1,9 @@
-"""What all replicas serve: one plan, changed by an operator, followed by every replica.
+"""The plan of the models that all replicas serve, and its changes in two phases.
 
-A change is made in two steps, so that it happens everywhere or nowhere. First every replica loads
-the new model beside the old ones; only when all have it do they serve it. A `Fleet` knows the plan
-and how far each replica is. By itself it is enough for the replicas of one process; where there are
-more, it lives in an actor (`service.cluster.ray_fleet`). It loads nothing itself.
+An operator's change succeeds on every replica or on none. In the first phase every replica loads
+the new model beside the old ones; when all have reported it loaded, the second tells them to serve
+it. A `Fleet` holds the plan and each replica's progress, and loads no model itself. In one process
+it is a plain object; for several it lives in a Ray actor (`service.cluster.ray_fleet`).
 """
 
 import asyncio
@@ -14,13 +14,13 @@ from typing import Literal, Protocol
 
 from service.catalogue.entry import ModelEntry, Place
 
-POLL_S = 5.0  # how often a replica is heard of when there is no news
-LOST_AFTER_S = 15.0  # of silence; nobody waits for such a replica any longer
+POLL_S = 5.0  # longest that `follow` waits for another plan; its calls are the heartbeats
+LOST_AFTER_S = 15.0  # without a heartbeat; changes then no longer wait for the replica
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A model to serve. Another version of a name is another model, even of the same entry."""
+    """A version of a model to serve; a new version is loaded anew, even of an equal entry."""
 
     entry: ModelEntry
     version: int = 0
@@ -28,9 +28,12 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a replica has to do: serve these, and hold ready the one that arrives, if any.
+    """The models that every replica is to serve; the plan with the higher number is the newer.
 
-    Of two plans the one with the higher number counts.
+    Attributes:
+        number: Counts the changes of the plan.
+        served: The models to serve, in order.
+        arriving: A model to load without serving it yet.
     """
 
     number: int
@@ -40,7 +43,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What an operator wants: a new model, another version of one, or one less."""
+    """An operator's change of the served models."""
 
     action: Literal["load", "swap", "unload"]
     name: str
@@ -49,9 +52,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a change; `detail` is a sentence for the operator where it failed.
+    """The result of a change.
 
-    It is `incomplete` where the plan was changed, but a replica that came late cannot follow.
+    Attributes:
+        kind: `failed`: undone, as a replica could not load the model. `incomplete`: the plan has
+            changed, but a replica cannot serve it. `busy`: another change is being made, or no
+            replica is known. The others speak for themselves.
+        detail: A sentence for the operator, if a replica failed.
     """
 
     kind: Literal["done", "name_taken", "unknown_name", "busy", "failed", "incomplete"]
@@ -59,37 +66,41 @@ class Outcome:
 
 
 class FleetClient(Protocol):
-    """A fleet, wherever it is; every method may raise `service.errors.FleetLostError`."""
+    """A fleet in this process or another; each method may raise `service.errors.FleetLostError`."""
 
     async def plan(self) -> Plan:
-        """What is to be served now."""
+        """Return the current plan."""
         ...
 
     async def follow(self, replica: str, known: Plan | None) -> Plan:
-        """The plan, as soon as it is not the known one any more; after a while in any case.
+        """Wait until the plan differs from the known one, or `POLL_S`; return the plan.
 
-        From the first call on, changes wait for the replica.
+        The call registers the replica and is its heartbeat: changes wait for it from then on.
+
+        Args:
+            replica: The replica's id.
+            known: The replica's plan; None if it has none, for an answer at once.
         """
         ...
 
     async def report(self, replica: str, number: int, error: str | None) -> None:
-        """The replica has done what the plan of that number says, or could not."""
+        """Tell that the replica has carried out the plan of that number, or why it could not."""
         ...
 
     async def change(self, change: Change) -> Outcome:
-        """Have every replica make the change; answers when all have, or none has."""
+        """Make the change on every replica; return when all have made it, or none has."""
         ...
 
 
 @dataclass(slots=True)
 class _Replica:
-    heard_s: float
-    done: int = -1  # the number of the last plan
-    error: str | None = None
+    heard_s: float  # its last heartbeat, on the fleet's clock
+    done: int = -1  # the number of the last plan that it reported
+    error: str | None = None  # of that plan
 
 
 class Fleet:
-    """The plan, and how far each replica is with it (a `FleetClient`); of one event loop."""
+    """The plan and each replica's progress (a `FleetClient`); must stay in one event loop."""
 
     def __init__(
         self,
@@ -98,35 +109,35 @@ class Fleet:
         poll_s: float = POLL_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`entries` are what is served until something is changed."""
+        """Begin with a plan of `entries`, which no replica follows yet."""
         self._plan = Plan(number=0, served=tuple(map(Placement, entries)))
         self._poll_s = poll_s
         self._clock = clock
         self._begin_s = clock()
         self._replicas: dict[str, _Replica] = {}
-        self._news = asyncio.Condition()
+        self._changed = asyncio.Condition()
         self._is_changing = False
 
     async def plan(self) -> Plan:
         return self._plan
 
     async def follow(self, replica: str, known: Plan | None) -> Plan:
-        self._heard(replica)
+        self._record_heartbeat(replica)
         if known is None:
             return self._plan
         if known.number > self._plan.number:
-            # This fleet was lost and has begun anew: its replicas remember.
+            # The actor has been restarted; the replica's plan is newer than the initial one.
             self._plan = replace(known, number=known.number + 1, arriving=None)
         number = known.number
         await self._wait_until(lambda: self._plan.number != number, self._poll_s)
-        self._heard(replica)
+        self._record_heartbeat(replica)
         return self._plan
 
     async def report(self, replica: str, number: int, error: str | None) -> None:
-        self._heard(replica)
+        self._record_heartbeat(replica)
         self._replicas[replica].done = number
         self._replicas[replica].error = error
-        await self._tell()
+        await self._notify()
 
     async def change(self, change: Change) -> Outcome:
         refusal = self._refusal(change)
@@ -134,18 +145,18 @@ class Fleet:
             return refusal
         self._is_changing = True
         try:
-            return await self._make(change)
+            return await self._apply(change)
         finally:
             self._is_changing = False
 
     def idle_s(self) -> float:
-        """How long no replica has been heard of, in seconds."""
+        """Return the seconds since the last heartbeat of any replica."""
         heard = [replica.heard_s for replica in self._replicas.values()]
         return self._clock() - max(heard, default=self._begin_s)
 
     def _refusal(self, change: Change) -> Outcome | None:
         is_served = any(p.entry.name == change.name for p in self._plan.served)
-        if self._is_changing or not self._live():  # this fleet has begun anew, and knows nobody yet
+        if self._is_changing or not self._live():  # no replica: the actor was just restarted
             return Outcome("busy")
         if change.action == "load" and is_served:
             return Outcome("name_taken")
@@ -153,7 +164,7 @@ class Fleet:
             return Outcome("unknown_name")
         return None
 
-    async def _make(self, change: Change) -> Outcome:
+    async def _apply(self, change: Change) -> Outcome:
         arriving = None
         if change.entry is not None:
             arriving = Placement(self._placed(change.entry), version=self._plan.number + 1)
@@ -161,22 +172,22 @@ class Fleet:
             if failures:
                 await self._carry_out(replace(self._plan, arriving=None))
                 return Outcome("failed", _summary(failures))
-        served = _changed(self._plan.served, change.name, arriving)
+        served = _with_change(self._plan.served, change.name, arriving)
         failures = await self._carry_out(replace(self._plan, served=served, arriving=None))
         return Outcome("incomplete", _summary(failures)) if failures else Outcome("done")
 
     def _placed(self, entry: ModelEntry) -> ModelEntry:
-        """The entry; what its namesake is the default for, it will be."""
-        namesakes = [p.entry for p in self._plan.served if p.entry.name == entry.name]
-        default_for = namesakes[0].default_for if namesakes else ()
+        """Return the entry with the defaults of the model that it replaces, if any."""
+        replaced = (p.entry.default_for for p in self._plan.served if p.entry.name == entry.name)
+        default_for = next(replaced, ())
         return entry.placed(Place(name="the change", default_for=default_for))
 
     async def _carry_out(self, plan: Plan) -> list[str]:
-        """Have every replica do what the plan says; the errors of those that could not."""
+        """Publish a plan and wait for every live replica's report; return their errors."""
         self._plan = replace(plan, number=self._plan.number + 1)
-        await self._tell()
+        await self._notify()
         while not self._is_done():
-            await self._wait_until(self._is_done, 1.0)  # or until who is late has been silent long
+            await self._wait_until(self._is_done, 1.0)  # then look again which replicas are lost
         return [r.error for r in self._live() if r.error is not None]
 
     def _is_done(self) -> bool:
@@ -186,37 +197,37 @@ class Fleet:
         now = self._clock()
         return [r for r in self._replicas.values() if now - r.heard_s < LOST_AFTER_S]
 
-    def _heard(self, replica: str) -> None:
+    def _record_heartbeat(self, replica: str) -> None:
         now = self._clock()
         self._replicas.setdefault(replica, _Replica(now)).heard_s = now
         lost = [n for n, r in self._replicas.items() if now - r.heard_s >= LOST_AFTER_S]
         for name in lost:
             del self._replicas[name]
 
-    async def _tell(self) -> None:
-        async with self._news:
-            self._news.notify_all()
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
 
     async def _wait_until(self, condition: Callable[[], bool], timeout_s: float) -> None:
         try:
-            async with asyncio.timeout(timeout_s), self._news:
-                await self._news.wait_for(condition)
+            async with asyncio.timeout(timeout_s), self._changed:
+                await self._changed.wait_for(condition)
         except TimeoutError:
             return
 
 
-def _changed(
+def _with_change(
     served: tuple[Placement, ...], name: str, arriving: Placement | None
 ) -> tuple[Placement, ...]:
-    """With the new one in the old one's place, or at the end; without the old one if none comes."""
-    kept = {placement.entry.name: placement for placement in served}
+    """Return the placements with the named one replaced, removed (None), or a new one appended."""
+    by_name = {placement.entry.name: placement for placement in served}
     if arriving is None:
-        del kept[name]
+        del by_name[name]
     else:
-        kept[name] = arriving
-    return tuple(kept.values())
+        by_name[name] = arriving
+    return tuple(by_name.values())
 
 
 def _summary(errors: list[str]) -> str:
-    """What went wrong: each error once, however many replicas had it."""
+    """Join the errors, each once, however many replicas reported it."""
     return "; ".join(dict.fromkeys(errors))

@@ -1,4 +1,4 @@
-"""What pydantic found wrong with a catalogue, as sentences with the lines of the file."""
+"""Turn pydantic's errors of a catalogue into sentences with the file's line numbers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ from service.catalogue.yaml_file import YamlFile
 
 _MAX_SHOWN_CHARACTERS = 60
 _KEY = "[key]"  # pydantic's mark of a mapping's key, as against its value
-_SENTENCES = {  # where pydantic speaks of Python's types
+_SENTENCES = {  # in place of pydantic's, which name Python's types
     "dict_type": "this is no mapping",
     "mapping_type": "this is no mapping",
     "missing": "this is missing",
@@ -18,23 +18,24 @@ _SENTENCES = {  # where pydantic speaks of Python's types
     "tuple_type": "this is no list",
 }
 
-Keys = Mapping[int, type[BaseModel]]  # the model whose fields a location of that length names
+# By the length of a location: the pydantic model whose fields its last part names.
+Keys = Mapping[int, type[BaseModel]]
 
 
 def sentences(error: ValidationError, file: YamlFile, *, keys: Keys) -> list[tuple[int, str]]:
-    """A line's number and a sentence for each problem, in the file's order."""
+    """Return (line number, sentence) of each mistake, in the file's order."""
     found = [_sentence(details, file, keys) for details in error.errors()]
     return sorted(dict.fromkeys(found), key=lambda line_and_sentence: line_and_sentence[0])
 
 
 def dotted(location: Sequence[str | int]) -> str:
-    """('models', 0, 'dtype') as `models[0].dtype`."""
+    """Return a location in one string: ('models', 0, 'dtype') is `models[0].dtype`."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return "".join(parts).removeprefix(".")
 
 
 def sentence(details: ErrorDetails, *, keys: Keys) -> str:
-    """What is wrong with a value, and the value; not where it is."""
+    """Return the mistake and the value, without the location."""
     kind, value = details["type"], details["input"]
     message = _SENTENCES.get(kind, details["msg"].removeprefix("Value error, "))
     if kind == "extra_forbidden":
@@ -56,7 +57,7 @@ def _location(details: ErrorDetails) -> list[int | str]:
 
 
 def _shown(value: object) -> str:
-    """The value where it is a short one; never an alias unfolded."""
+    """Return a scalar value in parentheses, shortened; nothing for a list or mapping."""
     if value is None or not isinstance(value, str | int | float):
         return ""
     text = repr(value)

@@ -1,4 +1,4 @@
-"""YAML whose every value knows its line, for errors that say where they are."""
+"""Parse YAML and keep the line of every value, for error messages."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 MAX_BYTES = 1 << 20
-MAX_VALUES = 100_000  # aliases counted as often as they are used
+MAX_VALUES = 100_000  # aliases are counted at each use
 
 Location = Sequence[str | int]
 
@@ -17,7 +17,7 @@ _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
 class YamlError(Exception):
-    """A text that is no YAML we take, and the line (from 1) that shows it."""
+    """A text that is not YAML, or breaks a limit; `line` counts from 1."""
 
     def __init__(self, line: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -25,9 +25,9 @@ class YamlError(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values as YAML 1.2 has them: `no` is Norwegian, not false; a date is a text."""
+    """Loads plain scalars as in YAML 1.2: `no` (Norwegian) and dates are strings."""
 
-    yaml_implicit_resolvers = {  # noqa: RUF012 - as the class above has it
+    yaml_implicit_resolvers = {  # noqa: RUF012 - the base class has it too
         first: [(tag, regexp) for tag, regexp in resolvers if tag not in {_BOOL, _TIMESTAMP}]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
@@ -40,26 +40,26 @@ _Loader.add_implicit_resolver(
 
 @dataclass(frozen=True)
 class YamlFile:
-    """A document's plain data and the nodes that it was made of."""
+    """A document's data, and its YAML nodes, which have the lines."""
 
     data: Any
     root: yaml.Node | None
 
     def line(self, location: Location = ()) -> int:
-        """The line (from 1) of a value's key, or of the deepest part of the location there is."""
+        """Return the line (from 1) of a value's key, or of its nearest ancestor in the file."""
         path = list(_path(self.root, location))
         return _line(path[-1]) if path else 1 if self.root is None else _line(self.root)
 
     def depth(self, location: Location) -> int:
-        """How many parts of the location there are in the file."""
+        """Return how many parts of the location exist in the file."""
         return len(list(_path(self.root, location)))
 
 
 def parse_yaml(text: str) -> YamlFile:
-    """The one document of a text.
+    """Parse a text that holds one document.
 
     Raises:
-        YamlError: It is no YAML, too large, gives a key twice, or an alias holds itself.
+        YamlError: It is not YAML, is too large, has a duplicate key or a recursive alias.
     """
     if len(text.encode()) > MAX_BYTES:
         raise YamlError(1, f"the file has more than {MAX_BYTES} bytes, the most that is read")
@@ -72,7 +72,7 @@ def parse_yaml(text: str) -> YamlFile:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise YamlError(line, f"YAML has no character U+{ord(text[error.position]):04X}") from error
-    except ValueError as error:  # a number of more digits than Python reads
+    except ValueError as error:  # an integer with more digits than Python parses
         raise YamlError(1, f"this is not YAML: {error}") from error
     except RecursionError:
         raise YamlError(1, "this is nested too deeply") from None
@@ -92,7 +92,7 @@ def _read(text: str) -> YamlFile:
 
 
 def _check_size(root: yaml.Node) -> None:
-    """Refuse aliases that unfold to more than anyone would write, or that never end."""
+    """Raise YamlError if unfolded aliases exceed MAX_VALUES, or if an alias is recursive."""
     sizes: dict[int, int] = {}
 
     def size(node: yaml.Node) -> int:
@@ -100,7 +100,7 @@ def _check_size(root: yaml.Node) -> None:
             if sizes[id(node)] == 0:
                 raise YamlError(_line(node), "this holds an alias of itself")
             return sizes[id(node)]
-        sizes[id(node)] = 0  # not known yet
+        sizes[id(node)] = 0  # being counted
         total = sizes[id(node)] = 1 + sum(map(size, _children(node)))
         if total > MAX_VALUES:
             raise YamlError(_line(node), f"this holds more than {MAX_VALUES} values")
@@ -110,7 +110,7 @@ def _check_size(root: yaml.Node) -> None:
 
 
 def _check_keys(root: yaml.Node) -> None:
-    """Refuse a key that a mapping gives twice: YAML would take the last in silence."""
+    """Raise YamlError for a duplicate key: PyYAML would take the last without a word."""
     seen, todo = {id(root)}, [root]
     while todo:
         node = todo.pop()
@@ -144,7 +144,7 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
 
 
 def _path(node: yaml.Node | None, location: Location) -> Iterator[yaml.Node]:
-    """The keys (of mappings) and entries (of lists) on the way to a location, while there are."""
+    """Yield the key nodes (of mappings) and item nodes (of lists) along a location, while found."""
     for part in location:
         found = _child(node, part)
         if found is None:
@@ -154,9 +154,9 @@ def _path(node: yaml.Node | None, location: Location) -> Iterator[yaml.Node]:
 
 
 def _child(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    """The node of a key and that of its value; an entry of a list is both."""
+    """Return the nodes of a key and of its value; an item of a list is both."""
     if isinstance(node, yaml.MappingNode):
-        # From behind: what a mapping says itself follows what `<<` merged into it.
+        # Reversed: a mapping's own keys come after those that `<<` merged into it.
         return next((pair for pair in reversed(node.value) if pair[0].value == str(part)), None)
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
         return node.value[part], node.value[part]

@@ -1,6 +1,6 @@
-"""Models of a hub: in its cache on this machine, and from the hub, downloaded, into it.
+"""Find a hub's model in its cache on this machine, or download it there.
 
-A token is found by the library itself: in HF_TOKEN, or where `hf auth login` left it.
+`huggingface_hub` finds the token itself: in HF_TOKEN, or where `hf auth login` wrote it.
 """
 
 import re
@@ -41,7 +41,7 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The files of a model at one commit, in the cache."""
+    """A model's files at one commit, in the cache."""
 
     folder: Path
     commit: str
@@ -49,12 +49,12 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubModel:
-    """A model of the hub, and at which revision.
+    """A model of the hub at a revision.
 
     Attributes:
         hub_id: `owner/name`.
         revision: A commit, branch or tag; None is the main branch's newest commit.
-        settings: Whether the hub may be asked, and where its cache is.
+        settings: `offline` and `cache_folder`.
     """
 
     hub_id: str
@@ -70,16 +70,16 @@ class HubModel:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether the revision is one commit, which nobody can change."""
+        """Whether the revision is a commit, so that its files never change."""
         return self.revision is not None and COMMIT.fullmatch(self.revision) is not None
 
     @property
     def is_offline(self) -> bool:
-        """Whether only the cache may be asked."""
+        """Whether the hub must not be contacted."""
         return self.settings.offline or constants.HF_HUB_OFFLINE
 
     def cached(self) -> Snapshot | None:
-        """What is on this machine; None if that is nothing, or not everything."""
+        """Return the snapshot in the cache; None if it is missing or incomplete."""
         config = try_to_load_from_cache(
             self.hub_id,
             CONFIG,
@@ -91,14 +91,16 @@ class HubModel:
         folder = Path(config).parent
         return Snapshot(folder=folder, commit=folder.name) if is_complete(folder) else None
 
-    def fetched(self) -> Snapshot:
-        """What the hub has now, downloaded if it is not on this machine.
+    def fetch(self) -> Snapshot:
+        """Return the hub's current snapshot, downloaded if it is not in the cache.
 
-        A commit that is here is taken without asking. Where the hub gives no answer, so is, with a
-        warning, what it had when it was last asked: a service must start while its hub is away.
+        A cached commit is returned without contacting the hub. If the hub does not answer, the
+        cached snapshot of a branch or tag is returned with a warning, as a service must start while
+        its hub is down.
 
         Raises:
-            HubError: The hub does not have the model, or does not give it.
+            HubError: The hub lacks the model or refuses it, or does not answer and the cache has
+                no snapshot.
         """
         here = self.cached()
         if here is None or not (self.is_pinned or self.is_offline):
@@ -119,20 +121,20 @@ class HubModel:
             )
         return here
 
-    def pulled(self) -> Snapshot:
-        """As `fetched`, but nothing goes by what the hub may have changed since.
+    def pull(self) -> Snapshot:
+        """Return the hub's current snapshot, like `fetch`; for a branch or tag, ask the hub always.
 
         Raises:
-            HubError: The hub does not have the model, or does not give it.
+            HubError: The hub lacks the model, refuses it or does not answer.
         """
         here = self.cached()
         return here if here is not None and self.is_pinned else self.download(self.ask())
 
     def ask(self) -> ModelInfo:
-        """What the hub says of the model: its commit, and its files with their sizes.
+        """Return the hub's record of the model: its commit, and its files with their sizes.
 
         Raises:
-            HubError: It says nothing, or may not be asked.
+            HubError: The hub lacks the model, refuses it or does not answer; or it is offline.
         """
         if self.is_offline:
             raise HubError(
@@ -149,15 +151,16 @@ class HubModel:
             )
 
     def download(self, info: ModelInfo) -> Snapshot:
-        """The files that the model is loaded from, at the commit of `info`; no pickles.
+        """Download the files needed to load the model, at the commit of `info`; never pickles.
 
-        They come one by one, weights last, so that nothing lacks where the weights are complete.
+        Weights are downloaded last, so a folder with all weights has all files.
         (The library's `snapshot_download` asks for a list of files without a timeout.) Progress
-        bars are drawn on standard error, if that is a terminal.
+        bars go to standard error, if that is a terminal.
 
         Raises:
-            UnsupportedModelError: No family is of its kind; its weights are not downloaded.
-            HubError: A file does not come, or there is no room for it.
+            UnsupportedModelError: No family supports its `model_type`; the weights are not
+                downloaded.
+            HubError: A download fails, or the disk has no room for the weights.
         """
         commit = info.sha or ""
         sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
@@ -178,7 +181,7 @@ class HubModel:
         return Snapshot(folder=folder, commit=commit)
 
     def _check_files(self, sizes: Mapping[str, int]) -> None:
-        """Refuses, before anything is downloaded, what could not be loaded."""
+        """Raise HubError, before any download, if the repository cannot be loaded."""
         if CONFIG not in sizes:
             raise HubError(f"{self}: has no {CONFIG}; it is not a model for `transformers`")
         if has_safetensors(sizes):
@@ -190,7 +193,7 @@ class HubModel:
         raise HubError(f"{self}: {held}{self._instead_of_pickles()}")
 
     def _instead_of_pickles(self) -> str:
-        """What else could be used: that is for an operator to decide, so nothing is done here."""
+        """Return the end of an error message: what to use instead of a pickle, which is unsafe."""
         try:
             offer = pull_request_with_safetensors(self.hub_id)
         except HubError as error:

@@ -1,4 +1,4 @@
-"""What a hub, or its library, fails with: one sentence each, which holds no token."""
+"""Turn errors of a hub, and of its library, into one sentence each, without the token."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,26 +17,23 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError:
 
 from model.errors import ModelError
 
-_NO_ANSWER = (HTTPError, OSError, ValueError, RuntimeError)  # all that the library may raise
+_LIBRARY_ERRORS = (HTTPError, OSError, ValueError, RuntimeError)  # all that the library may raise
 
 
 class HubError(ModelError):
-    """A model that its hub does not have, or does not give; the sentence holds no token."""
+    """A model that its hub lacks or refuses, or a hub that does not answer; hides the token."""
 
 
 @contextmanager
 def failures_as_sentences(about: str) -> Iterator[None]:
-    """The library's errors as ours, which begin with what they are about.
+    """Raise a HubError that begins with `about` in place of any error of the library.
 
-    Their own texts are left out: they go over several lines, and one, that of a header which
+    The library's own messages are left out: they have several lines, and one, about a header that
     cannot be sent, shows the token.
-
-    Raises:
-        HubError: Instead of what the library raised.
     """
     try:
         yield
-    except _NO_ANSWER as error:
+    except _LIBRARY_ERRORS as error:
         raise HubError(f"{about}: {_reason(error)}") from None
 
 
@@ -64,12 +61,12 @@ def _reason(error: Exception) -> str:
 
 
 def _innermost(error: BaseException) -> str:
-    """Why there was no answer: the system's own words where it has some."""
+    """Return the operating system's message from the chain of causes, else the error's class."""
     causes = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) and cause not in causes:
         causes.append(cause)
-    words = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
-    return words[-1] if words else type(error).__name__
+    found = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+    return found[-1] if found else type(error).__name__
 
 
 def _host() -> str:

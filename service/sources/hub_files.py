@@ -1,8 +1,7 @@
-"""Which files of a hub's model are ours, and which of them its cache has.
+"""Files of a hub's model that are downloaded, and their state in the hub's cache.
 
-The cache is the hub's own, so that what `transformers` or `hf download` fetched is not fetched
-again, and the other way round. Its layout, of which `snapshots` are read and `refs` written, is at
-https://huggingface.co/docs/huggingface_hub/guides/manage-cache
+The cache is shared with `transformers` and `hf download`. `snapshots` are read here and `refs`
+written; for the layout, see https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 """
 
 import json
@@ -32,17 +31,17 @@ PICKLES = ("*.bin", "*.pt", "*.h5", "*.msgpack", "*.ot")
 
 
 def matches(name: str, patterns: tuple[str, ...]) -> bool:
-    """Whether a file is one of those, and not in a folder of the repository."""
+    """Whether a file matches a pattern and lies at the top of the repository."""
     return "/" not in name and any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def has_safetensors(names: Container[str]) -> bool:
-    """Whether a model's weights are among the files of a repository, in one file or in shards."""
+    """Whether a repository's files include safetensors weights, in one file or in shards."""
     return SINGLE_FILE in names or INDEX_FILE in names
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether a model can be loaded: `transformers` may have fetched the tokenizer alone."""
+    """Whether the folder has a tokenizer and all weights; `transformers` may have fetched less."""
     if not any(matches(path.name, TOKENIZER_FILES) for path in folder.iterdir()):
         return False
     if (folder / SINGLE_FILE).exists():
@@ -53,7 +52,7 @@ def is_complete(folder: Path) -> bool:
 
 
 def shards_of(folder: Path) -> list[str]:
-    """The files that an index names; what is wrong with it, the loader says."""
+    """Return the files that the index names; none if it is invalid, which loading reports."""
     try:
         names = json.loads((folder / INDEX_FILE).read_bytes())["weight_map"].values()
         return sorted({name for name in names if matches(name, ("*.safetensors",))})
@@ -62,11 +61,11 @@ def shards_of(folder: Path) -> list[str]:
 
 
 def remember(revision: str, folder: Path) -> None:
-    """Note which commit a branch or tag is, for when the hub cannot be asked."""
+    """Write the commit of a branch or tag to the cache's `refs`, for when the hub is down."""
     if COMMIT.fullmatch(revision):
         return
     ref = folder.parents[1] / "refs" / revision
-    with suppress(OSError):  # a cache may be mounted read-only; what it has can be loaded still
+    with suppress(OSError):  # a cache may be mounted read-only; the model can still be loaded
         if not ref.is_file() or ref.read_text() != folder.name:
             ref.parent.mkdir(parents=True, exist_ok=True)
             ref.write_text(folder.name)

@@ -1,8 +1,7 @@
-"""The pull requests of a hub's model, one of which may have the safetensors that it lacks.
+"""Find a pull request with safetensors for a hub's model that has only a pickle.
 
-Many models are published as a pickle alone. The hub's bot converts them, and offers the result as
-a pull request, as anybody may. Whether to use it is for an operator to decide: it is found here,
-not taken.
+The hub's bot converts such models and opens a pull request with the result; so may any user. It is
+only suggested: the operator decides whom to trust.
 """
 
 import time
@@ -21,13 +20,13 @@ from service.sources.hub_files import CONFIG, has_safetensors
 
 BOT = "SFconvertbot"  # of https://huggingface.co/spaces/safetensors/convert
 
-MAX_LOOKED_INTO = 5  # of the bot's, and of all others'
+MAX_LOOKED_INTO = 5  # pull requests by the bot, and as many by others
 
 _LIBRARY_NAME = "dragoman"
 
 
 class Author(BaseModel):
-    """Who opened a pull request."""
+    """The account that opened a pull request."""
 
     name: str = "a deleted account"
 
@@ -43,12 +42,12 @@ class PullRequest(BaseModel):
 
     @property
     def revision(self) -> str:
-        """Under which name its files are to be had."""
+        """The revision under which the hub has its files."""
         return f"refs/pr/{self.num}"
 
     @property
-    def promise(self) -> tuple[bool, int]:
-        """What is to be looked into first is greatest: what says it has them, then the newest."""
+    def rank(self) -> tuple[bool, int]:
+        """Sort key, the most promising last: a title with `safetensors`, then the newest."""
         return "safetensors" in self.title.lower(), self.num
 
 
@@ -57,22 +56,22 @@ class _Page(BaseModel):
 
 
 def pull_request_with_safetensors(hub_id: str) -> PullRequest | None:
-    """An open pull request whose files a model can be loaded from: the bot's newest, or another's.
+    """Return an open pull request that has a config and safetensors; the bot's if there is one.
 
-    The hub is asked for one page of each list, and for the files of a few. All of it may take as
-    long as one question else: HF_HUB_ETAG_TIMEOUT.
+    Reads one page of the bot's and one of all pull requests, and the file lists of a few, within
+    HF_HUB_ETAG_TIMEOUT in all.
 
     Returns:
-        None if there is none among those.
+        None if none of those has them.
 
     Raises:
-        HubError: The hub does not say, or not in time.
+        HubError: The hub refuses, or does not answer in time.
     """
     deadline = time.monotonic() + constants.HF_HUB_ETAG_TIMEOUT
     with failures_as_sentences(f"{hub_id}'s pull requests"):
         for author in (BOT, None):
             offers = _open_ones(hub_id, author=author, deadline=deadline)
-            offers.sort(key=lambda offer: offer.promise, reverse=True)
+            offers.sort(key=lambda offer: offer.rank, reverse=True)
             for offer in offers[:MAX_LOOKED_INTO]:
                 if _can_be_loaded(hub_id, offer, deadline=deadline):
                     return offer
@@ -80,7 +79,7 @@ def pull_request_with_safetensors(hub_id: str) -> PullRequest | None:
 
 
 def _open_ones(hub_id: str, *, author: str | None, deadline: float) -> list[PullRequest]:
-    """Those of an author; None is all but the bot.
+    """Return the open pull requests of an author; None is all authors but the bot.
 
     (The library's `get_repo_discussions` asks without a timeout, and for all pages.)
     """
@@ -94,7 +93,7 @@ def _open_ones(hub_id: str, *, author: str | None, deadline: float) -> list[Pull
     return [
         listed
         for listed in _Page.model_validate_json(answer.content).discussions
-        if listed.is_pull_request  # not every mirror heeds what it was asked for
+        if listed.is_pull_request  # mirrors may ignore the query's filters
         and listed.status == "open"
         and (listed.author.name == BOT) == (author == BOT)
     ]
@@ -105,14 +104,14 @@ def _can_be_loaded(hub_id: str, offer: PullRequest, *, deadline: float) -> bool:
         info = HfApi(library_name=_LIBRARY_NAME).model_info(
             hub_id, revision=offer.revision, timeout=_time_left(deadline)
         )
-    except RevisionNotFoundError:  # its branch may be gone
+    except RevisionNotFoundError:  # its branch was deleted
         return False
     names = {file.rfilename for file in info.siblings or ()}
     return CONFIG in names and has_safetensors(names)
 
 
 def _time_left(deadline: float) -> float:
-    """Seconds; a deadline that has passed is a failure like that of the network."""
+    """Return the seconds until the deadline; raise TimeoutError, as the network does, after it."""
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError

@@ -1,4 +1,4 @@
-"""Where a model's files are: bundled with Dragoman, in a folder, or on a hub."""
+"""Locate a model's files: bundled with Dragoman, in a folder, or on a hub."""
 
 import re
 from dataclasses import dataclass
@@ -20,17 +20,17 @@ _HUB_ID = re.compile(
 
 
 class SourceError(ModelError):
-    """A path under which there is no model; says how it could be read."""
+    """A path at which there is no model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSource:
-    """A model's files, on this machine.
+    """A model's files on this machine.
 
     Attributes:
         folder: Holds config.json, weights and tokenizer.
-        origin: Who put them there.
-        revision: The full commit, of a model from a hub only.
+        origin: Whether they are bundled, an operator's folder, or from a hub.
+        revision: The full commit of a model from a hub; else None.
     """
 
     folder: Path
@@ -39,15 +39,15 @@ class ModelSource:
 
 
 def origin_of(path: str, *, base: Path = Path()) -> Origin:
-    """How a model's path is to be read; nothing is downloaded.
+    """Return the kind of a model's path; downloads nothing.
 
     Args:
         path: `bundled/NAME`; a folder, which begins with `/`, `./`, `../` or `~`, or exists; or a
             hub's `owner/name`.
-        base: What a relative folder is relative to.
+        base: The folder to which a relative path is relative.
 
     Raises:
-        SourceError: It is none of the three.
+        SourceError: The path is none of the three.
     """
     if path.startswith(BUNDLED):
         return "bundled"
@@ -69,36 +69,36 @@ def locate(
     base: Path = Path(),
     is_newest: bool = False,
 ) -> ModelSource:
-    """A model's files; those of a hub are downloaded if they are not here yet.
+    """Return a model's files; download those of a hub that are not in its cache.
 
     Args:
         path: As in `origin_of`.
         revision: A commit, branch or tag, for a model of a hub; None is its newest state.
-        settings: Whether a hub may be asked, and where its files are kept.
-        base: What a relative folder is relative to.
-        is_newest: The hub itself has to confirm a branch or tag; its cache will not do.
+        settings: `offline` and `cache_folder`, for a hub.
+        base: The folder to which a relative path is relative.
+        is_newest: Ask the hub for the commit of a branch or tag; fail if it does not answer.
 
     Raises:
-        SourceError: There is nothing of that name on this machine, or a revision of it.
-        HubError: The hub does not have the model, or does not give it.
+        SourceError: There is no such folder or bundled model, or it is given a revision.
+        HubError: The hub lacks the model, refuses it or does not answer.
     """
     if origin_of(path, base=base) != "hub":
         return _local(path, revision=revision, base=base)
-    # Its library takes a while to import, and whoever needs no hub does not need it.
+    # The hub's library takes a while to import; only models of a hub need it.
     from service.sources.hub import HubModel  # noqa: PLC0415
 
     model = HubModel(hub_id=path, revision=revision, settings=settings)
-    snapshot = model.pulled() if is_newest else model.fetched()
+    snapshot = model.pull() if is_newest else model.fetch()
     return ModelSource(folder=snapshot.folder, origin="hub", revision=snapshot.commit)
 
 
 def find(
     path: str, *, revision: str | None, settings: Settings, base: Path = Path()
 ) -> ModelSource | None:
-    """As `locate`, but no hub is asked: None if the model is not on this machine.
+    """Return a model's files if they are on this machine, else None; never contact a hub.
 
     Raises:
-        SourceError: The path can be read in none of the three ways, or has no revisions.
+        SourceError: The path is none of `origin_of`'s kinds, or a folder is given a revision.
     """
     if origin_of(path, base=base) != "hub":
         is_there = _folder(path, base).is_dir()
@@ -112,7 +112,7 @@ def find(
 
 
 def split_revision(name: str) -> tuple[str, str | None]:
-    """`owner/name@revision` as the command line takes it; None where no revision is named."""
+    """Split `owner/name@revision`; the revision is None if the name has none."""
     path, sign, revision = name.partition("@")
     if sign and revision and _HUB_ID.fullmatch(path) and not Path(name).exists():
         return path, revision
@@ -133,7 +133,7 @@ def _local(path: str, *, revision: str | None, base: Path) -> ModelSource:
 
 
 def _folder(path: str, base: Path) -> Path:
-    """The folder that a path means if it means one."""
+    """Return the folder of a bundled model or of a path that is read as a folder."""
     if path.startswith(BUNDLED):
         return Path(str(files("model"))) / path
     return base / Path(path).expanduser()

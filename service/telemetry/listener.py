@@ -1,4 +1,4 @@
-"""The port that a Prometheus scrapes, shared by all engine processes of a node."""
+"""The HTTP port for Prometheus scrapes, shared by all engine processes of a node."""
 
 import atexit
 import os
@@ -11,9 +11,10 @@ from service.telemetry.metrics import CONTENT_TYPE, forget_process, is_shared, r
 
 
 class MetricsListener:
-    """Answers `GET /metrics` on a port that all processes of a node share.
+    """An HTTP server of `GET /metrics` on a port that all processes of a node bind.
 
-    The kernel hands each connection to one of them (SO_REUSEPORT), and each answers for all.
+    With SO_REUSEPORT the kernel passes each connection to one of them; each returns the metrics of
+    all.
     """
 
     def __init__(self, *, host: str, port: int) -> None:
@@ -24,17 +25,20 @@ class MetricsListener:
 
     @property
     def port(self) -> int:
-        """The port in use, also where 0 asked for a free one."""
+        """The bound port, also if the constructor was given 0."""
         return int(self._server.server_address[1])
 
     def start(self) -> None:
-        """Begin to answer; the process' gauges are withdrawn when it ends."""
+        """Start to answer; removes the process's gauges when the process exits normally.
+
+        The gauges of a process that is killed are removed at the next scrape of the node.
+        """
         self._thread.start()
         if is_shared():
             atexit.register(forget_process, os.getpid())
 
     def stop(self) -> None:
-        """Give the port back."""
+        """Stop the server and close its port."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -45,13 +49,13 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A scraper that hangs up is no event."""
+        """Ignore a scraper that closes its connection early."""
 
-    server_bind = socketserver.TCPServer.server_bind  # HTTPServer's looks up the host's name
+    server_bind = socketserver.TCPServer.server_bind  # HTTPServer's would do a DNS lookup
 
 
 class _Handler(BaseHTTPRequestHandler):
-    timeout = 10  # seconds; a silent client holds a thread no longer
+    timeout = 10  # seconds without data after which a connection, and its thread, ends
 
     def do_GET(self) -> None:
         if self.path.partition("?")[0] != "/metrics":
@@ -65,4 +69,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *args: object) -> None:
-        """Scrapes are not logged."""
+        """Log no scrapes."""

@@ -1,4 +1,4 @@
-"""Structured logs, of structlog and standard logging alike: one event a line, with request ids."""
+"""Structured logs, from structlog and standard logging: one event a line, with request ids."""
 
 import logging
 import sys
@@ -45,12 +45,12 @@ def configure_logging(
     root.handlers = [handler]
     root.setLevel(level.upper())
     _route_uvicorn()
-    for client in ("httpx", "httpx2"):  # of hubs: they log addresses, with what signs them
+    for client in ("httpx", "httpx2"):  # of hubs: they log URLs, which have signatures
         logging.getLogger(client).setLevel(logging.WARNING)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """The logger of a module; what is bound to the context, such as the request id, is added."""
+    """Return the logger of a module; it adds context variables such as the request id."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
 
@@ -67,7 +67,7 @@ def _renderers(fmt: Literal["json", "console"]) -> tuple[Processor, ...]:
 
 
 def _route_uvicorn() -> None:
-    """Let uvicorn's loggers reach ours; its access log would repeat ours, so it stays silent."""
+    """Propagate uvicorn's loggers to the root, except its access log, which would repeat ours."""
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers = []

@@ -1,9 +1,8 @@
 """Every metric of the service, with its unit.
 
-Several engine processes of one node count together. Each has `DRAGOMAN_METRICS_FOLDER` in its
-environment, naming a folder that they share, *before* this module is imported; then any of them
-answers for the whole node. Without that variable a process answers for itself. No label holds an
-address, a key or a text.
+The engine processes of a node share their metrics if each has `DRAGOMAN_METRICS_FOLDER`, the same
+folder, in its environment *before* it imports this module; each then reports those of the whole
+node. Without that variable a process reports its own. No label holds an address, a key or a text.
 """
 
 import os
@@ -13,8 +12,8 @@ from pathlib import Path
 
 FOLDER_VARIABLE = "DRAGOMAN_METRICS_FOLDER"
 
-# The library chooses how it counts when it is imported. Its own variable is set for this process
-# alone: Ray's processes use the library too, and would count in the same folder.
+# prometheus_client reads its own variable once, on import. It is set in this process only: Ray's
+# processes use the library too, and would write to the same folder.
 if folder := os.environ.get(FOLDER_VARIABLE):
     Path(folder).mkdir(parents=True, exist_ok=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
@@ -37,7 +36,7 @@ from model.engine.params import FinishReason
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REGISTRY = CollectorRegistry()
 
-# One series more for each counter, and none where processes share.
+# Else each counter has another series, unless processes share their metrics.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _REQUEST_BUCKETS_S = (
@@ -122,7 +121,7 @@ CACHE_USED = Gauge(
 
 
 class EngineMetrics:
-    """What one model's engine reports: once a step and once a segment, never once a token."""
+    """One model's engine metrics, updated once a step and once a segment, not once a token."""
 
     def __init__(self, model: str) -> None:
         self._model = model
@@ -136,7 +135,7 @@ class EngineMetrics:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Count nothing: what runs meanwhile is no client's."""
+        """Record no steps and finished segments within the context, as during the warm-up."""
         self._is_paused = True
         try:
             yield
@@ -153,7 +152,10 @@ class EngineMetrics:
         num_waiting: int,
         cache_used_ratio: float,
     ) -> None:
-        """Engine steps are over, seldom more than one; call it too, with no rows, at idleness."""
+        """Record `num_steps` engine steps of `num_rows` decoder rows, `duration_s` in all.
+
+        An idle engine calls this with 0 rows, to update the gauges.
+        """
         if self._is_paused:
             return
         for _ in range(num_steps if num_rows else 0):
@@ -173,7 +175,7 @@ class EngineMetrics:
         output_tokens: int,
         finish_reason: FinishReason,
     ) -> None:
-        """One segment is over; no time to its first token where it never had one."""
+        """Record a finished segment; `time_to_first_token_s` is None if it has no token."""
         if self._is_paused:
             return
         FINISHED.labels(self._model, finish_reason.value).inc()
@@ -185,50 +187,50 @@ class EngineMetrics:
         OUTPUT_TOKENS.labels(self._model).inc(output_tokens)
 
     def aborted(self) -> None:
-        """One segment's client no longer wanted it."""
+        """Record a segment aborted by its client."""
         ABORTED.labels(self._model).inc()
         FINISHED.labels(self._model, FinishReason.ABORTED.value).inc()
 
 
 def observe_request(route: str, status: int, duration_s: float) -> None:
-    """One HTTP request was answered."""
+    """Record an answered HTTP request."""
     REQUESTS.labels(route, str(status)).inc()
     REQUEST_DURATION.labels(route).observe(duration_s)
 
 
 def observe_characters(model: str, *, num_input: int, num_output: int) -> None:
-    """One request's texts were answered."""
+    """Record the characters of a request's texts and of their answers."""
     INPUT_CHARACTERS.labels(model).inc(num_input)
     OUTPUT_CHARACTERS.labels(model).inc(num_output)
 
 
 def forget_model(model: str) -> None:
-    """Show no series of a model that is not served any more, until it is served again.
+    """Hide the series of a model that is no longer served, until it is served again.
 
-    The library cannot take series out of the files that processes share, so they are left out when
-    the metrics are shown. A model that comes back goes on counting where it left off.
+    The library cannot remove series from the files that processes share, so `render` filters them.
+    The counters of a model that is served again continue from their last values.
     """
     _forgotten.add(model)
 
 
 def is_shared() -> bool:
-    """This process counts together with the others of its node."""
+    """Whether this process shares its metrics with the others of its node."""
     return bool(getattr(ValueClass, "_multiprocess", False)) and FOLDER_VARIABLE in os.environ
 
 
 def render() -> bytes:
-    """All metrics of this node in Prometheus' text format."""
+    """Return all metrics of this node in Prometheus' text format."""
     if not is_shared():
-        return generate_latest(_Remembered(REGISTRY))
+        return generate_latest(_Filtered(REGISTRY))
     folder = Path(os.environ[FOLDER_VARIABLE])
     _forget_dead_processes(folder)
     node = CollectorRegistry()
     MultiProcessCollector(node, str(folder))  # type: ignore[no-untyped-call]
-    return generate_latest(_Remembered(node))
+    return generate_latest(_Filtered(node))
 
 
-class _Remembered(CollectorRegistry):
-    """A registry without the series of models that are forgotten."""
+class _Filtered(CollectorRegistry):
+    """A registry without the series of the models in `_forgotten`."""
 
     def __init__(self, whole: CollectorRegistry) -> None:
         super().__init__()
@@ -241,12 +243,12 @@ class _Remembered(CollectorRegistry):
 
 
 def forget_process(pid: int) -> None:
-    """Remove the gauges of a process that has ended, or is about to."""
+    """Remove the gauges of a process that has ended, or is about to end."""
     mark_process_dead(pid, os.environ[FOLDER_VARIABLE])  # type: ignore[no-untyped-call]
 
 
 def _forget_dead_processes(folder: Path) -> None:
-    """Remove the gauges of processes that were killed; their counters and histograms stay."""
+    """Remove the gauges of processes that were killed; keep their counters and histograms."""
     for pid in {file.stem.rpartition("_")[2] for file in folder.glob("gauge_live*.db")}:
         if pid.isdecimal() and not _is_running(int(pid)):
             forget_process(int(pid))

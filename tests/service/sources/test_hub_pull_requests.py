@@ -39,7 +39,7 @@ def hub(pickled: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 def refusal(tmp_path: Path, *, revision: str | None = None) -> str:
     with pytest.raises(HubError) as failure:
-        model(tmp_path, revision=revision).fetched()
+        model(tmp_path, revision=revision).fetch()
     return str(failure.value)
 
 
@@ -80,7 +80,7 @@ def test_a_model_with_safetensors_has_no_pull_requests_looked_at(
     hub: Hub, converted: Path, tmp_path: Path
 ) -> None:
     hub.propose(HUB_ID, converted, num=45, author=BOT)
-    model(tmp_path, revision="refs/pr/45").fetched()
+    model(tmp_path, revision="refs/pr/45").fetch()
     assert not [request for request in hub.requests if "discussions" in request]
 
 
@@ -240,5 +240,5 @@ def test_when_the_time_is_up_nothing_more_is_asked(
 
 def test_offline_no_pull_request_is_asked_for(hub: Hub, tmp_path: Path) -> None:
     with pytest.raises(HubError, match="not on this machine"):
-        model(tmp_path, offline=True).fetched()
+        model(tmp_path, offline=True).fetch()
     assert hub.requests == []
