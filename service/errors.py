@@ -12,7 +12,7 @@ _MAX_SHOWN_CHARACTERS = 40
 
 
 class ApiError(Exception):
-    """A request the API turns down, with one sentence that says why; never with the text itself."""
+    """A rejected request; the message is one sentence and never contains the request's text."""
 
 
 class FieldError(ApiError):
@@ -37,7 +37,7 @@ class InvalidBodyError(ApiError):
 
 
 class NotOfferedError(ApiError):
-    """A field of the contract that this version does not serve yet."""
+    """A field of the API's contract that this version does not support yet."""
 
 
 class UnknownLanguageError(FieldError):
@@ -48,7 +48,7 @@ class UnknownLanguageError(FieldError):
 
 
 class UnsupportedPairError(ApiError):
-    """A language pair that no model, or not the one asked for, translates."""
+    """A language pair that no model translates, or not the requested one."""
 
     def __init__(
         self,
@@ -67,21 +67,21 @@ class UnsupportedPairError(ApiError):
 
 
 class ModelNotFoundError(FieldError):
-    """A model name that the catalogue does not hold."""
+    """A model name that is not served."""
 
     def __init__(self, name: str, *, served: Sequence[str]) -> None:
         super().__init__("model", f"is {show(name)}; the models served are {listing(served)}")
 
 
 class TaskNotServedError(ApiError):
-    """A task that no model of the catalogue is made for."""
+    """A task that no model of the catalogue offers."""
 
     def __init__(self, task: str) -> None:
         super().__init__(f"no model of this service's catalogue offers {task}")
 
 
 class TextTooLongError(FieldError):
-    """The texts of a request hold more characters than one request may."""
+    """A request with more characters of text than the limit."""
 
     def __init__(self, *, num_characters: int, limit: int) -> None:
         super().__init__(
@@ -90,14 +90,14 @@ class TextTooLongError(FieldError):
 
 
 class NotReadyError(ApiError):
-    """The service runs, but some model of the catalogue cannot answer yet."""
+    """A service of which a model cannot answer yet."""
 
     def __init__(self) -> None:
         super().__init__("not every model of the catalogue is ready to answer yet")
 
 
 class ModelNotLoadedError(ApiError):
-    """A lazy model that could not be loaded when it was needed."""
+    """A lazy model whose load failed; `retry_after_s` is the time to the next attempt."""
 
     def __init__(self, name: str, *, retry_s: float) -> None:
         self.retry_after_s = max(1, math.ceil(retry_s))
@@ -108,29 +108,29 @@ class ModelNotLoadedError(ApiError):
 
 
 class UnauthorizedError(ApiError):
-    """A request to a route that asks for a key, without the right one."""
+    """A request without the right key, to a route that needs one."""
 
     def __init__(self) -> None:
         super().__init__("the header `Authorization: Bearer KEY` must hold the admin key")
 
 
 class ChangeConflictError(ApiError):
-    """A change of the served models that cannot be made as things are."""
+    """A change of the served models that conflicts with their present state."""
 
 
 class ChangeFailedError(ApiError):
-    """A change of the served models that was tried, and taken back."""
+    """A change of the served models that failed, and was undone."""
 
 
 class FleetLostError(ApiError):
-    """The actor that holds the plan of all replicas does not answer."""
+    """A fleet (`service.catalogue.fleet`) that cannot be reached."""
 
     def __init__(self) -> None:
         super().__init__("the replicas cannot be told of changes at the moment; try again")
 
 
 def show(value: object) -> str:
-    """A client's value for an error's sentence: short codes and numbers, never running text."""
+    """Return a client's value for an error message: short codes and numbers, never a text."""
     if isinstance(value, str):
         if len(value) > _MAX_SHOWN_CHARACTERS or any(c.isspace() for c in value):
             return f"a text of {len(value)} characters"
@@ -142,7 +142,7 @@ def show(value: object) -> str:
 
 
 def listing(values: Sequence[str]) -> str:
-    """`a, b, c`; a long list ends in how many more there are."""
+    """Return `a, b, c`; a list of more than 12 values ends in the number of the others."""
     if not values:
         return "none"
     more = len(values) - _MAX_LISTED

@@ -1,6 +1,6 @@
-"""Language pairs as a value: listed one by one, or every combination of two sets of languages.
+"""A set of language pairs: listed one by one, or all combinations of two sets of languages.
 
-A model of 200 languages has 39,800 pairs. They are counted and looked up here without being made.
+A model of 200 languages has 39,800 pairs; they are counted and looked up without being stored.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,8 +14,8 @@ Pair = tuple[str, str]
 class Pairs:
     """Ordered (source, target) pairs of two different languages.
 
-    Made by `of` or `between`. Without `listed`, every combination of `sources` and `targets` is
-    meant. Iterating makes the pairs one by one, in order; everything else is cheap.
+    Use `of` or `between` to make one. If `listed` is None, every combination of `sources` and
+    `targets` is a pair. Only iteration takes time proportional to the number of pairs.
     """
 
     sources: tuple[str, ...] = ()
@@ -24,7 +24,7 @@ class Pairs:
 
     @classmethod
     def of(cls, pairs: Iterable[Pair]) -> "Pairs":
-        """These pairs and no others."""
+        """Return a set of the given pairs, in order."""
         listed = tuple(dict.fromkeys(pairs))
         return cls(
             sources=tuple(dict.fromkeys(source for source, _ in listed)),
@@ -34,7 +34,7 @@ class Pairs:
 
     @classmethod
     def between(cls, sources: Sequence[str], targets: Sequence[str]) -> "Pairs":
-        """Every combination of two different languages."""
+        """Return all combinations of a source and a different target."""
         return cls(sources=tuple(dict.fromkeys(sources)), targets=tuple(dict.fromkeys(targets)))
 
     def __contains__(self, pair: object) -> bool:
@@ -59,7 +59,7 @@ class Pairs:
         return len(self.sources) * len(self.targets) - num_same
 
     def targets_of(self, source: str) -> tuple[str, ...]:
-        """What `source` is translated to."""
+        """Return the languages that `source` is translated to."""
         if self.listed is not None:
             return self._listed_targets.get(source, ())
         if source not in self._source_set:
@@ -67,7 +67,7 @@ class Pairs:
         return tuple(target for target in self.targets if target != source)
 
     def sources_of(self, target: str) -> tuple[str, ...]:
-        """What is translated to `target`."""
+        """Return the languages that are translated to `target`."""
         if self.listed is not None:
             return tuple(a for a, b in self.listed if b == target)
         if target not in self._target_set:

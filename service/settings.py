@@ -1,7 +1,7 @@
 """Every setting of the service: its name, default, limits and meaning.
 
-Each is read from the environment variable `DRAGOMAN_` + its name in capitals. A `Settings` is built
-once, by whoever starts the service, and passed in; there is no global.
+Each is read from the environment variable `DRAGOMAN_` + its name in capitals. The command that
+starts the service makes one `Settings` and passes it on; there is no global.
 """
 
 from pathlib import Path
@@ -15,14 +15,14 @@ MIN_KEY_CHARACTERS = 16
 
 
 class Settings(BaseSettings):
-    """What an operator may choose."""
+    """The operator's settings, checked."""
 
     model_config = SettingsConfigDict(
         env_prefix="DRAGOMAN_",
-        env_ignore_empty=True,  # a path that is empty would be the current folder
+        env_ignore_empty=True,  # an empty path would be the current folder
         frozen=True,
         extra="forbid",
-        hide_input_in_errors=True,  # the admin key is one
+        hide_input_in_errors=True,  # which may be the admin key
     )
 
     host: str = Field(
@@ -125,7 +125,7 @@ class Settings(BaseSettings):
     @field_validator("admin_key")
     @classmethod
     def _can_be_sent(cls, key: SecretStr | None) -> SecretStr | None:
-        """The key as a header can hold it; a file that it was read from may end in a new line."""
+        """Check the key's characters; strip it, as its file may end in a newline."""
         if key is None:
             return None
         text = key.get_secret_value().strip()

@@ -1,4 +1,4 @@
-"""Which models a command without a server has to load: those that its texts may need, no other."""
+"""Choose the models that a command without a server loads: only those its texts may need."""
 
 import re
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ Entries = tuple[ModelEntry, ...]
 def models_to_translate(
     catalogue: Catalogue, *, name: str | None, target: str, source: str | None
 ) -> Entries:
-    """The catalogue's models for the languages; all translators where none fits.
+    """Return the catalogue's models for the languages; all translators if none fits.
 
     Args:
         catalogue: The models to choose from.
         name: One of them, a folder with a checkpoint, or a hub's `owner/name@revision`.
-        target: As the user wrote it.
-        source: Likewise; None stands for every language.
+        target: The target language's code, as the user wrote it.
+        source: The source language's code, as the user wrote it; None is any language.
 
     Raises:
         UsageError: There is no such model.
@@ -40,13 +40,13 @@ def models_to_translate(
 
 
 def models_to_summarize(catalogue: Catalogue, *, name: str | None, style: str | None) -> Entries:
-    """The catalogue's first summarizer with the style; all summarizers where none has it.
+    """Return the catalogue's first summarizer with the style; all summarizers if none has it.
 
     Args:
         catalogue: The models to choose from.
-        name: As for `models_to_translate`; what the catalogue does not describe is taken to have
+        name: As for `models_to_translate`; a model that is not in the catalogue is assumed to have
             the style.
-        style: None stands for every style.
+        style: None is any style.
 
     Raises:
         UsageError: There is no such model.
@@ -61,51 +61,52 @@ def models_to_summarize(catalogue: Catalogue, *, name: str | None, style: str | 
 
 
 def entry_of(catalogue: Catalogue, name: str) -> ModelEntry | None:
-    """The model of the catalogue with that name, or else with those files."""
+    """Return the catalogue's entry with that name, else the one with that path; None if neither."""
     named = (entry for entry in catalogue.models if entry.name == name)
     at_path = (entry for entry in catalogue.models if _is_at(entry, name))
     return next(named, None) or next(at_path, None)
 
 
 def undescribed(catalogue: Catalogue, name: str, **offers: object) -> ModelEntry:
-    """A model that the catalogue does not have, as if it did.
+    """Return an entry for a model that is not in the catalogue.
 
     Args:
-        catalogue: For the error, which lists what it has.
+        catalogue: Its names are listed in the error.
         name: A folder with a checkpoint, or a hub's `owner/name@revision`.
-        offers: The fields of the entry that say what the model is for.
+        offers: Fields of the entry: task, pairs, styles.
 
     Raises:
-        UsageError: It is neither.
+        UsageError: The name is neither.
     """
     return _entry(_place_of(catalogue, name), **offers)
 
 
 def on_this_machine(entries: Sequence[ModelEntry], settings: Settings) -> Entries:
-    """The entries, those of a hub downloaded and at the commit that was downloaded.
+    """Download the models of a hub; return the entries, pinned to the downloaded commits.
 
     Raises:
-        HubError: A hub does not have a model, or does not give it.
+        HubError: A hub lacks a model, refuses it or does not answer.
     """
     return tuple(_pinned(entry, settings) for entry in entries)
 
 
 def source_of(entry: ModelEntry, settings: Settings, *, is_newest: bool = False) -> ModelSource:
-    """An entry's files, as `locate` finds them."""
+    """Return an entry's files, as `locate` does."""
     return locate(entry.path, revision=entry.revision, settings=settings, is_newest=is_newest)
 
 
 def source_here(entry: ModelEntry, settings: Settings) -> ModelSource:
-    """An entry's files, if they are on this machine.
+    """Return an entry's files, if they are on this machine.
 
     Raises:
-        CommandError: They are still on their hub.
+        CommandError: They have not been downloaded.
+        SourceError: The folder is missing.
     """
     source = find(entry.path, revision=entry.revision, settings=settings)
     if source is not None:
         return source
     if origin_of(entry.path) != "hub":
-        return source_of(entry, settings)  # which says what is not there
+        return source_of(entry, settings)  # raises, naming the missing folder
     at = "" if entry.revision is None else f"@{entry.revision}"
     raise CommandError(
         f"{entry.path}{at} is not on this machine; `dragoman models pull {entry.path}{at}` "
@@ -120,7 +121,7 @@ def _pinned(entry: ModelEntry, settings: Settings) -> ModelEntry:
 
 
 def _place_of(catalogue: Catalogue, name: str) -> dict[str, str | None]:
-    """The path and revision that a name which the catalogue does not have stands for."""
+    """Return the path and revision of a name that is not in the catalogue."""
     path, revision = split_revision(name)
     try:
         origin = origin_of(path)
@@ -145,7 +146,10 @@ def _entry(place: dict[str, str | None], **offers: object) -> ModelEntry:
 
 
 def _is_described(catalogue: Catalogue, name: str, *, task: str) -> bool:
-    """The catalogue has it; files that it has for other tasks only may still be fit for this."""
+    """Whether the catalogue has the name, or its files for the task.
+
+    Files that the catalogue has for other tasks only count as not described.
+    """
     entry = entry_of(catalogue, name)
     return entry is not None and (entry.name == name or task in entry.tasks)
 
@@ -171,7 +175,7 @@ def _offering(catalogue: Catalogue, task: str, name: str | None) -> Entries:
 
 
 def _translates(entry: ModelEntry, *, target: str, source: str | None) -> bool:
-    if entry.languages == "all":  # of its vocabulary, which is not read here
+    if entry.languages == "all":  # those of its vocabulary, which is not read here
         return True
     found = resolve(target, entry.pairs.targets)
     if found is None or source is None:

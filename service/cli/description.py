@@ -1,4 +1,4 @@
-"""What is known of a model without its weights in memory: `dragoman models info`."""
+"""Describe a model by its files, without loading its weights: `dragoman models info`."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -22,16 +22,16 @@ from service.sources.locate import ModelSource
 
 
 def describe(name: str, source: ModelSource) -> dict[str, Any]:
-    """A model by its small files, and by the headers of its weights.
+    """Return a record of a model, from its JSON files, its tokenizer and its weights' headers.
 
     Raises:
-        CheckpointError: The folder holds no model, or one of another kind.
+        CheckpointError: The folder holds no model, or no family supports it.
     """
     folder = source.folder
     hf_config = read_json_object(folder / "config.json")
     family = family_of(hf_config)
     config = network_config(family, hf_config)
-    with torch.device("meta"):  # of which each parameter is only its shape
+    with torch.device("meta"):  # parameters without data
         num_parameters = Seq2SeqTransformer(config).num_parameters
     return {
         "model": name,
@@ -53,7 +53,7 @@ def describe(name: str, source: ModelSource) -> dict[str, Any]:
 
 
 def rows_of(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """A description for people: title and text of each line."""
+    """Yield (title, text) of each line of a description."""
     revision = description["revision"]
     yield "model", description["model"] + (f" at {revision}" if revision else "")
     yield "folder", f"{description['folder']} ({description['origin']})"
@@ -78,7 +78,7 @@ def rows_of(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def bytes_by_dtype(folder: Path) -> dict[str, int]:
-    """Bytes of the folder's tensors by their type, such as `F32`; reads headers alone.
+    """Return the bytes of a folder's tensors by type, such as `F32`; read headers only.
 
     Raises:
         CheckpointError: A file is not safetensors.
@@ -88,7 +88,7 @@ def bytes_by_dtype(folder: Path) -> dict[str, int]:
     for path in [single] if single.is_file() else sorted(folder.glob("*.safetensors")):
         try:
             with safe_open(str(path), framework="pt") as file:
-                for name in file.keys():  # noqa: SIM118 - it is no mapping
+                for name in file.keys():  # noqa: SIM118 - not a mapping
                     tensor = file.get_slice(name)
                     dtype = tensor.get_dtype()
                     num_bytes[dtype] += _bytes_of(dtype, tensor.get_shape())
@@ -98,7 +98,7 @@ def bytes_by_dtype(folder: Path) -> dict[str, int]:
 
 
 def _bytes_of(dtype: str, shape: list[int]) -> int:
-    """Of a tensor; names of types begin with a letter and end in bits: `F32`, `F8_E4M3`, `BOOL`."""
+    """Return the bytes of a tensor; its type's name has the bits: `F32`, `F8_E4M3` (`BOOL`: 8)."""
     digits = "".join(filter(str.isdigit, dtype.partition("_")[0]))
     return torch.Size(shape).numel() * int(digits or 8) // 8
 

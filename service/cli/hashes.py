@@ -1,4 +1,4 @@
-"""Whether a model's files are what they should be, by the hashes that others gave for them."""
+"""Compare a model's files with the hashes in the catalogue, `SHA256SUMS` or a hub's cache."""
 
 import hashlib
 import re
@@ -20,13 +20,14 @@ Authority = Literal["catalogue", "SHA256SUMS", "hub"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileHash:
-    """One file's hash, and what somebody says it should be.
+    """A file's hash and the expected one.
 
     Attributes:
         file: Its name.
-        hash: SHA-256 in hexadecimal digits; git's of a small file from a hub, which gives no other.
-        expected: Likewise; None where nobody says anything.
-        authority: Who says it.
+        hash: SHA-256 in hexadecimal digits; for a small file from a hub git's SHA-1, as the hub has
+            no other.
+        expected: The same kind of hash; None if there is none.
+        authority: Where the expected hash is from.
     """
 
     file: str
@@ -36,20 +37,20 @@ class FileHash:
 
     @property
     def is_wrong(self) -> bool:
-        """The file is not what it should be."""
+        """Whether there is an expected hash and the file has another."""
         return self.expected is not None and self.hash != self.expected
 
 
 def hashes_of(folder: Path, catalogue: Mapping[str, str]) -> list[FileHash]:
-    """The hashes of the weights, and of every file that somebody gives a hash for.
+    """Return the hashes of the weights, and of every file that has an expected hash.
 
     Args:
-        folder: Of the model. Where it lies in a hub's cache, files are links to what is called by
-            its hash; whether it was downloaded rightly is not checked by the hub's library.
-        catalogue: SHA-256 of files, as the operator gave them.
+        folder: The model's. In a hub's cache its files are links to blobs named by their hashes,
+            which the hub's library does not check after a download.
+        catalogue: SHA-256 by file, from the catalogue.
 
     Raises:
-        CommandError: A file with a hash is not there, or `SHA256SUMS` cannot be read.
+        CommandError: A file with an expected hash is missing, or `SHA256SUMS` cannot be read.
     """
     expected: list[tuple[str, str, Authority]] = [
         *((name, value, "catalogue") for name, value in catalogue.items()),
@@ -88,7 +89,7 @@ def _hash(path: Path, *, is_git: bool) -> str:
 
 
 def _sums(folder: Path) -> Iterator[tuple[str, str]]:
-    """Names and hashes, as `sha256sum` writes them."""
+    """Yield (name, hash) of the lines of `SHA256SUMS`, in the format of `sha256sum`."""
     path = folder / SUMS_FILE
     if not path.is_file():
         return
@@ -100,7 +101,7 @@ def _sums(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _blobs(folder: Path) -> Iterator[tuple[str, str]]:
-    """Names and hashes of a hub's cache: its files are links to blobs, called by their hash."""
+    """Yield (name, hash) of a hub's cache, where files are links to blobs named by their hash."""
     for path in folder.iterdir():
         if not path.is_symlink():
             continue

@@ -1,4 +1,4 @@
-"""What `dragoman models list` and `dragoman models pull` say of a model."""
+"""Records and lines of models for `dragoman models list` and `dragoman models pull`."""
 
 import re
 from pathlib import Path
@@ -12,10 +12,10 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHOWN = 12  # digits of a commit
 
 
-def described(entry: ModelEntry, settings: Settings) -> dict[str, object]:
-    """What the catalogue says of a model, and where it is, for `--json`.
+def record_of(entry: ModelEntry, settings: Settings) -> dict[str, object]:
+    """Return a model's fields of the catalogue and its files' place, for `list --json`.
 
-    `folder` is None where it is not on this machine.
+    `folder` is None if the files are not on this machine.
     """
     fields = {"name", "tasks", "pairs", "languages", "styles", "path"}
     source = find(entry.path, revision=entry.revision, settings=settings)
@@ -28,12 +28,12 @@ def described(entry: ModelEntry, settings: Settings) -> dict[str, object]:
 
 
 def row_of(entry: ModelEntry, settings: Settings) -> tuple[str, str, str, str]:
-    """The same, for people: name, tasks, languages or styles, and where it is."""
-    return entry.name, *_offers(entry), _whence(entry, settings)
+    """Return a row of `list`: name, tasks, languages and styles, place of the files."""
+    return entry.name, *_offers(entry), _place(entry, settings)
 
 
-def pulled(name: str, source: ModelSource) -> dict[str, object]:
-    """Where a model was put, for `--json`."""
+def record_of_download(name: str, source: ModelSource) -> dict[str, object]:
+    """Return the place and size of a model's files, for `pull --json`."""
     return {
         "model": name,
         "origin": source.origin,
@@ -44,13 +44,13 @@ def pulled(name: str, source: ModelSource) -> dict[str, object]:
 
 
 def line_of(record: dict[str, object]) -> str:
-    """The same, for people; `-` where there is no commit."""
+    """Return the line of `pull` for such a record; `-` stands for no commit."""
     values = (value for key, value in record.items() if key != "origin")
     return "  ".join("-" if value is None else str(value) for value in values)
 
 
 def bytes_of(folder: Path) -> int:
-    """The bytes of a folder's files, not of folders in it."""
+    """Return the bytes of a folder's files, without its sub-folders."""
     return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
 
 
@@ -61,7 +61,7 @@ def _offers(entry: ModelEntry) -> tuple[str, str]:
     return " ".join(entry.tasks), " ".join(listing(part).replace(",", "") for part in offers)
 
 
-def _whence(entry: ModelEntry, settings: Settings) -> str:
+def _place(entry: ModelEntry, settings: Settings) -> str:
     source = find(entry.path, revision=entry.revision, settings=settings)
     match origin_of(entry.path):
         case "bundled":
@@ -75,7 +75,7 @@ def _whence(entry: ModelEntry, settings: Settings) -> str:
 
 
 def _title(entry: ModelEntry) -> str:
-    """With the revision; the first digits of a commit are enough to know it by."""
+    """Return a hub's id with the revision, a commit shortened."""
     if entry.revision is None:
         return entry.path
     is_commit = _COMMIT.fullmatch(entry.revision) is not None

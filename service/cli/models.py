@@ -1,4 +1,4 @@
-"""`dragoman models`: which models there are, where they are, and whether they work."""
+"""`dragoman models`: list, download, describe and check models."""
 
 import json
 from typing import Annotated, Any
@@ -49,14 +49,14 @@ def models(
 @app.command("list")
 def list_models(catalogue: CatalogueOption = None, *, as_json: JsonOption = False) -> None:
     """List the models of the catalogue, and where they are."""
-    from service.cli.listing import described, row_of
+    from service.cli.listing import record_of, row_of
     from service.cli.report import table
 
     with errors_as_exit_codes():
         settings = settings_with(catalogue=catalogue)
         entries = load_catalogue(settings.catalogue).models
         if as_json:
-            lines = [_json(described(entry, settings)) for entry in entries]
+            lines = [_json(record_of(entry, settings)) for entry in entries]
         else:
             lines = table([row_of(entry, settings) for entry in entries])
         typer.echo("\n".join(lines))
@@ -78,7 +78,7 @@ def pull(
 ) -> None:
     """Download models from a hub; prints commit, folder, bytes."""
     from service.cli.choose import source_of
-    from service.cli.listing import line_of, pulled
+    from service.cli.listing import line_of, record_of_download
 
     with errors_as_exit_codes():
         settings = _settings(catalogue=catalogue)
@@ -87,7 +87,7 @@ def pull(
             console.print("No model of the catalogue is on a hub: there is nothing to download.")
         for entry in entries:
             source = source_of(entry, settings, is_newest=True)
-            record = pulled(entry.name, source)
+            record = record_of_download(entry.name, source)
             typer.echo(_json(record) if as_json else line_of(record))
             if source.revision != entry.revision:
                 hint = f"{entry.name}: `revision: {source.revision}` in the catalogue pins it"
@@ -147,14 +147,14 @@ def check(
 
 
 def _settings(**options: Any) -> Settings:
-    """The settings, with what they say of logs done: downloads are told there."""
+    """Return the settings and configure logging, which reports downloads."""
     settings = settings_with(**options)
     configure_logging(level=settings.log_level, fmt=settings.log_format)
     return settings
 
 
 def _entry(settings: Settings, name: str, **offers: object) -> ModelEntry:
-    """A model by name; `offers` are for one that the catalogue does not have."""
+    """Return the entry of a model; `offers` are the fields of one that is not in the catalogue."""
     from service.cli.choose import entry_of, undescribed
 
     catalogue = load_catalogue(settings.catalogue)

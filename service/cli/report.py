@@ -1,4 +1,4 @@
-"""What a command found out about a model, as lines for people."""
+"""Lay out lines and tables for a terminal."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ _STEP = 1_000  # from one unit to the next
 
 
 def columns(rows: Iterable[tuple[str, str]]) -> str:
-    """A title in front of each text; texts of one title stand below each other."""
+    """Return lines of title and text, aligned; a title is shown once for consecutive texts."""
     rows = list(rows)
     width = max(len(title) for title, _ in rows)
     seen = ""
@@ -22,19 +22,19 @@ def columns(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """A line for each row, its cells below those of the row above."""
+    """Return a line for each row, with aligned columns; empty columns are left out."""
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     used = [index for index, width in enumerate(widths) if width]
     return ["  ".join(row[i].ljust(widths[i]) for i in used).rstrip() for row in rows]
 
 
 def wrapped(text: str) -> list[str]:
-    """A text in lines that a terminal has room for; one that is empty is a line, too."""
+    """Wrap a text at 90 characters; an empty text is one empty line."""
     return textwrap.wrap(text, MAX_LINE, break_on_hyphens=False) or [""]
 
 
 def size(num_bytes: int) -> str:
-    """12345678 as `12.3 MB`."""
+    """Return 12345678 as `12.3 MB`."""
     number, unit = float(num_bytes), 0
     while number >= _STEP and unit < len(_UNITS) - 1:
         number, unit = number / _STEP, unit + 1

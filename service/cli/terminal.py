@@ -1,4 +1,4 @@
-"""What all commands share: options, the settings they are given, and errors as exit codes."""
+"""Parts shared by all commands: options, settings, and errors as exit codes."""
 
 import os
 import sys
@@ -38,7 +38,7 @@ USAGE_ERRORS = (
 
 
 class Dtype(StrEnum):
-    """Types of the weights that can be asked for."""
+    """Types of the weights, as values of an option."""
 
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
@@ -56,7 +56,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 
 
 class ExitCode(IntEnum):
-    """What the shell is told."""
+    """The exit codes of all commands."""
 
     DONE = 0
     FAILED = 1
@@ -65,19 +65,19 @@ class ExitCode(IntEnum):
 
 
 class CommandError(Exception):
-    """A command cannot go on; the sentence says why."""
+    """A command that cannot go on; the message is a sentence for the user."""
 
 
 class UsageError(CommandError):
-    """A command was given what makes no sense; the sentence says what."""
+    """A wrong argument or option of a command."""
 
 
 @contextmanager
 def errors_as_exit_codes() -> Iterator[None]:
-    """End the program with one sentence and a code, where something expected goes wrong."""
+    """Turn an expected error into one sentence on standard error and an exit code."""
     try:
         yield
-    except BrokenPipeError:  # the reader has seen enough
+    except BrokenPipeError:  # the reader of a pipe has ended, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(ExitCode.DONE) from None
     except KeyboardInterrupt:
@@ -91,25 +91,25 @@ def errors_as_exit_codes() -> Iterator[None]:
 
 
 def settings_with(**options: Any) -> Settings:
-    """The settings of the environment, with the options that were given.
+    """Return the settings of the environment, overridden by the options that are not None.
 
     Raises:
-        ValidationError: One of them is out of range.
+        ValidationError: A setting is invalid.
     """
     return Settings(**given(**options))
 
 
 def given(**options: Any) -> dict[str, Any]:
-    """The options that are not None."""
+    """Return the options that are not None."""
     return {name: value for name, value in options.items() if value is not None}
 
 
 def _sentence(error: ValidationError) -> str:
-    """Field, value and limit of the first thing that is wrong."""
-    problem = error.errors()[0]
-    field = ".".join(map(str, problem["loc"])) or "settings"
-    got = "" if field in _SECRETS else f" (got {problem['input']!r})"
-    return f"{field}: {problem['msg'].removeprefix('Value error, ')}{got}"
+    """Return field, message and value of the first error, without the value of a secret."""
+    first = error.errors()[0]
+    field = ".".join(map(str, first["loc"])) or "settings"
+    got = "" if field in _SECRETS else f" (got {first['input']!r})"
+    return f"{field}: {first['msg'].removeprefix('Value error, ')}{got}"
 
 
 def _exit_with(error: Exception | str, code: ExitCode) -> typer.Exit:

@@ -1,4 +1,4 @@
-"""The texts of the command line, many at once, and their answers in order."""
+"""Read the texts of a command, answer many at once, and write the answers in order."""
 
 import asyncio
 import threading
@@ -10,18 +10,22 @@ from service.cli.terminal import CommandError
 
 T = TypeVar("T")
 
-MAX_PENDING = 64  # enough to keep the engine's batch full
+MAX_PENDING = 64  # texts; enough to keep the engine's batch full
 _STDIN = 0
 
 
 def texts_of_file(name: str, *, by_line: bool) -> Iterator[str]:
-    """A file's lines, without their ends, or all of it as one text; `-` is standard input.
+    """Yield a file's lines without their ends, or the whole file as one text.
+
+    Args:
+        name: The file; `-` is standard input.
+        by_line: Whether each line is a text.
 
     Raises:
-        CommandError: There is no such file, or it is not UTF-8.
+        CommandError: The file cannot be read, or is not UTF-8.
     """
     try:
-        # Not `sys.stdin`: a thread that waits in it when the program ends brings Python down.
+        # Not `sys.stdin`: Python crashes if a thread still reads it when the program ends.
         with open(_STDIN if name == "-" else name, "rb", closefd=name != "-") as file:
             for number, line in enumerate(file if by_line else [file.read()], start=1):
                 text = _decoded(line, f"{name}, line {number}" if by_line else name)
@@ -44,10 +48,10 @@ async def answer_in_order(
     *,
     max_pending: int = MAX_PENDING,
 ) -> None:
-    """Write the answer of every text, in order; the first error ends everything.
+    """Write the answer to every text, in order; raise the first error.
 
-    The texts are read in a thread of their own, so that one that is slow to come holds up no
-    answer; at most `max_pending` are read ahead of the writing.
+    A thread reads the texts, so a slow reader delays no answer; it is at most `max_pending` texts
+    ahead of the writing.
     """
     loop = asyncio.get_running_loop()
     pending: asyncio.Queue[asyncio.Future[T] | None] = asyncio.Queue()
@@ -62,7 +66,7 @@ async def answer_in_order(
         pending.put_nowait(failed)
 
     def read() -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody wants the rest
+        with suppress(RuntimeError):  # the loop is closed: the command has ended
             try:
                 for text in texts:
                     places.acquire()
@@ -81,7 +85,7 @@ async def answer_in_order(
 
 
 async def _discard(pending: "asyncio.Queue[asyncio.Future[T] | None]") -> None:
-    """Give up what nobody will read, errors included."""
+    """Cancel the answers that are left in the queue; ignore their errors."""
     futures = [pending.get_nowait() for _ in range(pending.qsize())]
     unwanted = [future for future in futures if future is not None]
     for future in unwanted:

@@ -1,11 +1,11 @@
-r"""A text as segments for a model, and back again, with the original white space kept exactly.
+r"""Split a text into segments for a model, and reassemble it with its white space unchanged.
 
     document = split("One. Two.\n\n  Three.", mode="sentences", language="en")
     document.lead      ""
     document.segments  ("One.", " "), ("Two.", "\n\n  "), ("Three.", "")
 
-Only what has words is a segment; the rest (blank lines, rules, numbers, emoji, URLs and e-mail
-addresses that stand alone) is white space to this module and reaches the answer unchanged.
+A part without words (a blank line, rule, number, emoji, or a URL or e-mail address on its own) is
+treated as white space: it is copied to the answer.
 """
 
 import re
@@ -34,7 +34,7 @@ _INNER_SENTENCE_END = re.compile(r"[.!?](?=.)")
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What one model request reads, and the white space up to the next segment."""
+    """The text of one model request, and the white space up to the next segment."""
 
     text: str
     gap: str
@@ -42,23 +42,27 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text in segments: `lead`, then each segment followed by its gap."""
+    """A text as segments: `lead` (white space), then each segment followed by its gap."""
 
     lead: str
     segments: tuple[Segment, ...]
 
     def reassemble(self, texts: Sequence[str]) -> str:
-        """The document with each segment's text replaced; as many texts as segments."""
+        """Return the document's text with each segment's text replaced; one text per segment."""
         pairs = zip(texts, self.segments, strict=True)
         return self.lead + "".join(text + segment.gap for text, segment in pairs)
 
 
 def split(text: str, *, mode: Mode, language: str | None) -> Document:
-    """Return the text in segments of at most a sentence, a line, or as a whole.
+    """Split a text into sentences, lines, or one segment.
 
-    Reassembling the segments' own texts gives `text`, for every text. `language` is the code of the
-    source language; it decides which points end a sentence. `verbatim` makes one segment of the
-    text whatever it holds, even nothing; the other modes leave out what has no words.
+    Reassembling the segments' own texts gives `text`, for every text.
+
+    Args:
+        text: Any text.
+        mode: The size of a segment; `none` is one segment without outer white space, `verbatim`
+            one segment of the unchanged text, also if it has no words.
+        language: Code of the source language, for its rules of where a sentence ends.
     """
     if mode == "verbatim":
         return Document("", (Segment(text, ""),))
@@ -71,7 +75,7 @@ def split(text: str, *, mode: Mode, language: str | None) -> Document:
 
 
 def document_of(parts: Iterable[str]) -> Document:
-    """A document whose segments are the parts, trimmed; a part without words joins the gap."""
+    """Return a document of the parts, trimmed; a part without words joins the gap before it."""
     lead = ""
     segments: list[Segment] = []
     for part in parts:
@@ -89,10 +93,10 @@ def document_of(parts: Iterable[str]) -> Document:
 
 
 async def split_to_fit(text: str, fits: Fits) -> list[str]:
-    """The text in parts that each fit, cut at the best place near the middle, again and again.
+    """Split a text recursively near its middle, until each part fits.
 
-    Sentence ends are preferred, then the ends of clauses, blanks, and at last anywhere. The parts,
-    joined, are `text`. A single character is returned even if it does not fit.
+    It is cut at the end of a sentence if there is one, else of a clause, else at a blank, else
+    anywhere. The parts, joined, are `text`. A single character is a part even if it does not fit.
     """
     if len(text) <= 1 or await fits(text.strip()):
         return [text]
@@ -101,13 +105,13 @@ async def split_to_fit(text: str, fits: Fits) -> list[str]:
 
 
 def as_sentence(text: str) -> str:
-    """The text, trimmed, with a full stop where nothing ends it: headlines have none."""
+    """Trim a text and add a full stop if it has no end of sentence, as headlines have none."""
     text = text.strip()
     return text if not text or text[-1] in _SENTENCE_ENDS else f"{text}."
 
 
 def _trim(part: str) -> tuple[str, str, str]:
-    """White space before, what a model reads, white space after; all before without a word."""
+    """Return (space before, text, space after); without words, all of it is before."""
     if not has_words(part):
         return part, "", ""
     start = len(part) - len(part.lstrip())
@@ -116,13 +120,13 @@ def _trim(part: str) -> tuple[str, str, str]:
 
 
 def _sentences(line: str, *, language: str) -> list[str]:
-    """The sentences of one line, each with the white space after it; short ones joined."""
+    """Return the sentences of one line, each with the white space after it; short ones joined."""
     shielded = _CHUNK.sub(_shield, line)
     sentences: list[str] = sentencex.segment(language, shielded)
     if "".join(sentences) != shielded:
         return [line]
     merged: list[str] = []
-    begin = num_letters = 0  # of what is too short to stand alone: it begins the next sentence
+    begin = num_letters = 0  # of sentences too short to stand alone, which begin the next one
     for start, stop in pairwise(accumulate(map(len, sentences), initial=0)):
         num_letters += sum(map(str.isalpha, line[start:stop]))
         if num_letters >= _MIN_LETTERS:
@@ -135,14 +139,14 @@ def _sentences(line: str, *, language: str) -> list[str]:
 
 
 def _shield(chunk: re.Match[str]) -> str:
-    """An address with nothing inside that could end a sentence; other words as they are."""
+    """Replace the full stops inside an address, so that none ends a sentence; keep other words."""
     return _INNER_SENTENCE_END.sub("_", chunk[0]) if is_address(chunk[0]) else chunk[0]
 
 
 def _best_cut(text: str) -> int:
-    """Where to cut a text of two characters or more: 0 < cut < len(text).
+    """Return where to cut a text of two characters or more: 0 < cut < len(text).
 
-    The middle half is searched for each kind of place in turn, so that no part is a mere scrap.
+    Each kind of place is searched in the middle half only, so that no part is too short.
     """
     for kind in (_ends_sentence, _ends_clause, _after_blank, _between_clusters):
         cut = _nearest_the_middle(text, kind)
@@ -161,7 +165,7 @@ def _nearest_the_middle(text: str, kind: Callable[[str, int], bool]) -> int | No
 
 
 def _ends_sentence(text: str, cut: int) -> bool:
-    """`text[:cut]` ends in the blank after a sentence, or a full stop that needs no blank."""
+    """Whether `text[:cut]` ends in the blank after a sentence, or in a stop that needs no blank."""
     if text[cut - 1] in _UNSPACED_SENTENCE_ENDS:
         return True
     if not _after_blank(text, cut):
@@ -183,6 +187,6 @@ def _after_blank(text: str, cut: int) -> bool:
 
 
 def _between_clusters(text: str, cut: int) -> bool:
-    """The cut parts no accent from its letter and no emoji from its modifier."""
+    """Whether the cut separates no accent from its letter and no emoji from its modifier."""
     after = text[cut]
     return not (unicodedata.combining(after) or after in _JOINERS or text[cut - 1] in _JOINERS)

@@ -10,14 +10,17 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 from service.text.words import has_words
 
 _MAX_CODE_CHARACTERS = 35  # the longest tag that RFC 5646 asks implementations to take
-_ANY_DISTANCE = 1_000  # between two forms of one language, however far apart
+_ANY_DISTANCE = 1_000  # above the distance of any two forms of one language
 _MIN_CHOICE = 2  # languages; fewer leave nothing to detect
 _MAX_READ_CHARACTERS = 2_000  # a longer text does not change its language
 
 
 @lru_cache(maxsize=4_096)
 def standard_code(code: str) -> str | None:
-    """The code in its shortest standard form, if any: `deu_Latn` is `de`, `de-at` is `de-AT`."""
+    """Return the shortest standard form of a code: `deu_Latn` is `de`, `de-at` is `de-AT`.
+
+    None if the code is not one of BCP 47.
+    """
     if len(code) > _MAX_CODE_CHARACTERS:
         return None
     try:
@@ -28,13 +31,13 @@ def standard_code(code: str) -> str | None:
 
 @lru_cache(maxsize=4_096)
 def base_code(code: str) -> str | None:
-    """The language of a code without its region and script: `de-AT` is `de`; None if none."""
+    """Return a code without its region and script: `de-AT` is `de`; None if it is not a code."""
     standard = standard_code(code)
     return None if standard is None else langcodes.Language.get(standard).language
 
 
 def resolve(code: str, served: Collection[str]) -> str | None:
-    """The served code that a client means: the exact one, else the nearest of the same language.
+    """Return the served code that matches a client's: the same, else the nearest of its language.
 
     `de-AT` finds `de`; of `zh-Hans` and `zh-Hant`, `zh-TW` finds `zh-Hant`; `nl` finds no `de`.
     """
@@ -56,7 +59,7 @@ def _nearest(code: str, served: tuple[str, ...]) -> str | None:
 
 @lru_cache(maxsize=4_096)
 def name_of(code: str) -> str:
-    """The English name of a language; the code itself if it has none."""
+    """Return the English name of a language; the code itself if it has none."""
     standard = standard_code(code)
     if standard is None or not langcodes.tag_is_valid(standard):
         return code
@@ -65,25 +68,25 @@ def name_of(code: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A text's language and how sure that is, from 0 to 1; None for a text without words."""
+    """A text's language and its probability (0 to 1); None for a text without words."""
 
     language: str | None
     confidence: float
 
 
 class Detector:
-    """Names the language of a text, among those served at the time.
+    """Detects the language of a text, among those served at the time.
 
-    The identifier takes half a second and 120 MB to load: at `load`, or at the first detection.
+    The identifier takes half a second and 120 MB to load, at `load` or at the first detection.
     """
 
     def __init__(self, served: Callable[[], tuple[str, ...]]) -> None:
-        """`served` gives the codes to choose from; the first is the answer when nothing tells."""
+        """`served` returns the codes to choose from; see `fallback` for their order."""
         self._served = served
 
     @property
     def fallback(self) -> str | None:
-        """The answer for a text that tells nothing: English, or else the first."""
+        """The result if a text's words do not decide: English if served, else the first code."""
         served = self._served()
         return "en" if "en" in served else next(iter(served), None)
 
@@ -94,7 +97,7 @@ class Detector:
             _identifier(known)
 
     def detect(self, text: str) -> Detection:
-        """The language of `text`; `fallback` with confidence 0 if its words tell nothing."""
+        """Return the language of `text`; `fallback`, confidence 0, if its words do not decide."""
         sample = text[:_MAX_READ_CHARACTERS]
         if not has_words(sample):
             sample = text
@@ -112,7 +115,7 @@ class Detector:
 
 @lru_cache(maxsize=16)
 def _known(served: tuple[str, ...]) -> frozenset[str]:
-    """The served languages that the identifier knows; it has only base codes."""
+    """Return the base codes of the served languages that the identifier knows."""
     bases = {base_code(code) for code in served}
     return frozenset(base for base in bases if base in _labels())
 
@@ -129,7 +132,7 @@ def _load() -> LanguageIdentifier:
 
 @lru_cache(maxsize=16)
 def _identifier(languages: frozenset[str]) -> LanguageIdentifier:
-    """An identifier limited to `languages`; it shares the full model's arrays."""
+    """Return an identifier of `languages` only, which shares the full model's arrays."""
     full = _load()
     limited = LanguageIdentifier(
         full.nb_ptc,

@@ -1,10 +1,10 @@
-"""Whether a text says anything: words to translate, or only what every language writes alike."""
+"""Tell texts with words from texts without, such as numbers, emoji and addresses."""
 
 import re
 
-# Addresses, in any punctuation. Their letters are of scripts that put blanks between words: in the
-# others, what follows an address without a blank is the sentence around it. No quantifier gives
-# back what it took (`++`), so that no text, however made, takes more than one pass.
+# Addresses with any punctuation around them. Their letters are of scripts that put blanks between
+# words: in other scripts, the sentence may go on after an address without a blank. Quantifiers are
+# possessive (`++`), so matching never backtracks and takes linear time.
 _ADDRESSES = re.compile(
     r"""
     \W*+
@@ -19,10 +19,10 @@ _ADDRESSES = re.compile(
 
 
 def has_words(text: str) -> bool:
-    """True if there is a letter (Unicode's categories L*) outside of URLs and e-mail addresses."""
+    """Whether a text has a letter (Unicode category L*) outside of URLs and e-mail addresses."""
     return any(any(map(str.isalpha, chunk)) and not is_address(chunk) for chunk in text.split())
 
 
 def is_address(chunk: str) -> bool:
-    """What stands between two blanks is a URL or an e-mail address, or several, and punctuation."""
+    """Whether a chunk without blanks is only URLs, e-mail addresses and punctuation."""
     return _ADDRESSES.fullmatch(chunk) is not None
