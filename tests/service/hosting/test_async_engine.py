@@ -20,6 +20,7 @@ from model.errors import (
     QueueFullError,
 )
 from model.tokenizer.prompt import Prompt
+from service.deadline import Deadline
 from tests.support.engine.factories import START, answer, make_engine, make_rules
 from tests.support.service.engines import (
     NEVER,
@@ -27,8 +28,8 @@ from tests.support.service.engines import (
     make_gated_engine,
     make_request,
     running,
-    until,
 )
+from tests.support.service.waiting import until
 
 KINDS: tuple[dict[str, Any], ...] = (
     {},
@@ -92,7 +93,6 @@ async def test_closing_a_generator_frees_its_place_by_the_next_step(kind: dict[s
         await until(lambda: engine.stats.num_running == 0)
         assert gate.num_steps == 2
         assert engine.stats.num_rows == 0
-        assert engine.num_free_places == built.config.max_waiting
         assert (await last_of(engine.generate(request))).finish_reason is FinishReason.LENGTH
 
 
@@ -166,7 +166,7 @@ async def test_a_caller_whose_event_loop_is_gone_harms_nobody() -> None:
 async def test_a_deadline_is_an_error_that_says_how_long_it_was() -> None:
     with running(make_engine(rules=NEVER)) as engine:
         with pytest.raises(DeadlineExceededError, match="within the timeout of 0 ms"):
-            await last_of(engine.generate(replace(make_request(), timeout_s=0.0)))
+            await last_of(engine.generate(replace(make_request(), deadline=Deadline.after(0))))
         assert (await last_of(engine.generate(make_request()))).hypotheses
 
 
@@ -208,10 +208,9 @@ async def test_a_second_request_of_the_same_name_fails_and_the_first_goes_on() -
         assert (await first).hypotheses
 
 
-async def test_a_full_queue_refuses_at_once_and_counts_its_free_places() -> None:
+async def test_a_full_queue_refuses_at_once() -> None:
     built, gate = make_gated_engine(rules=NEVER, max_rows=1, max_waiting=2)
     with running(built) as engine:
-        assert engine.num_free_places == 2
         gate.is_open.clear()
         tasks = [asyncio.create_task(last_of(engine.generate(make_request("0"))))]
         await until(lambda: gate.num_held > 0)
@@ -219,11 +218,9 @@ async def test_a_full_queue_refuses_at_once_and_counts_its_free_places() -> None
             asyncio.create_task(last_of(engine.generate(make_request(name)))) for name in "123"
         ]
         await until(lambda: gate.num_messages == 4)
-        assert engine.num_free_places == 0
         gate.is_open.set()
         found = await asyncio.gather(*tasks, return_exceptions=True)
         assert [isinstance(result, QueueFullError) for result in found] == [False] * 3 + [True]
-        assert engine.num_free_places == 2
 
 
 async def test_an_output_that_cannot_go_on_is_an_error() -> None:

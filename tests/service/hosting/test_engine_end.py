@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,8 +16,8 @@ from tests.support.service.engines import (
     make_gated_engine,
     make_request,
     running,
-    until,
 )
+from tests.support.service.waiting import until
 
 
 async def test_when_the_network_fails_everybody_is_told_and_nobody_waits() -> None:
@@ -119,8 +118,7 @@ async def test_the_heartbeat_stops_in_a_step_that_hangs_and_not_in_idleness() ->
         await until(engine.is_alive)  # once its thread has found that there is nothing to do
 
         gate.is_open.clear()
-        request = replace(make_request(), timeout_s=10 * HEARTBEAT_TIMEOUT_S)
-        task = asyncio.create_task(last_of(engine.generate(request)))
+        task = asyncio.create_task(last_of(engine.generate(make_request())))
         await until(lambda: gate.num_held > 0)
         assert engine.is_alive()
         clock.advance(2 * HEARTBEAT_TIMEOUT_S)

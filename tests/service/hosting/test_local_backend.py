@@ -1,24 +1,21 @@
-"""Models that come and go in one process: eager and lazy ones, swaps under way, and their end."""
+"""Models that come and go in one process: loaded, swapped while they answer, let go."""
 
 import asyncio
 import gc
-import shutil
-import threading
 import weakref
-from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from structlog.testing import capture_logs
 
-from model.errors import DeadlineExceededError, QueueFullError
-from model.tokenizer.prompt import Translation
-from service.backend import FinishedEvent, GenerateRequest, TokenEvent
-from service.catalogue.catalogue import CatalogueError, ModelEntry
+from model.load import LoadedModel, load_model
+from service.backend import FinishedEvent, TokenEvent
+from service.catalogue.catalogue import CatalogueError
 from service.catalogue.fleet import Placement
-from service.errors import ModelNotFoundError, ModelNotLoadedError
+from service.errors import ModelNotFoundError
 from service.hosting.local_backend import LocalBackend
 from service.telemetry.metrics import render
 from tests.support.checkpoints.tiny_models import (
@@ -30,54 +27,13 @@ from tests.support.checkpoints.tiny_models import (
     write_tiny_marian,
     write_tiny_models,
 )
-from tests.support.hub.server import running_hub, use_hub
+from tests.support.service.backends import copy_of, num_engines, serving, text_of
+from tests.support.service.waiting import until
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return write_tiny_models(tmp_path_factory.mktemp("models"))
-
-
-@contextmanager
-def serving(*models: ModelEntry | Placement) -> Iterator[LocalBackend]:
-    backend = LocalBackend(models, SETTINGS)
-    try:
-        yield backend
-    finally:
-        backend.close()
-
-
-def copy_of(folder: Path, to: Path) -> Path:
-    return Path(shutil.copytree(folder, to))
-
-
-def num_engines() -> int:
-    return sum(thread.name == "engine" for thread in threading.enumerate())
-
-
-def states(backend: LocalBackend) -> dict[str, str]:
-    return {model.name: model.state for model in backend.models()}
-
-
-async def text_of(backend: LocalBackend, request: GenerateRequest) -> str:
-    async with aclosing(backend.generate(request)) as events:
-        *_, last = [event async for event in events]
-    assert isinstance(last, FinishedEvent)
-    return last.outputs[0].text
-
-
-@asynccontextmanager
-async def loader_busy(backend: LocalBackend) -> AsyncIterator[None]:
-    """Within it whatever is to be loaded waits its turn."""
-    gate = threading.Event()
-    backend._loader.submit(gate.wait)
-    try:
-        yield
-    finally:
-        gate.set()
-
-
-# Eager models
 
 
 def test_a_model_says_what_it_can_do(folders: dict[str, Path]) -> None:
@@ -185,153 +141,9 @@ async def test_leaving_early_frees_the_place(folders: dict[str, Path]) -> None:
     with serving(tiny_entry(folders)) as backend:
         async with aclosing(backend.generate(request)) as events:
             await anext(events)
-        async with asyncio.timeout(20):
-            while backend.num_running() or backend.num_waiting():  # noqa: ASYNC110 - a thread's
-                await asyncio.sleep(0.001)
+        await until(lambda: backend.num_running() == backend.num_waiting() == 0)
         assert backend.cache_use() == 0.0
         assert backend.num_free_places(TRANSLATOR) == 9
-
-
-# Lazy models
-
-
-def lazy(folders: dict[str, Path], files: str = TRANSLATOR, **changes: object) -> ModelEntry:
-    return tiny_entry(folders, files, load="lazy", **changes)
-
-
-async def test_a_lazy_model_says_the_same_before_it_is_loaded(folders: dict[str, Path]) -> None:
-    before_threads = num_engines()
-    with serving(lazy(folders)) as backend:
-        (before,) = backend.models()
-        assert (before.state, before.weights_bytes) == ("not_loaded", None)
-        assert num_engines() == before_threads
-        assert backend.is_ready()
-        assert await text_of(backend, make_request())
-        (after,) = backend.models()
-    assert (after.state, num_engines()) == ("loaded", before_threads)
-    differing = {f for f in before.__slots__ if getattr(before, f) != getattr(after, f)}
-    assert differing == {"state", "weights_bytes"}
-
-
-async def test_many_first_requests_cause_one_load_and_others_are_answered_meanwhile(
-    folders: dict[str, Path],
-) -> None:
-    with (
-        capture_logs() as logs,
-        serving(lazy(folders), tiny_entry(folders, SUMMARIZER)) as backend,
-    ):
-        async with loader_busy(backend):
-            requests = [make_request(num_beams=1) for _ in range(8)]
-            first = [asyncio.create_task(text_of(backend, request)) for request in requests]
-            count = asyncio.create_task(
-                backend.count_tokens(TRANSLATOR, "a", Translation("de", "en"))
-            )
-            assert await text_of(backend, make_request("The fox.", model=SUMMARIZER))
-            assert states(backend) == {TRANSLATOR: "loading", SUMMARIZER: "loaded"}
-            assert not any(task.done() for task in [*first, count])
-        assert len(set(await asyncio.gather(*first))) == 1
-        assert await count > 0
-    assert [log["model"] for log in logs if log["event"] == "model loaded"] == [
-        SUMMARIZER,
-        TRANSLATOR,
-    ]
-
-
-async def test_a_lazy_model_does_not_wait_for_an_operator_s_change(
-    folders: dict[str, Path],
-) -> None:
-    gate = threading.Event()
-    with serving(lazy(folders)) as backend:
-        backend._changer.submit(gate.wait)
-        change = asyncio.create_task(
-            backend.prepare(Placement(tiny_entry(folders, SUMMARIZER), version=1))
-        )
-        try:
-            assert await text_of(backend, make_request(num_beams=1))
-            assert not change.done()
-        finally:
-            gate.set()
-            await change
-
-
-async def test_a_model_that_is_closed_while_it_loads_leaves_no_thread_behind(
-    folders: dict[str, Path],
-) -> None:
-    before = num_engines()
-    with serving(lazy(folders)) as backend:
-        (served,) = backend._served
-        async with loader_busy(backend):
-            first = asyncio.create_task(text_of(backend, make_request()))
-            await asyncio.sleep(0)  # it has asked for the model
-            assert served.info.state == "loading"
-            served.close()
-        with pytest.raises(ModelNotLoadedError):
-            await first
-        assert num_engines() == before
-
-
-async def test_no_more_wait_for_a_load_than_may_wait_for_a_model(folders: dict[str, Path]) -> None:
-    summarizer = tiny_entry(folders, SUMMARIZER)
-    with serving(lazy(folders, max_waiting=2), summarizer) as backend:
-        async with loader_busy(backend):
-            tasks = [asyncio.create_task(text_of(backend, make_request())) for _ in range(2)]
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-            assert backend.num_free_places(TRANSLATOR) == 0
-            assert backend.num_free_places(SUMMARIZER) == 9
-            with pytest.raises(QueueFullError):
-                await text_of(backend, make_request())
-        await asyncio.gather(*tasks)
-
-
-async def test_a_load_counts_against_a_request_s_time_and_goes_on_for_others(
-    folders: dict[str, Path],
-) -> None:
-    with serving(lazy(folders)) as backend:
-        async with loader_busy(backend):
-            with pytest.raises(DeadlineExceededError):
-                await text_of(backend, make_request(timeout_ms=20))
-        assert await text_of(backend, make_request())
-
-
-async def test_a_lazy_model_of_a_hub_is_loaded_at_the_commit_that_was_described(
-    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    newer = copy_of(folders[TRANSLATOR], tmp_path / "newer")
-    write_tiny_marian(newer, seed=1)
-    with running_hub() as hub:
-        use_hub(monkeypatch, hub.url)
-        hub.add("owner/model", folders[TRANSLATOR], commit="a" * 40)
-        entry = tiny_entry(folders, path="owner/model", load="lazy")
-        settings = SETTINGS.model_copy(update={"cache_folder": tmp_path / "cache"})
-        backend = LocalBackend([entry], settings)
-        try:
-            hub.add("owner/model", newer, commit="b" * 40)
-            await text_of(backend, make_request())
-            (info,) = backend.models()
-        finally:
-            backend.close()
-    assert (info.state, info.revision) == ("loaded", "a" * 40)
-
-
-async def test_a_lazy_model_that_fails_to_load_is_tried_again_after_a_pause(
-    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copy = {TRANSLATOR: copy_of(folders[TRANSLATOR], tmp_path / "marian")}
-    weights = copy[TRANSLATOR] / "model.safetensors"
-    away = weights.rename(tmp_path / "away")
-    with serving(lazy(copy), tiny_entry(folders, SUMMARIZER)) as backend:
-        for _ in range(2):  # the second finds that it is too early
-            with pytest.raises(ModelNotLoadedError, match=r"a request in \d+ s or later"):
-                await text_of(backend, make_request())
-        assert states(backend)[TRANSLATOR] == "failed"
-        assert backend.is_ready()
-        assert backend.is_alive()
-        assert await text_of(backend, make_request("The fox.", model=SUMMARIZER))
-        away.rename(weights)
-        monkeypatch.setattr("service.hosting.served_model.RETRY_AFTER_S", 0.0)
-        assert await text_of(backend, make_request())
-        assert states(backend)[TRANSLATOR] == "loaded"
 
 
 # Changes
@@ -358,8 +170,7 @@ async def test_who_began_before_a_swap_is_answered_by_the_old_model_and_who_come
             await backend.prepare(new)
             assert backend.models() == (old,)
             swap = asyncio.create_task(backend.serve([new]))
-            while backend.models() == (old,):  # noqa: ASYNC110
-                await asyncio.sleep(0)
+            await until(lambda: backend.models() != (old,))
             (info,) = backend.models()
             assert (info.name, info.handle) == (TRANSLATOR, f"{TRANSLATOR}#1")
             assert await text_of(backend, make_request(num_beams=1, model=old.handle)) == old_text
@@ -369,16 +180,22 @@ async def test_who_began_before_a_swap_is_answered_by_the_old_model_and_who_come
         assert await text_of(backend, request) == new_text  # by its name
 
 
-async def test_what_is_let_go_gives_its_thread_and_its_tensors_back(
-    folders: dict[str, Path],
+async def test_a_model_that_is_let_go_gives_its_thread_and_its_tensors_back(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = num_engines()
+    before, weights = num_engines(), list[weakref.ref[torch.Tensor]]()
+
+    def load(folder: Path, **options: Any) -> LoadedModel:
+        loaded = load_model(folder, **options)
+        if folder == folders[TRANSLATOR]:
+            weights.extend(map(weakref.ref, loaded.network.parameters()))
+        return loaded
+
+    monkeypatch.setattr("service.hosting.model_host.load_model", load)
     with serving(tiny_entry(folders), tiny_entry(folders, SUMMARIZER)) as backend:
         await text_of(backend, make_request())
         assert num_engines() == before + 2
-        (host,) = (host for host in backend._hosts() if host.info.name == TRANSLATOR)
-        weights = [weakref.ref(p) for p in host._loaded.network.parameters()]
-        del host
+        assert len(weights) > 0
         assert f'model="{TRANSLATOR}"' in render().decode()
         await backend.serve([Placement(tiny_entry(folders, SUMMARIZER))])
         gc.collect()
@@ -388,6 +205,36 @@ async def test_what_is_let_go_gives_its_thread_and_its_tensors_back(
         assert backend.is_ready()
         with pytest.raises(ModelNotFoundError, match=f"the models served are {SUMMARIZER}"):
             await text_of(backend, make_request())
+
+
+async def test_a_swap_keeps_the_metrics_of_the_model_s_name(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    broken = Placement(tiny_entry(folders, path=str(tmp_path)), version=1)
+    with serving(tiny_entry(folders)) as backend:
+        await text_of(backend, make_request())
+        with pytest.raises(CatalogueError):
+            await backend.prepare(broken)
+        assert f'model="{TRANSLATOR}"' in render().decode()
+        await backend.serve([Placement(tiny_entry(folders), version=2)])
+        assert f'model="{TRANSLATOR}"' in render().decode()
+
+
+async def test_a_model_in_use_is_let_go_after_the_longest_time_of_a_request_and_logged(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.hosting.local_backend.GRACE_S", 0.0)
+    limits = {"default_timeout_ms": 100, "max_timeout_ms": 100}
+    backend = LocalBackend([tiny_entry(folders)], SETTINGS.model_copy(update=limits))
+    loop = asyncio.get_running_loop()
+    with capture_logs() as logs, closing(backend), backend.hold(backend.models()):
+        begin_s = loop.time()
+        async with asyncio.timeout(60):
+            await backend.serve([])
+        assert loop.time() - begin_s >= 0.1
+    assert {log["event"] for log in logs if log["log_level"] == "warning"} == {
+        "a model is let go although it is in use"
+    }
 
 
 async def test_a_stream_that_began_is_finished_before_its_model_is_let_go(
@@ -400,8 +247,7 @@ async def test_a_stream_that_began_is_finished_before_its_model_is_let_go(
             unload = asyncio.create_task(
                 backend.serve([Placement(tiny_entry(folders, SUMMARIZER))])
             )
-            while len(backend.models()) == 2:  # noqa: ASYNC110
-                await asyncio.sleep(0)
+            await until(lambda: len(backend.models()) == 1)
             pieces += [event async for event in events]
         await unload
     *tokens, last = pieces

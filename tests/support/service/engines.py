@@ -1,9 +1,8 @@
 """An `AsyncEngine` over a tiny network, whose steps a test can hold."""
 
-import asyncio
 import math
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,12 +44,6 @@ def make_request(name: str = "a", *, source: int = 0, **params: Any) -> EngineRe
 
 async def last_of(outputs: AsyncIterator[RequestOutput]) -> RequestOutput:
     return [output async for output in outputs][-1]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens in a thread
-            await asyncio.sleep(0.001)
 
 
 class Gate:

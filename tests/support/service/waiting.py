@@ -1,5 +1,6 @@
-"""Wait for what another process or thread will do, without sleeping for luck."""
+"""Wait for what another process, thread or task will do, without sleeping for luck."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -10,3 +11,10 @@ def wait_until(condition: Callable[[], bool], *, timeout_s: float = 10.0) -> Non
     while not condition():
         assert time.monotonic() < deadline, f"{condition} does not hold after {timeout_s} s"
         time.sleep(0.02)
+
+
+async def until(condition: Callable[[], bool], *, timeout_s: float = 60.0) -> None:
+    """Return as soon as the condition holds, with the event loop running meanwhile."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 - of a thread, or without an event
+            await asyncio.sleep(0.001)
