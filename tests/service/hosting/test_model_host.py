@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from model.engine.engine import Engine
 from model.engine.params import FinishReason
+from model.engine.runner import OnProgress
 from model.engine.search.repetition import SHORT_RUN, count_repeats
 from model.errors import (
     DeadlineExceededError,
@@ -18,6 +20,7 @@ from model.errors import (
     InvalidParamsError,
     UnsupportedTaskError,
 )
+from model.load import load_model
 from model.tokenizer.prompt import Summarization, Translation
 from service.backend import FinishedEvent, GenerateRequest, ParamOverrides, TokenEvent
 from service.catalogue.catalogue import CatalogueError
@@ -48,12 +51,6 @@ def backend(folders: dict[str, Path]) -> Iterator[LocalBackend]:
     served = LocalBackend([tiny_entry(folders), tiny_entry(folders, SUMMARIZER)], SETTINGS)
     yield served
     served.close()
-
-
-def host_of(backend: LocalBackend, name: str) -> ModelHost:
-    """One of the models themselves."""
-    (host,) = (host for host in backend._hosts() if host.info.name == name)
-    return host
 
 
 async def generate(backend: LocalBackend, request: GenerateRequest) -> tuple[str, FinishedEvent]:
@@ -165,19 +162,28 @@ async def test_an_input_too_long_is_refused_or_cut_and_marked(backend: LocalBack
     pytest.fail("no output ended by itself")
 
 
-async def test_an_input_that_was_cut_still_ends_like_a_sentence(backend: LocalBackend) -> None:
-    host = host_of(backend, TRANSLATOR)
-    whole = host._loaded.prompt(TEXT * 9, GERMAN_PLEASE)
-    prompt, was_cut = host._fit(whole, make_request(on_overflow="truncate"))
-    assert was_cut
-    assert prompt.encoder_ids == (*whole.encoder_ids[:31], whole.encoder_ids[-1])
+async def test_an_input_that_was_cut_is_read_like_a_text_that_ends_there(
+    backend: LocalBackend, folders: dict[str, Path]
+) -> None:
+    """Its last token is the end of a sentence, as the model always saw it."""
+    loaded, long = load_model(folders[TRANSLATOR]), TEXT * 9
+    *whole, end = loaded.prompt(long, GERMAN_PLEASE).encoder_ids
+    cut = (*whole[:31], end)
+    short = next(
+        long[:stop]
+        for stop in range(len(long))
+        if loaded.prompt(long[:stop], GERMAN_PLEASE).encoder_ids == cut
+    )
+    request = make_request(long, on_overflow="truncate", return_scores=True)
+    _, from_long = await generate(backend, request)
+    _, from_short = await generate(backend, replace(request, text=short))
+    assert from_long.outputs == from_short.outputs
 
 
-async def test_a_text_that_just_fits_is_left_alone(backend: LocalBackend) -> None:
-    host = host_of(backend, SUMMARIZER)
-    whole = host._loaded.prompt(TEXT, Summarization())
-    exact = replace(whole, encoder_ids=(whole.encoder_ids * 32)[:32])
-    assert host._fit(exact, make_request()) == (exact, False)
+async def test_a_text_that_just_fits_is_not_too_long(backend: LocalBackend) -> None:
+    counts = [await backend.count_tokens(TRANSLATOR, "a" * n, GERMAN_PLEASE) for n in range(40)]
+    _, last = await generate(backend, make_request("a" * counts.index(32)))
+    assert last.input_tokens == 32
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n", "\x00", "🤷", "\u0301", "></s>>", "\ud800 x"])
@@ -316,10 +322,18 @@ def test_a_checkpoint_whose_own_parameters_are_out_of_range_is_not_served(
         write_json(folders[TRANSLATOR] / "config.json", config)
 
 
-def test_progress_is_logged_by_quarters(backend: LocalBackend) -> None:
-    host = host_of(backend, TRANSLATOR)
+def test_the_progress_of_an_engine_s_warm_up_is_logged_by_quarters(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class SlowToWarmUp(Engine):
+        def warm_up(
+            self, *, widths: Sequence[int] = (1,), on_progress: OnProgress = lambda *_: None
+        ) -> None:
+            super().warm_up(widths=widths)
+            for num_done in range(1, 11):
+                on_progress(num_done, 10)
+
+    monkeypatch.setattr("service.hosting.model_host.Engine", SlowToWarmUp)
     with capture_logs() as logs:
-        for num_done in range(1, 11):
-            host._log_progress(num_done, 10)
-    assert [log["done"] for log in logs] == [3, 5, 8, 10]
-    assert {log["event"] for log in logs} == {"steps recorded"}
+        ModelHost(tiny_entry(folders, warm_up=True), SETTINGS).stop()
+    assert [log["done"] for log in logs if log["event"] == "steps recorded"] == [3, 5, 8, 10]
