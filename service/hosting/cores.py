@@ -1,4 +1,4 @@
-"""How the machine's cores are shared out among the engine processes."""
+"""Divide the machine's cores among the engine processes."""
 
 import os
 
@@ -6,21 +6,21 @@ from service.settings import Settings
 
 
 def num_cores() -> int:
-    """Cores that this process may run on."""
+    """Return the number of cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def threads_per_replica(settings: Settings) -> int:
-    """CPU threads of one engine process: an equal share, unless the settings say how many.
+    """Return the CPU threads of one engine process.
 
-    `OMP_NUM_THREADS`, where it is set, says how many this process may use: Ray sets it in a
-    replica to the CPUs that the replica was given.
+    That is the setting `num_threads`, else `OMP_NUM_THREADS`, which Ray sets to the CPUs of a
+    replica, else an equal share of the cores.
     """
     if settings.num_threads is not None:
         return settings.num_threads
-    granted = os.environ.get("OMP_NUM_THREADS", "")
-    if granted.isdecimal() and int(granted) > 0:
-        return int(granted)
+    num_granted = os.environ.get("OMP_NUM_THREADS", "")
+    if num_granted.isdecimal() and int(num_granted) > 0:
+        return int(num_granted)
     return max(1, num_cores() // settings.num_replicas)

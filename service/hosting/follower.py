@@ -1,4 +1,4 @@
-"""A replica's part in a fleet: it serves what the plan says, and says how far it is."""
+"""The replica's side of a fleet: serve the models of its plan, and report."""
 
 import asyncio
 import uuid
@@ -10,15 +10,16 @@ from service.errors import FleetLostError
 from service.hosting.local_backend import LocalBackend
 from service.telemetry.log import get_logger
 
-RETRY_S = 1.0
+RETRY_S = 1.0  # from a call that did not reach the fleet to the next
 
 logger = get_logger(__name__)
 
 
 class Follower:
-    """Keeps one replica's models as its fleet wants them.
+    """Makes a backend serve the models of its fleet's plan.
 
-    It listens and works at the same time: a replica that loads a model is heard of all the while.
+    One task polls the fleet, which is the replica's heartbeat; another carries out the plans, as a
+    load may take longer than the fleet waits for a heartbeat.
     """
 
     def __init__(self, backend: LocalBackend, fleet: FleetClient) -> None:
@@ -26,20 +27,20 @@ class Follower:
         self._fleet = fleet
         self._replica = uuid.uuid4().hex
         self._plan = Plan(number=-1, served=())
-        self._news = asyncio.Event()
-        self.error: str | None = None  # why the replica does not serve what it should
+        self._has_new_plan = asyncio.Event()
+        self.error: str | None = None  # why the replica cannot serve the plan's models
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
-        """Within it the replica follows; it serves what the plan says before that begins.
+        """Serve the fleet's plan, then follow its changes within the context.
 
         Raises:
             CatalogueError: A model of the plan cannot be loaded.
-            FleetLostError: There is no plan to be had.
+            FleetLostError: The fleet cannot be reached.
         """
         self._plan = await self._fleet.follow(self._replica, None)
         await self._backend.serve(self._plan.served)
-        self._news.set()
+        self._has_new_plan.set()
         tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._work())]
         try:
             yield
@@ -58,12 +59,12 @@ class Follower:
                 continue
             if plan.number != self._plan.number:
                 self._plan = plan
-                self._news.set()
+                self._has_new_plan.set()
 
     async def _work(self) -> None:
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await self._has_new_plan.wait()
+            self._has_new_plan.clear()
             plan, error = self._plan, None
             try:
                 await self._carry_out(plan)
@@ -82,8 +83,8 @@ class Follower:
         await self._backend.prepare(plan.arriving)
 
     async def _report(self, plan: Plan, error: str | None) -> None:
-        """Say how it went; again until it is heard, or until there is something else to do."""
-        while not self._news.is_set():
+        """Report a plan's result; retry until it reaches the fleet or a newer plan comes."""
+        while not self._has_new_plan.is_set():
             try:
                 await self._fleet.report(self._replica, plan.number, error)
             except FleetLostError:

@@ -1,4 +1,4 @@
-"""A `Backend` whose models live in this process, and come and go while it answers."""
+"""A `Backend` of models in this process, which can be loaded, swapped and unloaded at run time."""
 
 import asyncio
 import ctypes
@@ -22,28 +22,29 @@ from service.settings import Settings
 from service.telemetry.log import get_logger
 from service.telemetry.metrics import forget_model
 
-GRACE_S = 5.0  # beyond the longest time that a request may take
+GRACE_S = 5.0  # added to the longest timeout of a request before a model in use is closed
 
 logger = get_logger(__name__)
 
 
 class LocalBackend:
-    """Every model of a catalogue, in this process (a `service.backend.Backend`).
+    """The models of a replica, in this process (a `service.backend.Backend`).
 
-    Requests and changes are of one event loop; what is asked of its state may come from any thread.
+    Requests and changes must come from one event loop; `models`, `is_alive`, `is_ready` and the
+    load figures may be read from any thread.
     """
 
     def __init__(self, models: Iterable[ModelEntry | Placement], settings: Settings) -> None:
-        """Load the models, one after another; the lazy ones later.
+        """Load the models, one after another, except the lazy ones.
 
         Raises:
             CatalogueError: One of them cannot be loaded, or cannot answer; names it.
         """
         self._settings = settings
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
-        # An operator's change takes its time beside the loads that requests wait for.
+        # Another thread, so that lazy loads, for which requests wait, do not wait for a change.
         self._changer = ThreadPoolExecutor(1, thread_name_prefix="changer")
-        # Replaced as a whole, never changed: other threads read them.
+        # Replaced as a whole, never mutated: other threads read them.
         self._served: tuple[ServedModel, ...] = ()
         self._leaving: tuple[ServedModel, ...] = ()
         self._arriving: ServedModel | None = None
@@ -77,8 +78,8 @@ class LocalBackend:
                 yield event
 
     async def count_tokens(self, model: str, text: str, task: Task) -> int:
-        # A long text is measured again and again as it is cut: its deadline and all the other
-        # requests get their turn in between.
+        # A long text is counted many times as it is cut: other tasks, and its deadline, must run in
+        # between.
         await asyncio.sleep(0)
         return await self._find(model).count_tokens(text, task)
 
@@ -92,22 +93,22 @@ class LocalBackend:
         return all(served.is_ready for served in self._served)
 
     def num_running(self) -> int:
-        """Segments being decoded, over all models."""
+        """Return the segments being decoded, over all models."""
         return sum(host.engine.stats.num_running for host in self._hosts())
 
     def num_waiting(self) -> int:
-        """Segments in the queues, over all models."""
+        """Return the segments in the queues, over all models."""
         return sum(host.engine.stats.num_waiting for host in self._hosts())
 
     def cache_use(self) -> float:
-        """How full the fullest engine's cache is, 0 to 1."""
+        """Return the used part of the fullest engine's cache, 0 to 1."""
         return max((host.engine.stats.cache_use for host in self._hosts()), default=0.0)
 
     async def prepare(self, arriving: Placement | None) -> None:
-        """Load a model beside the others, for `serve` to offer; None drops the one that waits.
+        """Load a model without serving it, for a later `serve`; None unloads the prepared one.
 
         Raises:
-            CatalogueError: It cannot be loaded, or cannot answer; the others are not touched.
+            CatalogueError: It cannot be loaded, or cannot answer; the others are unchanged.
         """
         waiting = self._arriving
         if waiting is not None and waiting.placement == arriving:
@@ -124,10 +125,10 @@ class LocalBackend:
                 raise
 
     async def serve(self, placements: Sequence[Placement]) -> None:
-        """Offer these models and no others; returns when those that left have finished.
+        """Serve exactly these models; return when the models that left have been unloaded.
 
         Raises:
-            CatalogueError: One cannot be loaded; what was served is served still.
+            CatalogueError: A model cannot be loaded; the served models are unchanged.
         """
         known = list(self._served) + ([self._arriving] if self._arriving is not None else [])
         chosen: list[ServedModel] = []
@@ -145,7 +146,7 @@ class LocalBackend:
         await self._let_go(leaving)
 
     def close(self) -> None:
-        """End the engines and the threads that load, whatever they are doing."""
+        """End the engines, and the loading threads after the load that they are in."""
         for executor in (self._loader, self._changer):
             executor.shutdown(cancel_futures=True)
         for served in self._everything():
@@ -163,7 +164,7 @@ class LocalBackend:
         return served
 
     def _find(self, handle: str) -> ServedModel:
-        """The model of that handle; of that name, where none was swapped."""
+        """Return the model with that handle, served or leaving; else the served one so named."""
         for served in (*self._served, *self._leaving):
             if served.info.handle == handle:
                 return served
@@ -173,7 +174,7 @@ class LocalBackend:
         raise ModelNotFoundError(handle, served=[served.name for served in self._served])
 
     async def _let_go(self, leaving: Sequence[ServedModel]) -> None:
-        """Wait until nobody uses them, then give their memory back."""
+        """Close the models when they are unused, or after a time limit; free their memory."""
         if not leaving:
             return
         timeout_s = self._settings.max_timeout_ms / 1_000 + GRACE_S
@@ -196,7 +197,7 @@ class LocalBackend:
             forget_model(name)
 
     def _arriving_infos(self) -> Iterator[ModelInfo]:
-        """The model that is being loaded, unless an older version of it is listed."""
+        """Yield the model being prepared, unless a version of it is served."""
         served = self._arriving
         if served is None or not served.is_open:
             return
@@ -213,8 +214,8 @@ class LocalBackend:
 
 
 def _give_memory_back() -> None:
-    """Free what is left of a model: cycles, and pages that the C library keeps for itself."""
-    gc.unfreeze()  # `start_host` keeps what lives long out of the collector's sight
+    """Free a closed model's memory: reference cycles, and pages that the C library keeps."""
+    gc.unfreeze()  # `start_host` freezes all objects, so that the collector skips them
     gc.collect()
     gc.freeze()
     if torch.cuda.is_initialized():

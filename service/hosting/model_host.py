@@ -28,7 +28,7 @@ from service.catalogue.catalogue import CatalogueError, ModelEntry
 from service.hosting.async_engine import AsyncEngine, EngineRequest
 from service.hosting.cores import threads_per_replica
 from service.hosting.profile import (
-    Facts,
+    CheckpointInfo,
     defaults_of,
     device_of,
     dtype_of,
@@ -69,7 +69,7 @@ class ModelHost:
             device=device_of(entry, settings),
             max_positions=positions_of(source, entry),
         )
-        profile = profile_of(entry, settings, Facts.of(self._loaded), source=source)
+        profile = profile_of(entry, settings, CheckpointInfo.of_loaded(self._loaded), source=source)
         self.info: ModelInfo = profile.info
         self._check_tags()
         self._config = profile.engine

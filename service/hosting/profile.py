@@ -1,4 +1,4 @@
-"""What a model can do, by its files and its catalogue entry; for that, no weights are read."""
+"""Derive a model's description and engine config from its catalogue entry and small files."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,26 +26,26 @@ from service.pairs import Pairs
 from service.settings import Settings
 from service.sources.locate import ModelSource
 
-FALLBACK_MAX_NEW_TOKENS = 256  # where neither checkpoint nor catalogue says
-CPU_CACHE_BYTES = 2 << 30  # where nobody says; pages that are not needed are not taken
-GPU_ENCODE_TOKENS = 16_384  # in one step: about what a decoding step takes, where a CPU has 2,048
+FALLBACK_MAX_NEW_TOKENS = 256  # if neither checkpoint nor catalogue sets it
+CPU_CACHE_BYTES = 2 << 30  # if not set; virtual memory, of which only used pages become resident
+GPU_ENCODE_TOKENS = 16_384  # in one step; they take about as long as a decode step (CPU: 2,048)
 SPARE_TARGET_TOKENS = 2  # decoder start, and a language token where there is one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What a checkpoint says of itself.
+class CheckpointInfo:
+    """A checkpoint's properties, loaded or not.
 
     Attributes:
-        family: Its kind.
-        config: Its shape.
-        num_parameters: How many numbers it has.
-        languages: Those that its vocabulary has tags for.
+        family: Name of its family.
+        config: The network's shape.
+        num_parameters: Parameters of the network.
+        languages: Codes of the languages with a tag in the vocabulary.
         generation: Its own defaults for `GenerationParams`.
-        precision: Of its weights, or what it would be loaded in.
-        device: Where they are, or would be.
-        kernels: Whose multiply by them there, as `kernels_of` calls them.
-        weights_bytes: Memory that they take; None where they are not loaded.
+        precision: Precision in which the weights are, or would be, loaded.
+        device: Device on which the weights are, or would be, loaded.
+        kernels: The kernels used there, as named by `kernels_of`.
+        weights_bytes: Memory of the weights; None if they are not loaded.
     """
 
     family: str
@@ -59,8 +59,8 @@ class Facts:
     weights_bytes: int | None = None
 
     @classmethod
-    def of(cls, loaded: LoadedModel) -> "Facts":
-        """Those of a model in memory."""
+    def of_loaded(cls, loaded: LoadedModel) -> "CheckpointInfo":
+        """Return the properties of a model in memory."""
         return cls(
             family=loaded.family.name,
             config=loaded.config,
@@ -74,11 +74,11 @@ class Facts:
         )
 
     @classmethod
-    def read(cls, source: ModelSource, entry: ModelEntry, settings: Settings) -> "Facts":
-        """Those of a model on disk; of its files only the small ones are read.
+    def read(cls, source: ModelSource, entry: ModelEntry, settings: Settings) -> "CheckpointInfo":
+        """Return the properties of a model on disk; read only its small files.
 
         Raises:
-            ModelError: The files, or the entry, describe no model.
+            ModelError: The files are missing or invalid, or do not fit the entry.
         """
         hf_config = read_json_object(source.folder / "config.json")
         family = family_of(hf_config)
@@ -88,7 +88,7 @@ class Facts:
             config = config.with_max_positions(positions)
         device = resolve_device(device_of(entry, settings))
         precision = choose_precision(dtype_of(entry, settings), device, config)
-        with torch.device("meta"):  # of which each parameter is only its shape
+        with torch.device("meta"):  # parameters without data
             num_parameters = Seq2SeqTransformer(config).num_parameters
         generation = read_generation_config(source.folder, hf_config)
         return cls(
@@ -105,34 +105,34 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """How a model is run and what it is offered for."""
+    """A model's description for clients, and the config of its engine."""
 
     info: ModelInfo
     engine: EngineConfig
 
 
 def profile_of(
-    entry: ModelEntry, settings: Settings, facts: Facts, *, source: ModelSource
+    entry: ModelEntry, settings: Settings, checkpoint: CheckpointInfo, *, source: ModelSource
 ) -> Profile:
-    """The profile that the catalogue and the checkpoint give together.
+    """Combine catalogue entry, settings and checkpoint.
 
     Raises:
-        CatalogueError: The model's own generation parameters are out of range, or it has no
-            languages to translate.
-        ConfigError: Its cache has no room for a single row.
+        CatalogueError: The model's own generation parameters are out of range, or its vocabulary
+            has no languages although the entry has `languages: all`.
+        ConfigError: The cache's bytes are less than one row.
     """
-    engine = _engine_config(entry, settings, facts)
-    precision = facts.precision
+    engine = _engine_config(entry, settings, checkpoint)
+    precision = checkpoint.precision
     if not isinstance(engine.kv_cache_bytes, MemoryFraction):  # else it is measured later
-        engine.num_rows(bytes_per_token=KVCache.bytes_per_token(facts.config, precision.cache))
-    defaults = defaults_of(entry, facts.generation, engine)
+        engine.num_rows(bytes_per_token=KVCache.bytes_per_token(checkpoint.config, precision.cache))
+    defaults = defaults_of(entry, checkpoint.generation, engine)
     dtype: str = precision.weights
     if dtype == "int8":
         dtype = str(precision.activations).removeprefix("torch.")
     info = ModelInfo(
         name=entry.name,
         tasks=entry.tasks,
-        pairs=_pairs(entry, facts),
+        pairs=_pairs(entry, checkpoint),
         styles=entry.styles,
         default_for=entry.default_for,
         origin=entry.origin,
@@ -142,45 +142,45 @@ def profile_of(
         max_waiting=engine.max_waiting,
         default_num_beams=defaults.get("num_beams", 1),
         defaults=defaults,
-        family=facts.family,
-        num_parameters=facts.num_parameters,
-        weights_bytes=facts.weights_bytes,
+        family=checkpoint.family,
+        num_parameters=checkpoint.num_parameters,
+        weights_bytes=checkpoint.weights_bytes,
         dtype=dtype,
         quantize="int8" if precision.weights == "int8" else None,
-        device=str(facts.device),
-        kernels=facts.kernels,
+        device=str(checkpoint.device),
+        kernels=checkpoint.kernels,
     )
     return Profile(info=info, engine=engine)
 
 
 @contextmanager
 def errors_naming(entry: ModelEntry) -> Iterator[None]:
-    """What goes wrong within becomes a CatalogueError that names the entry."""
+    """Turn any error within the context into a CatalogueError that names the entry."""
     try:
         yield
     except CatalogueError:
         raise
     except ModelError as error:
         raise CatalogueError(f"{entry.at()}: {error}") from error
-    except Exception as error:  # memory that is not there, a file that goes while it is read
+    except Exception as error:  # out of memory, a file that is deleted while it is read
         raise CatalogueError(f"{entry.at()}: {type(error).__name__}: {error}") from error
 
 
 def dtype_of(entry: ModelEntry, settings: Settings) -> DtypeName:
-    """The entry's dtype, or what the settings say for all models."""
+    """Return the entry's dtype, else that of the settings."""
     return settings.dtype if entry.dtype == "auto" else entry.dtype
 
 
 def device_of(entry: ModelEntry, settings: Settings) -> str:
-    """The entry's device, or what the settings say for all models."""
+    """Return the entry's device, else that of the settings."""
     return settings.device if entry.device == "auto" else entry.device
 
 
 def positions_of(source: ModelSource, entry: ModelEntry) -> int | None:
-    """How many positions the network needs, where the catalogue asks for more than it says.
+    """Return the network's positions if the catalogue needs more than its config has, else None.
 
     Raises:
-        ModelError: The files describe no model.
+        ModelError: The files are missing or invalid.
     """
     hf_config = read_json_object(source.folder / "config.json")
     return _positions(entry, network_config(family_of(hf_config), hf_config))
@@ -189,10 +189,10 @@ def positions_of(source: ModelSource, entry: ModelEntry) -> int | None:
 def defaults_of(
     entry: ModelEntry, generation: Mapping[str, Any], config: EngineConfig
 ) -> dict[str, Any]:
-    """A model's own generation parameters: the catalogue's over the checkpoint's.
+    """Return a model's default generation parameters: the catalogue's, then the checkpoint's.
 
     Raises:
-        CatalogueError: They are out of range.
+        CatalogueError: One is out of range.
     """
     fallback = {"max_new_tokens": FALLBACK_MAX_NEW_TOKENS}
     defaults = merge_params({**fallback, **generation}, entry.defaults)
@@ -207,12 +207,14 @@ def defaults_of(
     return {**defaults, "max_new_tokens": min(defaults["max_new_tokens"], room)}
 
 
-def _engine_config(entry: ModelEntry, settings: Settings, facts: Facts) -> EngineConfig:
+def _engine_config(
+    entry: ModelEntry, settings: Settings, checkpoint: CheckpointInfo
+) -> EngineConfig:
     limits = {} if entry.max_running_rows is None else {"max_rows": entry.max_running_rows}
-    is_gpu = facts.device.type == "cuda"
+    is_gpu = checkpoint.device.type == "cuda"
     if is_gpu:
         limits["max_encode_tokens"] = GPU_ENCODE_TOKENS
-    positions = facts.config.max_positions
+    positions = checkpoint.config.max_positions
     new = positions if entry.max_new_tokens is None else entry.max_new_tokens + SPARE_TARGET_TOKENS
     return EngineConfig(
         max_source_tokens=min(positions, entry.max_input_tokens or positions),
@@ -236,11 +238,11 @@ def _languages(source: ModelSource, family: Family) -> tuple[str, ...]:
     return tuple(LanguageTags(tokenizer.added_tokens, pattern=family.language_tag).codes)
 
 
-def _pairs(entry: ModelEntry, facts: Facts) -> Pairs:
-    """Those of the catalogue, or every two of the languages that the vocabulary has."""
+def _pairs(entry: ModelEntry, checkpoint: CheckpointInfo) -> Pairs:
+    """Return the entry's pairs; for `languages: all`, those of the vocabulary's languages."""
     if entry.languages != "all":
         return entry.pairs
-    pairs = Pairs.between(facts.languages, facts.languages)
+    pairs = Pairs.between(checkpoint.languages, checkpoint.languages)
     if not pairs:
         raise CatalogueError(
             f"{entry.at('languages')}: the model's vocabulary has no tags of languages; "

@@ -1,4 +1,4 @@
-"""One model among those that are served: loaded at once or when it is needed, held, let go."""
+"""One version of a served model: its load, eager or lazy, its requests, and its end."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
@@ -12,25 +12,26 @@ from service.backend import Event, GenerateRequest, ModelInfo, ModelState
 from service.catalogue.fleet import Placement
 from service.errors import ModelNotLoadedError
 from service.hosting.model_host import ModelHost
-from service.hosting.profile import Facts, errors_naming, profile_of
+from service.hosting.profile import CheckpointInfo, errors_naming, profile_of
 from service.hosting.start import start_host
 from service.settings import Settings
 from service.sources.locate import locate
 from service.telemetry.log import get_logger
 
-RETRY_AFTER_S = 10.0  # from a load that failed to the next
+RETRY_AFTER_S = 10.0  # from a failed load to the next attempt
 
 logger = get_logger(__name__)
 
 
 class ServedModel:
-    """A version of a model, from the moment it is known until nobody uses it any more.
+    """A version of a model, before its load, while it is loaded, and until it is closed.
 
-    Of one event loop, except for `open` and `close`, which block and run in the loader's thread.
+    Not thread-safe; must stay in one event loop, except `open` and `close`, which block and run in
+    another thread.
     """
 
     def __init__(self, placement: Placement, settings: Settings, *, loader: Executor) -> None:
-        """`loader` has one thread, so that models are loaded one after another."""
+        """Load nothing yet; `loader` has one thread, so that lazy models load one after another."""
         self.placement = placement
         self._entry = placement.entry
         self._settings = settings
@@ -52,29 +53,29 @@ class ServedModel:
 
     @property
     def is_open(self) -> bool:
-        """Its files were looked at, so that it has an `info`."""
+        """Whether its files have been read, so that it has an `info`."""
         return self._info is not None
 
     @property
     def info(self) -> ModelInfo:
-        """What it can do, and whether it is loaded; another object whenever that changes."""
+        """The model's description and state; a new object whenever one changes."""
         assert self._info is not None, "not opened yet"  # noqa: S101
         return self._info
 
     @property
     def host(self) -> ModelHost | None:
-        """The model in memory, if it is."""
+        """The loaded model; None before its load and after its end."""
         return self._host
 
     @property
     def is_alive(self) -> bool:
-        """Nothing that was started has ended."""
+        """Whether it is not closed, and its engine, if it is loaded, is alive."""
         host = self._host
         return not self._is_closed and (host is None or host.engine.is_alive())
 
     @property
     def is_ready(self) -> bool:
-        """Requests can be answered; a lazy model need not be loaded for that."""
+        """Whether it can take requests; a lazy model can before its load."""
         is_lazy = self.placement.entry.load == "lazy"
         return self.is_alive and (is_lazy or self._host is not None)
 
@@ -86,7 +87,7 @@ class ServedModel:
         return max(0, self._max_waiting - num_waiting)
 
     def open(self) -> None:
-        """Read what the model can do and, unless it is lazy, load it.
+        """Read the model's small files and, unless it is lazy, load it.
 
         Raises:
             CatalogueError: It cannot be loaded, or cannot answer; names the model.
@@ -95,9 +96,9 @@ class ServedModel:
         is_lazy = entry.load == "lazy"
         with errors_naming(entry):
             source = locate(entry.path, revision=entry.revision, settings=self._settings)
-            facts = Facts.read(source, entry, self._settings)
-            profile = profile_of(entry, self._settings, facts, source=source)
-        # Loaded later, it is still what was described here, whatever its hub has by then.
+            checkpoint = CheckpointInfo.read(source, entry, self._settings)
+            profile = profile_of(entry, self._settings, checkpoint, source=source)
+        # Pinned: a lazy model is loaded as described here, even if its hub has a new commit then.
         self._entry = entry.model_copy(update={"revision": source.revision})
         self._max_waiting = profile.engine.max_waiting
         self._info = self._in_state(profile.info, "not_loaded" if is_lazy else "loading")
@@ -105,7 +106,7 @@ class ServedModel:
             self._load()
 
     def close(self) -> None:
-        """End the engine's thread and let go of the weights."""
+        """End the engine's thread and drop the weights."""
         self._is_closed = True
         host, self._host = self._host, None
         if host is not None:
@@ -113,7 +114,7 @@ class ServedModel:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Within it the model is not let go."""
+        """Count a user within the context; `unused` waits for all of them."""
         self._num_users += 1
         self._is_unused.clear()
         try:
@@ -124,7 +125,7 @@ class ServedModel:
                 self._is_unused.set()
 
     async def unused(self, *, timeout_s: float) -> bool:
-        """Wait until nobody uses it; whether that came to pass in time."""
+        """Wait until it has no user and is not loading; return False if the time is over first."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._is_unused.wait()
@@ -194,7 +195,7 @@ class ServedModel:
     def _load(self) -> None:
         self._host = host = start_host(self._entry, self._settings)
         self._info = self._in_state(host.info, "loaded")
-        if self._is_closed:  # meanwhile: who waited for it has given up
+        if self._is_closed:  # it was closed during the load
             self.close()
 
     def _in_state(self, info: ModelInfo, state: ModelState) -> ModelInfo:

@@ -1,4 +1,4 @@
-"""What is told of an error that another process had."""
+"""The message that is shown of an error in another process."""
 
 from service.cluster.tracebacks import error_in
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from model.engine.config import EngineConfig, MemoryFraction
-from service.hosting.profile import Facts, profile_of
+from service.hosting.profile import CheckpointInfo, profile_of
 from service.settings import Settings
 from service.sources.locate import locate
 from tests.support.checkpoints.tiny_models import TRANSLATOR, tiny_entry, write_tiny_models
@@ -26,8 +26,8 @@ def engine_of(
     chosen = Settings(device="cpu", **settings)
     model = tiny_entry(folders, TRANSLATOR, **(entry or {}))
     source = locate(model.path, revision=None, settings=chosen)
-    facts = replace(Facts.read(source, model, chosen), device=torch.device(device))
-    return profile_of(model, chosen, facts, source=source).engine
+    checkpoint = replace(CheckpointInfo.read(source, model, chosen), device=torch.device(device))
+    return profile_of(model, chosen, checkpoint, source=source).engine
 
 
 def test_the_cache_has_two_gigabytes_on_a_cpu_and_a_measured_part_of_a_gpu(

@@ -16,8 +16,9 @@ from service.catalogue.catalogue import ModelEntry
 from service.catalogue.fleet import Placement
 from service.errors import ModelNotLoadedError
 from service.hosting.local_backend import LocalBackend
-from service.hosting.model_host import ModelHost, start_host
+from service.hosting.model_host import ModelHost
 from service.hosting.served_model import ServedModel
+from service.hosting.start import start_host
 from service.settings import Settings
 from tests.support.checkpoints.tiny_models import (
     SETTINGS,

@@ -34,7 +34,7 @@ class HubRepository:
 
 @dataclass
 class Hub:
-    """What the hub has, and what it was asked."""
+    """The hub's models, and the requests that it got."""
 
     url: str
     repositories: dict[str, HubRepository] = field(default_factory=dict)
@@ -160,7 +160,7 @@ def sha256_of(content: bytes) -> str:
 
 
 def git_hash_of(content: bytes) -> str:
-    """What git calls a file of this content."""
+    """Return git's hash of a file with this content."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # noqa: S324
 
 

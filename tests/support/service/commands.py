@@ -11,14 +11,14 @@ def dragoman(*arguments: str) -> Result:
 
 
 def succeed(*arguments: str) -> str:
-    """What a command that has to succeed prints."""
+    """Run a command that must succeed; return its standard output."""
     result = dragoman(*arguments)
     assert result.exit_code == 0, result.stderr
     return result.stdout
 
 
 def fail(*arguments: str, code: int = 1) -> str:
-    """What a command that has to fail says; without a trace of how it is made."""
+    """Run a command that must fail, without a traceback; return its standard error."""
     result = dragoman(*arguments)
     assert result.exit_code == code, result.output
     assert "Traceback" not in result.stderr

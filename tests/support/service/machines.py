@@ -1,4 +1,4 @@
-"""What a machine can do, for the tests that need it."""
+"""Marks of tests that need a feature of the machine."""
 
 import pytest
 

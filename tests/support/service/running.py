@@ -32,7 +32,7 @@ class RunningService:
 
     @property
     def log(self) -> str:
-        """What it wrote to standard error so far."""
+        """Its standard error so far."""
         return (self.folder / "log").read_text()
 
     def processes(self) -> list[psutil.Process]:
@@ -41,7 +41,7 @@ class RunningService:
         return [root, *root.children(recursive=True)]
 
     def metrics(self) -> str:
-        """What a Prometheus would read on the metrics port."""
+        """Return the metrics, as Prometheus scrapes them."""
         answer = httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10)
         return answer.raise_for_status().text
 
