@@ -39,7 +39,7 @@ def test_nobody_else_reaches_the_files_and_sockets(service: RunningService) -> N
 
 
 def accepts(endpoint: Endpoint) -> bool:
-    """Somebody listens there; a closed connection that still lingers does not count."""
+    """Whether a server listens there; a closed connection in TIME_WAIT does not count."""
     with socket.socket() as probe:
         return probe.connect_ex((endpoint.host, endpoint.port)) == 0
 

@@ -39,7 +39,7 @@ def _title(process: psutil.Process) -> str:
 
 
 async def serve_what_is_planned(fleet: RayFleet, plan: Plan) -> None:
-    """A replica that does at once whatever it is told."""
+    """A replica that carries out every plan at once."""
     while True:
         try:
             await fleet.report("r", plan.number, None)

@@ -90,7 +90,7 @@ def is_ready(address: str, process: subprocess.Popen[bytes]) -> bool:
 
 
 def end(process: subprocess.Popen[bytes], descendants: list[psutil.Process]) -> None:
-    """Stop Ray's command in order, then whatever is left."""
+    """Stop Ray by its command, then kill the processes that are left."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(timeout=60)

@@ -1,4 +1,4 @@
-"""One engine thread and many callers: no caller waits for ever; an aborted one leaves nothing."""
+"""An engine's thread and its callers: answers, streams, aborts and refusals."""
 
 import asyncio
 from contextlib import aclosing

@@ -83,51 +83,6 @@ def test_a_closed_backend_is_not_alive(folders: dict[str, Path]) -> None:
     assert not backend.is_ready()
 
 
-def test_a_model_that_cannot_be_loaded_is_named_and_leaves_no_thread_of_the_others_behind(
-    folders: dict[str, Path], tmp_path: Path
-) -> None:
-    before = num_engines()
-    broken = tiny_entry(folders, SUMMARIZER, path=str(tmp_path))
-    with pytest.raises(CatalogueError, match=f"^model '{SUMMARIZER}': .*config.json"):
-        LocalBackend([tiny_entry(folders), broken], SETTINGS)
-    assert num_engines() == before
-
-
-def test_a_model_that_cannot_do_what_it_is_offered_for_is_found_by_its_warm_up(
-    folders: dict[str, Path],
-) -> None:
-    wrong = tiny_entry(folders, max_running_rows=2, warm_up=["Good morning."])
-    with pytest.raises(CatalogueError, match="is loaded, but cannot answer: num_beams: 3 is above"):
-        LocalBackend([wrong], SETTINGS)
-
-
-def test_every_language_of_a_model_must_have_its_tag_in_the_vocabulary(
-    folders: dict[str, Path],
-) -> None:
-    wrong = tiny_entry(folders, pairs=["en-de", "en-fr", "en-ja"])
-    with pytest.raises(CatalogueError, match="pairs: target_lang: 'ja' is not one of"):
-        LocalBackend([wrong], SETTINGS)
-
-
-@pytest.mark.parametrize("load", ["eager", "lazy"])
-@pytest.mark.parametrize(
-    "limits", [{"kv_cache_bytes": 9}, {"max_input_tokens": 10**12}], ids=["cache", "tokens"]
-)
-def test_limits_that_no_memory_holds_are_refused_before_anything_is_loaded(
-    folders: dict[str, Path], limits: dict[str, Any], load: str
-) -> None:
-    wrong = tiny_entry(folders, load=load, **limits)
-    sentence = r"model 'test/translate': kv_cache_bytes: \d+ is below the \d+ bytes of one row"
-    with pytest.raises(CatalogueError, match=sentence):
-        LocalBackend([wrong], SETTINGS)
-
-
-def test_a_file_that_is_not_the_one_of_the_catalogue_is_refused(folders: dict[str, Path]) -> None:
-    wrong = tiny_entry(folders, sha256={"model.safetensors": "0" * 64})
-    with pytest.raises(CatalogueError, match=r"sha256: model.safetensors has \w{64}, not 0{64}"):
-        LocalBackend([wrong], SETTINGS)
-
-
 async def test_the_catalogue_s_limits_are_the_model_s(folders: dict[str, Path]) -> None:
     entry = tiny_entry(folders, max_input_tokens=12, max_new_tokens=7, max_waiting=2)
     with serving(entry) as backend:

@@ -1,18 +1,14 @@
 """Checkpoints on disk, answered from text to text: what a served model does with a request."""
 
 import asyncio
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
-from model.engine.engine import Engine
 from model.engine.params import FinishReason
-from model.engine.runner import OnProgress
 from model.engine.search.repetition import SHORT_RUN, count_repeats
 from model.errors import (
     DeadlineExceededError,
@@ -23,10 +19,7 @@ from model.errors import (
 from model.load import load_model
 from model.tokenizer.prompt import Summarization, Translation
 from service.backend import FinishedEvent, GenerateRequest, ParamOverrides, TokenEvent
-from service.catalogue.catalogue import CatalogueError
 from service.hosting.local_backend import LocalBackend
-from service.hosting.model_host import ModelHost
-from tests.support.checkpoints.factories import write_json
 from tests.support.checkpoints.tiny_models import (
     SETTINGS,
     SUMMARIZER,
@@ -306,34 +299,3 @@ async def test_a_task_the_model_was_not_made_for_is_refused(backend: LocalBacken
         await generate(backend, make_request(task=Summarization()))
     with pytest.raises(UnsupportedTaskError, match="target_lang: 'xx' is not one of"):
         await generate(backend, make_request(task=Translation("xx")))
-
-
-def test_a_checkpoint_whose_own_parameters_are_out_of_range_is_not_served(
-    folders: dict[str, Path],
-) -> None:
-    """Else every request would be refused for a parameter that its client never set."""
-    config = json.loads((folders[TRANSLATOR] / "config.json").read_text())
-    try:
-        write_json(folders[TRANSLATOR] / "config.json", {**config, "num_beams": 12})
-        with pytest.raises(CatalogueError, match=f"'{TRANSLATOR}'.*num_beams: 12 is not between"):
-            LocalBackend([tiny_entry(folders)], SETTINGS)
-        LocalBackend([tiny_entry(folders, defaults={"num_beams": 1})], SETTINGS).close()
-    finally:
-        write_json(folders[TRANSLATOR] / "config.json", config)
-
-
-def test_the_progress_of_an_engine_s_warm_up_is_logged_by_quarters(
-    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class SlowToWarmUp(Engine):
-        def warm_up(
-            self, *, widths: Sequence[int] = (1,), on_progress: OnProgress = lambda *_: None
-        ) -> None:
-            super().warm_up(widths=widths)
-            for num_done in range(1, 11):
-                on_progress(num_done, 10)
-
-    monkeypatch.setattr("service.hosting.model_host.Engine", SlowToWarmUp)
-    with capture_logs() as logs:
-        ModelHost(tiny_entry(folders, warm_up=True), SETTINGS).stop()
-    assert [log["done"] for log in logs if log["event"] == "steps recorded"] == [3, 5, 8, 10]

@@ -1,4 +1,4 @@
-"""A lazy model: loaded once, by the first requests that need it, whatever becomes of those."""
+"""A lazy model: its one load, and the requests that wait for it."""
 
 import asyncio
 import threading

@@ -16,7 +16,7 @@ TOKEN = "hf_VerySecret"  # noqa: S105
 
 
 def write_model(folder: Path, *, seed: int = 0) -> Path:
-    """A folder as its author uploads it, with what nobody here loads; in it nothing is a model."""
+    """Write a folder as authors upload them, with tiny weights and files that are not loaded."""
     folder.mkdir()
     write_weights(folder / SINGLE_FILE, seed=seed)
     (folder / "config.json").write_text(json.dumps({"model_type": "marian", "seed": seed}))

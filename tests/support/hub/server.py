@@ -25,7 +25,7 @@ class HubRepository:
     refs: dict[str, str]
     discussions: list[dict[str, object]] = field(default_factory=list)
     is_gated: bool = False
-    token: str | None = None  # whoever has another one does not see the model
+    token: str | None = None  # requests with another one get a 404
 
     def commit_of(self, revision: str) -> str | None:
         commit = self.refs.get(revision, revision)
@@ -43,7 +43,7 @@ class Hub:
     status: HTTPStatus | None = None  # to answer everything with
     failures: dict[str, HTTPStatus] = field(default_factory=dict)  # by how a path ends
     silent_at: str | None = None  # how paths end that get no answer until the hub closes
-    heeds_queries: bool = True  # or lists every discussion, whatever was asked for
+    heeds_queries: bool = True  # else it lists every discussion, like some mirrors
     closing: threading.Event = field(default_factory=threading.Event)
 
     def add(self, hub_id: str, folder: Path, *, commit: str = "a" * 40, **of: object) -> str:
@@ -74,7 +74,7 @@ class Hub:
 
 
 class RefusalError(Exception):
-    """The hub says no: a status, and the word that the library knows it by."""
+    """A refusal of the hub: a status, and the code that the library knows it by."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -208,7 +208,7 @@ def running_hub() -> Iterator[Hub]:
 
 
 def use_hub(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """Let this process ask that hub: the library has read its environment long ago."""
+    """Point the library to that hub; it has already read its environment."""
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "ENDPOINT", url)
     template = f"{url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
