@@ -146,7 +146,7 @@ def _entry(place: dict[str, str | None], **offers: object) -> ModelEntry:
 
 
 def _is_described(catalogue: Catalogue, name: str, *, task: str) -> bool:
-    """Whether the catalogue has the name, or its files for the task.
+    """Return whether the catalogue has the name, or its files for the task.
 
     Files that the catalogue has for other tasks only count as not described.
     """

@@ -51,7 +51,7 @@ class Endpoint:
         return f"{host}:{self.port}"
 
     def is_free(self) -> bool:
-        """Whether the port can be bound."""
+        """Return whether the port can be bound."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -31,17 +31,17 @@ PICKLES = ("*.bin", "*.pt", "*.h5", "*.msgpack", "*.ot")
 
 
 def matches(name: str, patterns: tuple[str, ...]) -> bool:
-    """Whether a file matches a pattern and lies at the top of the repository."""
+    """Return whether a file matches a pattern and lies at the top of the repository."""
     return "/" not in name and any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def has_safetensors(names: Container[str]) -> bool:
-    """Whether a repository's files include safetensors weights, in one file or in shards."""
+    """Return whether a repository's files include safetensors weights, in one file or in shards."""
     return SINGLE_FILE in names or INDEX_FILE in names
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether the folder has a tokenizer and all weights; `transformers` may have fetched less."""
+    """Return whether it has a tokenizer and all weights; `transformers` may have fetched less."""
     if not any(matches(path.name, TOKENIZER_FILES) for path in folder.iterdir()):
         return False
     if (folder / SINGLE_FILE).exists():

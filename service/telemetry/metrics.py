@@ -214,7 +214,7 @@ def forget_model(model: str) -> None:
 
 
 def is_shared() -> bool:
-    """Whether this process shares its metrics with the others of its node."""
+    """Return whether this process shares its metrics with the others of its node."""
     return bool(getattr(ValueClass, "_multiprocess", False)) and FOLDER_VARIABLE in os.environ
 
 

@@ -165,7 +165,7 @@ def _nearest_the_middle(text: str, kind: Callable[[str, int], bool]) -> int | No
 
 
 def _ends_sentence(text: str, cut: int) -> bool:
-    """Whether `text[:cut]` ends in the blank after a sentence, or in a stop that needs no blank."""
+    """Return whether `text[:cut]` ends in a sentence and its blank, if its stop needs one."""
     if text[cut - 1] in _UNSPACED_SENTENCE_ENDS:
         return True
     if not _after_blank(text, cut):
@@ -187,6 +187,6 @@ def _after_blank(text: str, cut: int) -> bool:
 
 
 def _between_clusters(text: str, cut: int) -> bool:
-    """Whether the cut separates no accent from its letter and no emoji from its modifier."""
+    """Return whether the cut separates no accent from its letter and no emoji from its modifier."""
     after = text[cut]
     return not (unicodedata.combining(after) or after in _JOINERS or text[cut - 1] in _JOINERS)

@@ -19,10 +19,10 @@ _ADDRESSES = re.compile(
 
 
 def has_words(text: str) -> bool:
-    """Whether a text has a letter (Unicode category L*) outside of URLs and e-mail addresses."""
+    """Return whether a text has a letter (Unicode category L*) outside of addresses."""
     return any(any(map(str.isalpha, chunk)) and not is_address(chunk) for chunk in text.split())
 
 
 def is_address(chunk: str) -> bool:
-    """Whether a chunk without blanks is only URLs, e-mail addresses and punctuation."""
+    """Return whether a chunk without blanks is only URLs, e-mail addresses and punctuation."""
     return _ADDRESSES.fullmatch(chunk) is not None

@@ -27,7 +27,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def entry_of(folders: dict[str, Path], files: str, **changes: Any) -> dict[str, Any]:
-    """A model as it stands in a catalogue."""
+    """Return a catalogue's entry of a model."""
     entry: dict[str, Any] = {"name": files, "path": str(folders[files])}
     if files == TRANSLATOR:
         return {**entry, "task": "translation", "pairs": ["en-de"], **changes}
@@ -46,7 +46,7 @@ def service(
 
 
 async def ask(url: str, number: int, outcomes: Counter[str]) -> None:
-    """Translate again and again; one client in four takes its answers as streams."""
+    """Translate in a loop and count the outcomes; one client in four streams."""
     is_stream = number == 0
     body = {
         "text": "The fox. The dog. " * (number + 1),
@@ -68,7 +68,7 @@ async def change(url: str, action: str, **fields: Any) -> httpx.Response:
 
 
 async def served_by_all(url: str) -> set[tuple[str, ...]]:
-    """The names of the models, as each replica has them: a new connection may reach either."""
+    """Return each replica's model names; new connections reach either of the two."""
     found = set()
     for _ in range(12):
         async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as client:

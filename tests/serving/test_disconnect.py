@@ -12,7 +12,7 @@ ABORTED = "dragoman_aborted_total"
 
 
 def start_long_request(service: RunningService, *, stream: bool) -> socket.socket:
-    """Send what takes many seconds: beams or, in a stream, draws. The connection for its answer."""
+    """Send a request of many seconds, beams or a sampled stream; return the connection."""
     text = " ".join(f"My house has {n} rooms and the garden is very large." for n in range(900))
     body = json.dumps(
         {

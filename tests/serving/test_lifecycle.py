@@ -18,7 +18,7 @@ LOOPBACK = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
 def listeners(service: RunningService) -> set[tuple[str, str, int]]:
-    """(process, address, port) of every open port of the service."""
+    """Return (process, address, port) of every open port of the service."""
     return {
         (process.name(), connection.laddr.ip, connection.laddr.port)
         for process in service.processes()
@@ -39,7 +39,7 @@ def test_nobody_else_reaches_the_files_and_sockets(service: RunningService) -> N
 
 
 def accepts(endpoint: Endpoint) -> bool:
-    """Whether a server listens there; a closed connection in TIME_WAIT does not count."""
+    """Return whether a server listens there; connections in TIME_WAIT do not count."""
     with socket.socket() as probe:
         return probe.connect_ex((endpoint.host, endpoint.port)) == 0
 

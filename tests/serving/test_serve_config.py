@@ -28,7 +28,7 @@ SERVE_RUN = [sys.executable, "-c", "from ray.serve.scripts import cli; cli()", "
 
 
 def pod_environment() -> dict[str, str]:
-    """The variables that the manifests give the worker's container."""
+    """Return the variables that the manifests give the worker's container."""
     templates = dict(pod_templates(load_manifests()))
     (container,) = templates["worker cpu"]["spec"]["containers"]
     plain = (variable for variable in container["env"] if "value" in variable)  # no secret's
@@ -36,7 +36,7 @@ def pod_environment() -> dict[str, str]:
 
 
 def local(config: dict[str, Any], *, port: int) -> dict[str, Any]:
-    """The configuration on loopback, for a machine of a few cores; otherwise as it is."""
+    """Return the configuration with loopback addresses, for a machine of a few cores."""
     config["http_options"] = {"host": "127.0.0.1", "port": port}
     for deployment in config["applications"][0]["deployments"]:
         deployment["ray_actor_options"]["num_cpus"] = 0.5

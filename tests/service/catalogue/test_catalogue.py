@@ -31,7 +31,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 def mistakes(folder: Path, text: str) -> list[str]:
-    """The lines of the error, without the file's path."""
+    """Return the lines of the error, without the file's path."""
     path = write(folder, text)
     with pytest.raises(CatalogueError) as caught:
         load_catalogue(path)

@@ -18,7 +18,7 @@ A_HASH = "ab" * 32
 
 
 def entry(base: dict[str, Any], **keys: Any) -> ModelEntry:
-    """The entry with more keys; None takes one away."""
+    """Return the entry with more keys; None removes a key."""
     merged = {**base, **keys}
     return ModelEntry.model_validate({k: v for k, v in merged.items() if v is not None})
 

@@ -22,7 +22,7 @@ DONE = Outcome("done")
 
 
 class Replica:
-    """Does what the plan says at once, or says that it cannot; remembers what it was told."""
+    """A replica that carries out plans at once, or reports that it cannot; it records them."""
 
     def __init__(self, name: str = "r", *, fails_at: Callable[[Plan], bool] | None = None) -> None:
         self.name = name
@@ -52,7 +52,7 @@ class Replica:
 
     @property
     def story(self) -> list[tuple[list[str], str | None]]:
-        """Of each plan: what was served, what arrived."""
+        """Of each plan: the models served, and the one arriving."""
         return [
             (
                 [f"{p.entry.name}{p.entry.path}" for p in plan.served],

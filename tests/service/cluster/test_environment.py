@@ -36,7 +36,7 @@ listen stats
 
 
 def start_haproxy(folder: Path, *, program: str) -> tuple[str, subprocess.CompletedProcess[str]]:
-    """Run the stand-in for HAProxy as Ray does; what is left of the configuration, and the end."""
+    """Run the script as Ray runs HAProxy; return the edited configuration and the process."""
     fake = folder / "real haproxy"
     fake.write_text(f"#!/bin/sh\n{program}\n")
     fake.chmod(0o700)

@@ -13,7 +13,7 @@ from service.cluster.header_filter import HeaderFilter, middlewares
 
 
 def echo(request: Request) -> JSONResponse:
-    """The API: it puts its own id in the answer, and shows the headers that it got."""
+    """Answer as the API does, with an id of its own; the body has the request's headers."""
     return JSONResponse(dict(request.headers), headers={"X-Request-Id": "of-the-api"})
 
 

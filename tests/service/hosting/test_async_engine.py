@@ -115,7 +115,7 @@ async def test_a_cancelled_caller_frees_its_place_while_waiting_and_while_runnin
 
 
 async def test_who_comes_or_leaves_ends_a_run_of_unseen_steps() -> None:
-    """Else the others' next tokens would be waited for."""
+    """Else the next tokens of the others would come later."""
     num_interrupted = 0
 
     def interrupt() -> None:

@@ -66,7 +66,7 @@ async def test_stopping_answers_those_who_still_wait() -> None:
 async def test_a_request_that_comes_while_the_engine_ends_is_answered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The thread has told those whom it knew by then, and reads its inbox no more."""
+    """Its message would lie in the inbox, which the thread has read for the last time."""
     built, gate = make_gated_engine(rules=NEVER)
     loop, outcomes = asyncio.get_running_loop(), list[Any]()
     wake = loop.call_soon_threadsafe

@@ -47,7 +47,7 @@ def backend(folders: dict[str, Path]) -> Iterator[LocalBackend]:
 
 
 async def generate(backend: LocalBackend, request: GenerateRequest) -> tuple[str, FinishedEvent]:
-    """The pieces that were streamed, joined, and the end."""
+    """Return the streamed pieces, joined, and the last event."""
     events = [event async for event in backend.generate(request)]
     *pieces, last = events
     assert isinstance(last, FinishedEvent)

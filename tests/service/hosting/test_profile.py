@@ -22,7 +22,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def engine_of(
     folders: dict[str, Path], *, device: str, entry: dict[str, Any] | None = None, **settings: Any
 ) -> EngineConfig:
-    """The engine of a tiny model on a device, which need not be there."""
+    """Return the engine's config of a tiny model on a device, which need not exist."""
     chosen = Settings(device="cpu", **settings)
     model = tiny_entry(folders, TRANSLATOR, **(entry or {}))
     source = locate(model.path, revision=None, settings=chosen)

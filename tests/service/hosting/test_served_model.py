@@ -43,7 +43,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @contextmanager
 def loads_held(monkeypatch: pytest.MonkeyPatch, name: str) -> Iterator[list[str]]:
-    """Within it the model of that name is not loaded; the loads that were begun, by name."""
+    """Hold the load of the model of that name; yield the names of the loads that have begun."""
     gate, begun = threading.Event(), list[str]()
 
     def start(entry: ModelEntry, settings: Settings) -> ModelHost:

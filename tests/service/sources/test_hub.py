@@ -31,7 +31,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 @pytest.fixture
 def upload(tmp_path: Path) -> Path:
-    """The files of a model, as its author has them."""
+    """Write the files of a model, as its author has them."""
     return write_model(tmp_path / "upload")
 
 

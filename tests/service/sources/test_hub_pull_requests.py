@@ -18,13 +18,13 @@ CONVERSION = f"hf download {HUB_ID} --local-dir ./opus && python -c"
 
 @pytest.fixture
 def converted(tmp_path: Path) -> Path:
-    """The files of a pull request that adds safetensors."""
+    """Write the files of a pull request that adds safetensors."""
     return write_model(tmp_path / "converted")
 
 
 @pytest.fixture
 def pickled(tmp_path: Path) -> Path:
-    """The files of a model whose author has uploaded no safetensors."""
+    """Write the files of a model without safetensors."""
     return without_safetensors(write_model(tmp_path / "pickled"))
 
 
@@ -44,7 +44,7 @@ def refusal(tmp_path: Path, *, revision: str | None = None) -> str:
 
 
 def looked_into(hub: Hub) -> list[str]:
-    """The pull requests whose files were listed, in order."""
+    """Return the pull requests whose files were listed, in order."""
     return [name.partition("/refs/pr/")[2] for name in hub.requests if "/refs/pr/" in name]
 
 

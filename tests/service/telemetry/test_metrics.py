@@ -40,7 +40,7 @@ sys.stdin.readline()
 
 
 def sample(text: str, name: str, *, model: str = "m") -> float:
-    """The value of one model's series."""
+    """Return the value of one model's series."""
     found = re.search(rf'^{name}{{model="{model}"[^}}]*}} (\S+)$', text, re.MULTILINE)
     assert found is not None, f"{name} is not in the metrics"
     return float(found[1])
@@ -53,12 +53,12 @@ def fetch(port: int) -> str:
 
 
 def pids_with_gauges(folder: Path) -> set[int]:
-    """The processes whose gauges lie in a node's folder."""
+    """Return the ids of the processes whose gauges are in a node's folder."""
     return {int(path.stem.rpartition("_")[2]) for path in folder.glob("gauge_*.db")}
 
 
 class Replica:
-    """A process that counts, and answers for its node."""
+    """A process that records metrics, and serves those of its node."""
 
     def __init__(self, number: int, *, port: int, folder: Path) -> None:
         self.process = subprocess.Popen(  # noqa: S603 - our own program
@@ -73,7 +73,7 @@ class Replica:
         self.port = int(self.process.stdout.readline())
 
     def end(self) -> None:
-        """Let it end by itself."""
+        """Let the process exit normally."""
         self.process.communicate("\n", timeout=10)
 
     def kill(self) -> None:

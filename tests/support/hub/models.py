@@ -36,12 +36,12 @@ def write_index(folder: Path, *shards: str) -> None:
 
 
 def without_safetensors(folder: Path) -> Path:
-    """That folder, with its pickles alone."""
+    """Remove the safetensors of such a folder, so that only pickles are left."""
     (folder / SINGLE_FILE).unlink()
     return folder
 
 
 def model(tmp_path: Path, *, revision: str | None = None, offline: bool = False) -> HubModel:
-    """The model of the hub, and a cache in a folder."""
+    """Return the model of the hub, with a cache in a folder."""
     settings = Settings(cache_folder=tmp_path / "cache", offline=offline)
     return HubModel(hub_id=HUB_ID, revision=revision, settings=settings)

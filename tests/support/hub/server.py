@@ -19,7 +19,7 @@ LFS_SUFFIXES = (".safetensors", ".spm", ".bin")
 
 @dataclass(kw_only=True)
 class HubRepository:
-    """A model of the hub: a folder for each commit, and which of them a branch or tag is."""
+    """A model of the hub: a folder for each commit, a commit for each branch and tag."""
 
     commits: dict[str, Path]
     refs: dict[str, str]
@@ -47,7 +47,7 @@ class Hub:
     closing: threading.Event = field(default_factory=threading.Event)
 
     def add(self, hub_id: str, folder: Path, *, commit: str = "a" * 40, **of: object) -> str:
-        """Put a folder up as a model's newest commit."""
+        """Add a folder as a model's newest commit."""
         repository = self.repositories.setdefault(hub_id, HubRepository(commits={}, refs={}))
         repository.commits[commit] = folder
         repository.refs["main"] = commit
@@ -58,7 +58,7 @@ class Hub:
     def propose(
         self, hub_id: str, folder: Path, *, num: int, author: str | None, **of: object
     ) -> str:
-        """Open a pull request, whose only commit is a folder; without an author, theirs is gone."""
+        """Open a pull request of one commit; None stands for a deleted author."""
         repository, commit = self.repositories[hub_id], f"{num:040x}"
         repository.commits[commit] = folder
         repository.refs[f"refs/pr/{num}"] = commit
@@ -192,7 +192,7 @@ def _headers(file: Path) -> dict[str, str]:
 
 @contextmanager
 def running_hub() -> Iterator[Hub]:
-    """A hub on a free port, empty."""
+    """Run an empty hub on a free port."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     hub = Hub(f"http://127.0.0.1:{server.server_port}")
     _Handler.hub = hub

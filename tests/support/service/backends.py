@@ -15,7 +15,7 @@ from tests.support.checkpoints.tiny_models import SETTINGS
 
 @contextmanager
 def serving(*models: ModelEntry | Placement) -> Iterator[LocalBackend]:
-    """A backend with these models, closed at the end."""
+    """Run a backend with these models."""
     backend = LocalBackend(models, SETTINGS)
     try:
         yield backend
@@ -24,22 +24,22 @@ def serving(*models: ModelEntry | Placement) -> Iterator[LocalBackend]:
 
 
 def copy_of(folder: Path, to: Path) -> Path:
-    """A copy of a model's files, at `to`."""
+    """Copy a model's files to `to`."""
     return Path(shutil.copytree(folder, to))
 
 
 def num_engines() -> int:
-    """Threads of engines in this process."""
+    """Return the number of engine threads in this process."""
     return sum(thread.name == "engine" for thread in threading.enumerate())
 
 
 def states(backend: LocalBackend) -> dict[str, str]:
-    """The state of each model, by name."""
+    """Return the state of each model, by name."""
     return {model.name: model.state for model in backend.models()}
 
 
 async def text_of(backend: LocalBackend, request: GenerateRequest) -> str:
-    """The text of a request's best output."""
+    """Return the text of a request's best output."""
     async with aclosing(backend.generate(request)) as events:
         *_, last = [event async for event in events]
     assert isinstance(last, FinishedEvent)

@@ -19,20 +19,20 @@ Json = dict[str, Any]
 
 
 def client_of(backend: FakeBackend | None = None, **settings: Any) -> TestClient:
-    """A client in this process; `settings` override the defaults."""
+    """Return a client in this process; `settings` override the defaults."""
     return TestClient(create_api(backend or FakeBackend(), Settings(**settings)))
 
 
 @asynccontextmanager
 async def server_of(backend: FakeBackend, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a real server on a real socket."""
+    """Yield a client of a server on a socket."""
     async with server_running(create_api(backend, Settings(**settings))) as client:
         yield client
 
 
 @asynccontextmanager
 async def server_running(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a real server with that application."""
+    """Yield a client of a server of that application on a socket."""
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="on")
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())
@@ -51,7 +51,7 @@ async def server_running(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def translate(client: TestClient, text: str | list[str], **fields: Any) -> Json:
-    """The answer to a translation from English to German, unless `fields` say otherwise."""
+    """Return the answer to a translation, from English to German unless `fields` override it."""
     body = {"text": text, "target_lang": "de", "source_lang": "en", **fields}
     response = client.post("/v1/translate", json=body)
     assert response.status_code == 200, response.text
@@ -60,7 +60,7 @@ def translate(client: TestClient, text: str | list[str], **fields: Any) -> Json:
 
 
 def refusal(client: TestClient, path: str, body: Json) -> tuple[int, str, str]:
-    """Status, code and sentence of a request that is turned down."""
+    """Return status, code and message of a rejected request."""
     response = client.post(path, json=body)
     problem = response.json()
     assert set(problem) == {"error", "message", "error_type", "code", "request_id"}
@@ -70,7 +70,7 @@ def refusal(client: TestClient, path: str, body: Json) -> tuple[int, str, str]:
 
 
 def sse_events(text: str) -> list[tuple[str, Json]]:
-    """Name and object of each server-sent event; comments left out."""
+    """Return name and object of each server-sent event, without comments."""
     blocks = [block for block in text.split("\n\n") if block and not block.startswith(":")]
     pairs = [block.split("\n", 1) for block in blocks]
     return [

@@ -47,7 +47,7 @@ async def last_of(outputs: AsyncIterator[RequestOutput]) -> RequestOutput:
 
 
 class Gate:
-    """Stands before a runner's every step: lets it through, holds it, or breaks it."""
+    """A gate before a runner's steps, which passes a step, holds it, or raises."""
 
     def __init__(self, runner: Runner, *, closes_after: int) -> None:
         self.error: Exception | None = None
@@ -78,7 +78,7 @@ class Gate:
 
 
 def make_gated_engine(*, closes_after: int = 1_000_000, **options: Any) -> tuple[Engine, Gate]:
-    """An engine and the gate before its steps; `options` are those of `make_engine`."""
+    """Return an engine and the gate before its steps; `options` are those of `make_engine`."""
     gates: list[Gate] = []
 
     def make(*args: Any) -> Runner:

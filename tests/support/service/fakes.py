@@ -45,20 +45,20 @@ SUMMARIZER = replace(
 
 
 def make_request(text: str = "Hello", **changes: Any) -> TranslationRequest:
-    """A translation from English to German; `changes` are fields of it."""
+    """Return a translation from English to German; `changes` are its fields."""
     fields = {"source_lang": "en", "target_lang": "de", "deadline": Deadline.after(30_000)}
     return TranslationRequest(request_id="r", text=(text,), **{**fields, **changes})
 
 
 def shout(text: str, task: Task) -> str:
-    """The fake's idea of a translation: the text in capitals; of a summary: its first words."""
+    """Translate a text to capitals; summarize it to its first words."""
     if isinstance(task, Translation):
         return text.upper()
     return " ".join(text.split()[:3])
 
 
 def same(text: str, task: Task) -> str:  # noqa: ARG001 - the type of an answer
-    """A translation that changes nothing."""
+    """Return the text unchanged."""
     return text
 
 
@@ -175,7 +175,7 @@ def _words(text: str) -> list[tuple[str, str]]:
 
 
 def _outputs(text: str, num_tokens: int, request: GenerateRequest) -> list[Output]:
-    """As many outputs as asked for, each worse and marked by its rank."""
+    """Return `num_return` outputs with falling scores, each marked by its rank."""
     score = -1.0 if request.return_scores else 0.0
     return [
         Output(text + "'" * rank, tuple(range(num_tokens)), score * (rank + 1))

@@ -36,7 +36,7 @@ class RunningService:
         return (self.folder / "log").read_text()
 
     def processes(self) -> list[psutil.Process]:
-        """Every process of the service that runs now."""
+        """Return the running processes of the service."""
         root = psutil.Process(self.process.pid)
         return [root, *root.children(recursive=True)]
 
@@ -46,7 +46,7 @@ class RunningService:
         return answer.raise_for_status().text
 
     def stop(self, number: signal.Signals) -> int:
-        """Send a signal; the exit status."""
+        """Send a signal; return the exit status."""
         self.process.send_signal(number)
         return self.process.wait(timeout=STOP_TIMEOUT_S)
 
@@ -55,7 +55,7 @@ class RunningService:
 def running_service(
     *options: str, port: int | None = None, environment: Mapping[str, str] | None = None
 ) -> Iterator[RunningService]:
-    """A service on free ports, with the options given; gone at the end, however it comes."""
+    """Run a service on free ports, with the given options; end it in any case."""
     port, metrics_port = port or free_port(), free_port()
     with (
         tempfile.TemporaryDirectory(dir="/tmp", prefix="") as folder,  # short: for sockets
@@ -100,7 +100,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def value_of(metrics: str, series: str) -> float:
-    """The sum of a metric over all its labels, or of one label set; 0 where there is none yet."""
+    """Return the sum of a metric over all its labels, or of one label set; 0 without series."""
     samples = [line.rpartition(" ") for line in metrics.splitlines() if not line.startswith("#")]
     return sum(
         float(value) for name, _, value in samples if series in {name, name.partition("{")[0]}
@@ -108,7 +108,7 @@ def value_of(metrics: str, series: str) -> float:
 
 
 def wait_for_metric(service: RunningService, series: str, value: float) -> None:
-    """Return once the series has the value, on whichever replica answers."""
+    """Wait until the series has the value."""
     seen: list[float] = []
 
     def is_there() -> bool:

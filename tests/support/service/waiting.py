@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 def wait_until(condition: Callable[[], bool], *, timeout_s: float = 10.0) -> None:
-    """Return as soon as the condition holds; fail if it does not within the time."""
+    """Poll until the condition holds; fail after the time."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, f"{condition} does not hold after {timeout_s} s"
@@ -14,7 +14,7 @@ def wait_until(condition: Callable[[], bool], *, timeout_s: float = 10.0) -> Non
 
 
 async def until(condition: Callable[[], bool], *, timeout_s: float = 60.0) -> None:
-    """Return as soon as the condition holds, with the event loop running meanwhile."""
+    """Poll until the condition holds, while the event loop runs; fail after the time."""
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110 - of a thread, or without an event
             await asyncio.sleep(0.001)
