@@ -5,17 +5,25 @@ import re
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 import yaml
 
-from tests.support.deploy.manifest_checks import CHECKS, Check
+from tests.support.deploy.manifest_checks import (
+    CHECKS,
+    capacity_problems,
+    core_schema_problems,
+    environment_problems,
+    policy_problems,
+    serve_config_problems,
+    timing_problems,
+    version_problems,
+)
 from tests.support.deploy.manifests import (
     CRD_SCHEMAS_VARIABLE,
     KUBERNETES,
     ROOT,
+    Check,
     Manifest,
     Schema,
     crd_schemas,
@@ -24,8 +32,21 @@ from tests.support.deploy.manifests import (
     pod_templates,
     schema_problems,
 )
-
-Seed = Callable[[list[Manifest]], None]
+from tests.support.deploy.mistakes import (
+    Seed,
+    drop,
+    put,
+    repeat_variable,
+    set_variable,
+    swap_in_serve_config,
+)
+from tests.support.deploy.network_checks import (
+    monitor_problems,
+    peer_problems,
+    port_problems,
+    probe_problems,
+)
+from tests.support.deploy.pod_checks import label_problems, security_problems
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +56,7 @@ def manifests() -> list[Manifest]:
 
 @pytest.fixture(scope="module")
 def built() -> list[Manifest]:
-    """What `kubectl apply -k` would send."""
+    """Return the objects that `kubectl apply -k` sends."""
     kubectl = shutil.which("kubectl")
     if kubectl is None:
         pytest.skip("kubectl is not installed (Debian: kubernetes-client)")
@@ -89,122 +110,135 @@ def test_the_base_has_no_problem(manifests: list[Manifest], check: Check) -> Non
     assert check(manifests) == []
 
 
-def _put(kind: str, path: str, value: object) -> Seed:
-    """Sets one field, whose path is written with dots; a number is a place in a list."""
-
-    def seed(manifests: list[Manifest]) -> None:
-        *parents, last = path.split(".")
-        node: Any = one(manifests, kind)
-        for key in parents:
-            node = node[int(key) if key.isdigit() else key]
-        node[last] = value
-
-    return seed
-
-
-def _swap(old: str, new: str) -> Seed:
-    """Changes a piece of the serve configuration."""
-
-    def seed(manifests: list[Manifest]) -> None:
-        spec = one(manifests, "RayService")["spec"]
-        assert old in spec["serveConfigV2"]
-        spec["serveConfigV2"] = spec["serveConfigV2"].replace(old, new)
-
-    return seed
-
-
-def _set_environment(name: str, value: str) -> Seed:
-    """Sets a variable on every node."""
-
-    def seed(manifests: list[Manifest]) -> None:
-        for _, template in pod_templates(manifests):
-            env = template["spec"]["containers"][0]["env"]
-            env[:] = [item for item in env if item["name"] != name]
-            env.append({"name": name, "value": value})
-
-    return seed
-
-
-def _repeat_variable(manifests: list[Manifest]) -> None:
-    """Gives every node its first variable twice."""
-    for _, template in pod_templates(manifests):
-        env = template["spec"]["containers"][0]["env"]
-        env[:] = [env[0], *env]
-
-
 _HEAD = "spec.rayClusterConfig.headGroupSpec"
 _WORKERS = "spec.rayClusterConfig.workerGroupSpecs.0"
 _WORKER = f"{_WORKERS}.template.spec"
-SEEDS = [
-    pytest.param(_put("ServiceAccount", "automountToken", value=False), id="account-field"),
-    pytest.param(_put("PodDisruptionBudget", "spec.minAvailble", 1), id="budget-field"),
-    pytest.param(_put("PodDisruptionBudget", "apiVersion", "policy/v1beta1"), id="budget-version"),
-    pytest.param(
-        _put("PodDisruptionBudget", "spec.selector.matchLabels", {"app": "x"}), id="selector"
-    ),
-    pytest.param(_put("NetworkPolicy", "spec.ingress.1.port", []), id="policy-field"),
-    pytest.param(_put("NetworkPolicy", "spec.ingress.1.ports.0.port", 8001), id="policy-port"),
-    pytest.param(_put("PodMonitor", "spec.podMetricsEndpoints.0.port", "metric"), id="monitor"),
-    pytest.param(_swap("max_ongoing_requests", "max_ongoing_request"), id="deployment-key"),
-    pytest.param(_swap("max_replicas", "max_replica"), id="autoscaling-key"),
-    pytest.param(_swap("host:", "hosts:"), id="http-key"),
-    pytest.param(_swap("num_cpus: 4", "num_cpu: 4\n          num_cpus: 4"), id="actor-key"),
-    pytest.param(_swap("proxy_location", "proxy_locaton"), id="top-level-key"),
-    pytest.param(_swap("EveryNode", "EachNode"), id="proxy-value"),
-    pytest.param(_swap("max_surge_percent: 100", "max_surge_percent: 0"), id="surge"),
-    pytest.param(_swap("name: ModelServer", "name: ModelServr"), id="deployment-name"),
-    pytest.param(
-        _swap("service.cluster.app:build_app", "service.cluster.app:build"), id="import-path"
-    ),
-    pytest.param(
-        _swap("graceful_shutdown_timeout_s: 130", "graceful_shutdown_timeout_s: 20"), id="shutdown"
-    ),
-    pytest.param(_swap("port: 8000", "port: 8080"), id="http-port"),
-    pytest.param(_swap("max_ongoing_requests: 100000", "max_ongoing_requests: 64"), id="admission"),
-    pytest.param(_set_environment("DRAGOMAN_METRIC_PORT", "9464"), id="setting-name"),
-    pytest.param(_set_environment("DRAGOMAN_LOG_FORMAT", "jsno"), id="setting-value"),
-    pytest.param(_set_environment("DRAGOMAN_METRICS_PORT", "9465"), id="metrics-port"),
-    pytest.param(_set_environment("DRAGOMAN_ADMIN_KEY", "0123456789abcdef"), id="secret"),
-    pytest.param(_set_environment("RAY_SERVE_ENABLE_HAPROXY", "1"), id="ray-variable"),
-    pytest.param(_set_environment("RAY_SERVE_ENABLE_HA_PROXY", "0"), id="haproxy-off"),
-    pytest.param(
-        _set_environment("RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S", "120"), id="haproxy-hard-stop"
-    ),
-    pytest.param(_put("RayService", f"{_WORKER}.containers.0.env", []), id="worker-environment"),
-    pytest.param(_repeat_variable, id="variable-twice"),
-    pytest.param(_put("RayService", f"{_WORKER}.terminationGracePeriodSeconds", 30), id="grace"),
-    pytest.param(_put("RayService", f"{_WORKER}.serviceAccountName", "worker"), id="account-name"),
-    pytest.param(_put("RayService", f"{_WORKERS}.maxReplicas", 4), id="no-room-to-surge"),
-    pytest.param(_put("RayService", f"{_HEAD}.rayStartParams", {}), id="replicas-on-head"),
-    pytest.param(
-        _put("RayService", f"{_HEAD}.template.metadata.labels", {"app.kubernetes.io/name": "x"}),
-        id="operator-label",
-    ),
-    pytest.param(_put("RayService", f"{_WORKER}.securityContext.runAsUser", 0), id="root"),
-    pytest.param(
-        _put("RayService", f"{_WORKER}.containers.0.securityContext", {}), id="writable-root"
-    ),
-]
+_CONTAINER = f"{_WORKER}.containers.0"
+_OPERATOR_LABELS = "spec.ingress.2.from.0.podSelector.matchLabels"
+_NAME = "app\\.kubernetes\\.io/name"
+_INSTANCE = "app\\.kubernetes\\.io/instance"
+# By the check that must find it: (id, mistake).
+SEEDS: dict[Check, dict[str, Seed]] = {
+    core_schema_problems: {
+        "account-field": put("ServiceAccount", "automountToken", value=False),
+        "budget-field": put("PodDisruptionBudget", "spec.minAvailble", 1),
+        "budget-version": put("PodDisruptionBudget", "apiVersion", "policy/v1beta1"),
+        "policy-field": put("NetworkPolicy", "spec.ingress.1.port", []),
+    },
+    serve_config_problems: {
+        "deployment-key": swap_in_serve_config("max_ongoing_requests", "max_ongoing_request"),
+        "autoscaling-key": swap_in_serve_config("max_replicas", "max_replica"),
+        "http-key": swap_in_serve_config("host:", "hosts:"),
+        "actor-key": swap_in_serve_config("num_cpus: 4", "num_cpu: 4\n          num_cpus: 4"),
+        "top-level-key": swap_in_serve_config("proxy_location", "proxy_locaton"),
+        "proxy-value": swap_in_serve_config("EveryNode", "EachNode"),
+        "deployment-name": swap_in_serve_config("name: ModelServer", "name: ModelServr"),
+        "import-path": swap_in_serve_config(
+            "service.cluster.app:build_app", "service.cluster.app:build"
+        ),
+    },
+    environment_problems: {
+        "setting-name": set_variable("DRAGOMAN_METRIC_PORT", "9464"),
+        "setting-value": set_variable("DRAGOMAN_LOG_FORMAT", "jsno"),
+        "secret": set_variable("DRAGOMAN_ADMIN_KEY", "0123456789abcdef"),
+        "ray-variable": set_variable("RAY_SERVE_ENABLE_HAPROXY", "1"),
+        "haproxy-off": set_variable("RAY_SERVE_ENABLE_HA_PROXY", "0"),
+        "haproxy-hard-stop": set_variable("RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S", "120"),
+        "worker-environment": put("RayService", f"{_CONTAINER}.env", []),
+        "variable-twice": repeat_variable,
+    },
+    version_problems: {
+        "ray-version": put("RayService", "spec.rayClusterConfig.rayVersion", "2.59.0"),
+    },
+    port_problems: {
+        "http-port": swap_in_serve_config("port: 8000", "port: 8080"),
+        "metrics-port": set_variable("DRAGOMAN_METRICS_PORT", "9465"),
+        "haproxy-metrics-port": put("RayService", f"{_CONTAINER}.ports.3.containerPort", 9100),
+        "monitor-port": put("PodMonitor", "spec.podMetricsEndpoints.0.port", "metric"),
+    },
+    peer_problems: {
+        "closed-api": put("NetworkPolicy", "spec.ingress.1.ports.0.port", 8001),
+        "closed-to-the-operator": drop("NetworkPolicy", "spec.ingress.2.ports.1"),
+        "closed-to-prometheus": drop("NetworkPolicy", "spec.ingress.3.ports.0"),
+        "closed-to-other-pods": drop("NetworkPolicy", "spec.ingress.0"),
+        "operators-name": put("NetworkPolicy", f"{_OPERATOR_LABELS}.{_NAME}", "kuberay"),
+        "operators-namespace": drop("NetworkPolicy", "spec.ingress.2.from.0.namespaceSelector"),
+        "open-to-everyone": drop("NetworkPolicy", "spec.ingress.3.from"),
+    },
+    probe_problems: {
+        "start-path": put("RayService", f"{_CONTAINER}.startupProbe.httpGet.path", "/healthz"),
+        "ready-path": put("RayService", f"{_CONTAINER}.readinessProbe.httpGet.path", "/healthz"),
+        "ready-port": put("RayService", f"{_CONTAINER}.readinessProbe.httpGet.port", 52365),
+        "start-budget": put("RayService", f"{_CONTAINER}.startupProbe.failureThreshold", 6),
+        "live-budget": put("RayService", f"{_CONTAINER}.livenessProbe.failureThreshold", 3),
+        "slow-drain": put("RayService", f"{_CONTAINER}.readinessProbe.failureThreshold", 6),
+    },
+    monitor_problems: {
+        "metrics-path": put("PodMonitor", "spec.podMetricsEndpoints.0.path", "/metric"),
+        "scrape-time-out": put("PodMonitor", "spec.podMetricsEndpoints.0.scrapeTimeout", "20s"),
+    },
+    timing_problems: {
+        "shutdown": swap_in_serve_config(
+            "graceful_shutdown_timeout_s: 130", "graceful_shutdown_timeout_s: 20"
+        ),
+        "grace": put("RayService", f"{_WORKER}.terminationGracePeriodSeconds", 30),
+    },
+    capacity_problems: {
+        "no-room-to-surge": put("RayService", f"{_WORKERS}.maxReplicas", 4),
+        "replicas-on-head": put("RayService", f"{_HEAD}.rayStartParams", {}),
+    },
+    policy_problems: {
+        "surge": swap_in_serve_config("max_surge_percent: 100", "max_surge_percent: 0"),
+        "admission": swap_in_serve_config(
+            "max_ongoing_requests: 100000", "max_ongoing_requests: 64"
+        ),
+        "one-replica": swap_in_serve_config("min_replicas: 2", "min_replicas: 1"),
+    },
+    security_problems: {
+        "root": put("RayService", f"{_WORKER}.securityContext.runAsUser", 0),
+        "writable-root": put("RayService", f"{_CONTAINER}.securityContext", {}),
+    },
+    label_problems: {
+        "selector": put("PodDisruptionBudget", "spec.selector.matchLabels", {"app": "x"}),
+        "operator-label": put("RayService", f"{_HEAD}.template.metadata.labels.{_NAME}", "x"),
+        "pod-label": put("RayService", f"{_WORKERS}.template.metadata.labels.{_INSTANCE}", "x"),
+        "monitor-label": put("PodMonitor", f"spec.selector.matchLabels.{_INSTANCE}", "x"),
+        "account-name": put("RayService", f"{_WORKER}.serviceAccountName", "worker"),
+    },
+}
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_seeded_mistake_is_found(manifests: list[Manifest], seed: Seed) -> None:
+def test_a_mistake_is_seeded_for_every_check() -> None:
+    assert list(SEEDS) == CHECKS
+
+
+@pytest.mark.parametrize(
+    ("check", "seed"),
+    [
+        pytest.param(check, seed, id=name)
+        for check, seeds in SEEDS.items()
+        for name, seed in seeds.items()
+    ],
+)
+def test_a_seeded_mistake_is_found_by_the_check_for_it(
+    manifests: list[Manifest], check: Check, seed: Seed
+) -> None:
     wrong = copy.deepcopy(manifests)
     seed(wrong)
-    assert any(check(wrong) for check in CHECKS)
+    assert check(wrong)
 
 
 @pytest.mark.parametrize(
     "seed",
     [
-        pytest.param(_put("RayService", "spec.serveConfig", ""), id="service-field"),
-        pytest.param(_put("RayService", f"{_HEAD}.rayStartParam", {}), id="head-field"),
-        pytest.param(_put("RayService", f"{_WORKERS}.minReplicas", "2"), id="type"),
-        pytest.param(_put("RayService", f"{_WORKER}.terminationGracePeriod", 1), id="pod-field"),
+        pytest.param(put("RayService", "spec.serveConfig", ""), id="service-field"),
+        pytest.param(put("RayService", f"{_HEAD}.rayStartParam", {}), id="head-field"),
+        pytest.param(put("RayService", f"{_WORKERS}.minReplicas", "2"), id="type"),
+        pytest.param(put("RayService", f"{_WORKER}.terminationGracePeriod", 1), id="pod-field"),
         pytest.param(
-            _put("RayService", f"{_WORKER}.containers.0.readinessProb", {}), id="container-field"
+            put("RayService", f"{_WORKER}.containers.0.readinessProb", {}), id="container-field"
         ),
-        pytest.param(_put("PodMonitor", "spec.podMetricsEndpoint", []), id="monitor-field"),
+        pytest.param(put("PodMonitor", "spec.podMetricsEndpoint", []), id="monitor-field"),
     ],
 )
 def test_a_mistake_in_an_operators_object_is_found(

@@ -1,13 +1,16 @@
 """Kubernetes manifests as plain data: read, addressed by kind, and judged strictly by schema."""
 
 import copy
+import importlib.util
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
+
+from service.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
@@ -15,6 +18,8 @@ CRD_SCHEMAS_VARIABLE = "DRAGOMAN_CRD_SCHEMAS"
 
 Manifest = dict[str, Any]
 Schema = dict[str, Any]
+Check = Callable[[list[Manifest]], list[str]]  # returns one sentence for each problem
+SECRETS = {"DRAGOMAN_ADMIN_KEY"}  # without which the service starts, too
 
 
 def load_manifests() -> list[Manifest]:
@@ -38,9 +43,50 @@ def pod_templates(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
 
 
 def serve_config(manifests: list[Manifest]) -> dict[str, Any]:
-    """What the RayService tells Ray Serve to run."""
+    """Return the Serve configuration that the RayService carries."""
     parsed: dict[str, Any] = yaml.safe_load(one(manifests, "RayService")["spec"]["serveConfigV2"])
     return parsed
+
+
+def deployments(config: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (application, deployment) of all that Ray Serve runs."""
+    for application in config["applications"]:
+        for deployment in application["deployments"]:
+            yield application["name"], deployment
+
+
+def environment(template: Manifest) -> dict[str, str]:
+    """Return each variable's value, or where the value comes from."""
+    items = template["spec"]["containers"][0]["env"]
+    return {item["name"]: item.get("value", str(item.get("valueFrom"))) for item in items}
+
+
+def container_ports(template: Manifest) -> dict[str, int]:
+    """Return the number of each named port."""
+    return {
+        port["name"]: port["containerPort"] for port in template["spec"]["containers"][0]["ports"]
+    }
+
+
+def service_settings(manifests: list[Manifest]) -> Settings:
+    """Return the service's settings as the pods' environment has them."""
+    env = environment(next(iter(pod_templates(manifests)))[1])
+    values = {
+        name.removeprefix("DRAGOMAN_").lower(): value
+        for name, value in env.items()
+        if name.startswith("DRAGOMAN_") and name not in SECRETS
+    }
+    known = {name: value for name, value in values.items() if name in Settings.model_fields}
+    return Settings.model_validate(known)
+
+
+def ray_source(*files: str) -> str:
+    """Return the text of files in the installed package `ray`."""
+    spec = importlib.util.find_spec("ray")
+    assert spec is not None
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    return "\n".join((package / name).read_text() for name in files)
 
 
 def crd_schemas() -> dict[tuple[str, str], Schema] | None:
