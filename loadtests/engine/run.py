@@ -22,7 +22,7 @@ from model.load import load_model
 from model.tokenizer.prompt import Translation
 
 Say = Callable[[str], None]
-_PACKAGES = {"ctranslate2": "ctranslate2", "transformers": "transformers"}
+PACKAGES = {"ctranslate2": "ctranslate2", "transformers": "transformers"}
 _NUM_ALONE = 40  # sentences translated one at a time, for the bound
 
 
@@ -133,7 +133,7 @@ class ScenarioRunner:
                 yield contender
 
     def _missing(self, library: str, dtype: str) -> str | None:
-        package = _PACKAGES.get(library)
+        package = PACKAGES.get(library)
         if package is not None and importlib.util.find_spec(package) is None:
             return f"{package} is not installed"
         if library == "ctranslate2" and dtype not in CTranslate2.types(self.place.device):

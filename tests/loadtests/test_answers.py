@@ -17,11 +17,17 @@ from loadtests.answers import (
 )
 
 
-def _body(*texts: str, truncated: bool = False, output_tokens: int = 3) -> dict[str, Any]:
+def _body(
+    *texts: str, truncated: bool = False, output_tokens: int = 3, input_characters: int = 9
+) -> dict[str, Any]:
     return {
         "model": "tiny",
         "translations": [{"text": text, "truncated": truncated} for text in texts],
-        "usage": {"input_characters": 9, "input_tokens": 3, "output_tokens": output_tokens},
+        "usage": {
+            "input_characters": input_characters,
+            "input_tokens": 3,
+            "output_tokens": output_tokens,
+        },
     }
 
 
@@ -35,7 +41,8 @@ def test_a_right_answer_gives_its_texts() -> None:
         pytest.param(_body("eins"), id="too few"),
         pytest.param(_body("eins", " "), id="empty"),
         pytest.param(_body("eins", "zwei", truncated=True), id="cut"),
-        pytest.param(_body("eins", "zwei", output_tokens=0), id="no usage"),
+        pytest.param(_body("eins", "zwei", output_tokens=0), id="no output counted"),
+        pytest.param(_body("eins", "zwei", input_characters=0), id="no input counted"),
         pytest.param({"error": "no"}, id="an error object"),
     ],
 )
@@ -49,8 +56,9 @@ def _summarized(text: str, *, truncated: bool = False) -> dict[str, Any]:
     return {**body, "summaries": body["translations"]}
 
 
-def test_a_right_summary_is_given() -> None:
-    assert summary(_summarized("It rains."), text="It rains all day.") == "It rains."
+@pytest.mark.parametrize("text", ["It rains all day.", "It rains."])
+def test_a_right_summary_is_given(text: str) -> None:
+    assert summary(_summarized("It rains."), text=text) == "It rains."
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ SHAPE = {"d-model": 512, "d-ff": 2_048, "num-layers": 12, "num-heads": 8, "vocab
 
 
 def measure(folder: Path, *, stored: str, dtypes: list[str]) -> dict[str, dict[str, float]]:
-    """What the command finds, by the type loaded in."""
+    """Return the command's measurements by the type that was loaded."""
     result = folder / "result.json"
     arguments = [f"--{name}={value}" for name, value in SHAPE.items()]
     arguments += [f"--folder={folder}", f"--json={result}", "--threads=1"]
