@@ -74,6 +74,8 @@ def test_white_space_stays_between_translations() -> None:
         pytest.param("M. Dupont arrive.", ["M. Dupont arrive."], id="forward"),
         pytest.param("It is done. OK.", ["It is done. OK."], id="backward"),
         pytest.param("1. Introduction", ["1. Introduction"], id="number"),
+        pytest.param("Go. It is late.", ["Go. It is late."], id="two letters"),
+        pytest.param("Yes. It is late.", ["Yes.", "It is late."], id="three letters stand alone"),
         pytest.param("a.\nb.", ["a.", "b."], id="never over a line's end"),
     ],
 )

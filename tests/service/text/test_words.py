@@ -1,4 +1,4 @@
-"""What is left to translate once numbers, symbols and addresses are taken away."""
+"""Text without words is what numbers, symbols and addresses leave: nothing to translate."""
 
 import time
 
