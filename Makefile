@@ -25,7 +25,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check \
 
 KERNELS := model/kernels/build.py $(wildcard model/kernels/src/*.h model/kernels/src/*.cpp)
 
-.PHONY: help serve test coverage check format bench loadtest clean
+.PHONY: help serve test coverage mutants check format bench loadtest clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ test: $(VENV)/.dev $(VENV)/.kernels  ## Run the test suite
 
 coverage: $(VENV)/.dev $(VENV)/.kernels  ## Run the test suite and say which lines it missed
 	$(BIN)/python -m pytest --cov --cov-report=term-missing $(ARGS)
+
+mutants: $(VENV)/.dev $(VENV)/.kernels  ## Put small faults into the code and count those that tests notice
+	$(BIN)/python -m tests.support.mutants $(ARGS)
 
 check: $(VENV)/.dev  ## Lint, formatting, types, import contracts
 	$(BIN)/ruff check .
