@@ -3,7 +3,11 @@
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel, T5GemmaConfig, T5GemmaForConditionalGeneration
+from transformers import (
+    AutoModelForSeq2SeqLM,
+    PreTrainedModel,
+    T5GemmaConfig,
+)
 
 from tests.parity.references import Changes, Generating, ReferenceFamily
 
@@ -42,9 +46,7 @@ def make(*, seed: int = 0, eos_bias: float = 0.0, **changes: Any) -> PreTrainedM
         tie_word_embeddings=is_tied,
     )
     # Any other way of computing attention leaves out the softcap.
-    made: PreTrainedModel = T5GemmaForConditionalGeneration._from_config(
-        config, attn_implementation="eager"
-    )
+    made: PreTrainedModel = AutoModelForSeq2SeqLM.from_config(config, attn_implementation="eager")
     made.eval()
     randomize(made, eos_bias=eos_bias)
     return made

@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,9 @@ from model.devices import DtypeName
 from model.engine.config import EngineConfig
 from model.engine.engine import Engine
 from model.engine.params import GenerationParams
+from model.engine.runner import Runner
 from model.engine.runners.kernel_runner import KernelRunner
+from model.engine.runners.make_runner import make_runner
 from model.load import BUNDLED, load_model
 from model.tokenizer.prompt import Translation
 from tests.support.engine.factories import drain
@@ -31,8 +34,14 @@ def tokens(dtype: DtypeName) -> list[list[int]]:
     pairs = [line.split("\t") for line in lines if line and not line.startswith("#")]
     model = load_model(BUNDLED / "translate", dtype=dtype, device="cpu")
     config = EngineConfig(max_source_tokens=128, max_target_tokens=128, max_rows=NUM_SENTENCES)
-    engine = Engine(model.network, model.rules, config, cache_dtype=model.cache_dtype)
-    assert isinstance(engine._runner, KernelRunner) == (dtype != "float32")
+    made = []
+
+    def make(*arguments: Any) -> Runner:
+        made.append(make_runner(*arguments))
+        return made[-1]
+
+    engine = Engine(model.network, model.rules, config, cache_dtype=model.cache_dtype, make=make)
+    assert [isinstance(runner, KernelRunner) for runner in made] == [dtype != "float32"]
     for number, (target, text) in enumerate(pairs[:NUM_SENTENCES]):
         prompt = model.prompt(text, Translation(target))
         engine.add_request(str(number), prompt, GenerationParams(max_new_tokens=100))

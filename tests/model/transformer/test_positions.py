@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import T5GemmaModuleConfig
+from transformers import T5Config, T5GemmaModuleConfig
 from transformers.models.m2m_100.modeling_m2m_100 import M2M100SinusoidalPositionalEmbedding
 from transformers.models.marian.modeling_marian import MarianSinusoidalPositionalEmbedding
 from transformers.models.t5.modeling_t5 import T5Attention
@@ -155,9 +155,17 @@ def test_buckets_are_those_of_transformers(
 ) -> None:
     num_buckets, max_distance = settings
     distances = torch.arange(-300, 301)
-    theirs = T5Attention._relative_position_bucket(
-        distances, bidirectional=bidirectional, num_buckets=num_buckets, max_distance=max_distance
+    config = T5Config(
+        num_heads=1,
+        relative_attention_num_buckets=num_buckets,
+        relative_attention_max_distance=max_distance,
+        is_decoder=not bidirectional,
     )
+    attention = T5Attention(config, has_relative_attention_bias=True, layer_idx=0)
+    with torch.no_grad():  # each bucket's bias is its number
+        attention.relative_attention_bias.weight.copy_(torch.arange(num_buckets)[:, None])
+        bias = attention.compute_bias(601, 601)
+    theirs = bias[0, 0, 300].to(torch.int64)  # of the token in the middle
     kind = RelativeBias(num_buckets=num_buckets, max_distance=max_distance)
     assert torch.equal(relative_buckets(distances, kind, bidirectional=bidirectional), theirs)
 
