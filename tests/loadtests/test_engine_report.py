@@ -7,7 +7,7 @@ The network is so small, and computing so quick, that the limit of the batch is 
 import pytest
 
 from loadtests.engine.capacity import Capacity, Probe
-from loadtests.engine.isolation import Memory, Place
+from loadtests.engine.isolation import PeakMemory, Place
 from loadtests.engine.machine import Machine
 from loadtests.engine.network import Network
 from loadtests.engine.plan import Scenario
@@ -57,7 +57,7 @@ def report_of(*timings: Timing, served: dict[int, Capacity] | None = None) -> Re
         network=NETWORK,
         timings=list(timings),
         served=served or {},
-        memory={"Dragoman float32": Memory(loading_bytes=7, running_bytes=9)},
+        memory={"Dragoman float32": PeakMemory(loading_bytes=7, running_bytes=9)},
     )
     return Report(machine=MACHINE, place=Place(device="cpu", num_threads=1), found=[found])
 
