@@ -23,6 +23,7 @@ from model.errors import (
     UnsupportedTaskError,
 )
 from service.catalogue.catalogue import load_catalogue
+from tests.support.checkpoints.factories import t5_config, write_checkpoint, write_json
 
 GERMAN: dict[str, Any] = {"source_lang": "en", "target_lang": "de"}
 TEXTS = [
@@ -123,6 +124,19 @@ def test_the_pieces_of_a_stream_are_the_whole_text(translator: TextModel, option
     pieces = list(translator.stream_translation(TEXTS[1], **GERMAN, **options))
     assert "".join(pieces) == whole.text
     assert len(pieces) > 1
+
+
+def test_a_stream_that_ends_inside_a_character_is_the_whole_text(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, t5_config(vocab_size=384))
+    write_json(tmp_path / "tokenizer_config.json", {"tokenizer_class": "ByT5Tokenizer"})
+    bytewise = TextModel.load(tmp_path, dtype="float32", device="cpu")
+    wholes = [
+        bytewise.summarize("Köln", num_beams=1, max_new_tokens=n)[0].text for n in range(6, 14)
+    ]
+    assert any(whole.endswith("\ufffd") for whole in wholes)
+    assert wholes == [
+        "".join(bytewise.stream_summary("Köln", max_new_tokens=n)) for n in range(6, 14)
+    ]
 
 
 def test_a_stream_is_the_same_beside_other_streams_and_calls(translator: TextModel) -> None:
