@@ -24,7 +24,7 @@ def start_long_request(service: RunningService, *, stream: bool) -> socket.socke
         }
     ).encode()
     host, port = service.url.removeprefix("http://").split(":")
-    connection = socket.create_connection((host, int(port)), timeout=30)
+    connection = socket.create_connection((host, int(port)), timeout=60)
     connection.sendall(
         b"POST /v1/translate HTTP/1.1\r\nHost: dragoman\r\nContent-Type: application/json\r\n"
         b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
@@ -44,10 +44,10 @@ def check_that_leaving_frees_the_engine(service: RunningService, *, stream: bool
     aborted_before = value_of(service.metrics(), ABORTED)
     connection = start_long_request(service, stream=stream)
     # Not its first sentence alone, which may be over before the next one is there.
-    wait_until(lambda: value_of(service.metrics(), RUNNING) > 1, timeout_s=30)
+    wait_until(lambda: value_of(service.metrics(), RUNNING) > 1, timeout_s=60)
     if stream:
         assert connection.recv(1_000).startswith(b"HTTP/1.1 200")
     connection.close()
-    wait_until(lambda: value_of(service.metrics(), ABORTED) > aborted_before, timeout_s=20)
+    wait_until(lambda: value_of(service.metrics(), ABORTED) > aborted_before, timeout_s=60)
     wait_for_metric(service, RUNNING, 0)
     wait_for_metric(service, WAITING, 0)

@@ -71,7 +71,7 @@ def test_a_second_service_runs_beside_the_first_and_ctrl_c_leaves_nothing_of_it(
         assert list(second.folder.glob("dragoman-*")) == []
     assert [process for process in everything if process.is_running()] == []
     assert [port for port in ports if accepts(port)] == []
-    assert httpx.get(f"{service.url}/ready", timeout=20).status_code == 200
+    assert httpx.get(f"{service.url}/ready", timeout=60).status_code == 200
 
 
 @pytest.mark.parametrize("is_hurried", [False, True], ids=["one", "and another"])

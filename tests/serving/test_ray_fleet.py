@@ -73,7 +73,7 @@ async def test_a_fleet_that_nobody_follows_ends_itself_and_is_made_again_when_ne
     def is_gone() -> bool:
         return "short" not in {a["name"] for a in ray.util.list_named_actors(all_namespaces=True)}
 
-    await asyncio.to_thread(wait_until, is_gone, timeout_s=30)
+    await asyncio.to_thread(wait_until, is_gone, timeout_s=60)
     with pytest.raises(FleetLostError):
         await fleet.plan()
     assert (await fleet.plan()).number == 0

@@ -177,11 +177,11 @@ def test_both_replicas_answer(service: RunningService) -> None:
     ports = [port for port in connections if 30_000 <= port < 31_000]
     assert len(ports) == 2
     for port in ports:
-        assert httpx.get(f"http://127.0.0.1:{port}/ready", timeout=20).status_code == 200
+        assert httpx.get(f"http://127.0.0.1:{port}/ready", timeout=60).status_code == 200
 
 
 def test_health_readiness_and_models_are_told(service: RunningService) -> None:
-    with httpx.Client(base_url=service.url, timeout=20) as client:
+    with httpx.Client(base_url=service.url, timeout=60) as client:
         assert client.get("/health").json() == {"status": "ok"}
         assert client.get("/ready").json() == {"status": "ready"}
         translator, summarizer = client.get("/v1/models").json()["models"]
@@ -199,5 +199,5 @@ def test_health_readiness_and_models_are_told(service: RunningService) -> None:
 def test_what_a_replica_logs_reaches_standard_error_with_the_request_s_id(
     service: RunningService,
 ) -> None:
-    httpx.get(f"{service.url}/v1/models", headers={"X-Request-Id": "find-me"}, timeout=20)
-    wait_until(lambda: "find-me" in service.log, timeout_s=20)
+    httpx.get(f"{service.url}/v1/models", headers={"X-Request-Id": "find-me"}, timeout=60)
+    wait_until(lambda: "find-me" in service.log, timeout_s=60)

@@ -94,7 +94,7 @@ def test_haproxy_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     wait_until(lambda: child.name() == "sleep")
     parent.kill()
     parent.communicate()
-    child.wait(timeout=10)
+    child.wait(timeout=60)
 
 
 def test_every_file_of_haproxy_lies_in_the_private_folder(tmp_path: Path) -> None:

@@ -37,5 +37,5 @@ def test_a_descendant_whose_parent_is_gone_is_ended_too(program: subprocess.Pope
     assert program.stdout is not None
     orphan = psutil.Process(int(program.stdout.readline()))
     assert orphan.ppid() == program.pid
-    program.communicate("\n", timeout=20)
+    program.communicate("\n", timeout=60)
     assert not orphan.is_running()

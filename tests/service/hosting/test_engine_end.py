@@ -53,7 +53,7 @@ async def test_stopping_answers_those_who_still_wait() -> None:
         await until(lambda: gate.num_messages == 4)
         gate.is_open.set()
         await stopping
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             found = await asyncio.gather(*tasks, return_exceptions=True)
         assert [(type(e), str(e)) for e in found] == [
             (EngineStoppedError, "the engine was shut down")

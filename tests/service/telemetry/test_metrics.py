@@ -48,7 +48,7 @@ def sample(text: str, name: str, *, model: str = "m") -> float:
 
 def fetch(port: int) -> str:
     url = f"http://127.0.0.1:{port}/metrics"
-    with urllib.request.urlopen(url, timeout=5) as response:
+    with urllib.request.urlopen(url, timeout=60) as response:
         return str(response.read().decode())
 
 
@@ -74,7 +74,7 @@ class Replica:
 
     def end(self) -> None:
         """Let the process exit normally."""
-        self.process.communicate("\n", timeout=10)
+        self.process.communicate("\n", timeout=60)
 
     def kill(self) -> None:
         self.process.kill()
@@ -197,7 +197,7 @@ def test_the_listener_answers_metrics_and_nothing_else() -> None:
     try:
         assert "dragoman_requests_total" in fetch(listener.port)
         with pytest.raises(urllib.error.HTTPError, match="404") as refused:
-            urllib.request.urlopen(f"http://127.0.0.1:{listener.port}/", timeout=5)
+            urllib.request.urlopen(f"http://127.0.0.1:{listener.port}/", timeout=60)
         refused.value.close()
     finally:
         listener.stop()

@@ -42,7 +42,7 @@ async def server_running(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     limits = httpx.Limits(max_connections=200)
     try:
         async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", limits=limits, timeout=20
+            base_url=f"http://127.0.0.1:{port}", limits=limits, timeout=60
         ) as client:
             yield client
     finally:

@@ -64,7 +64,7 @@ class Gate:
 
     def __call__(self, batch: Batch, *, seconds: float = 0.0) -> Any:
         self.num_held += not self.is_open.is_set()
-        self.is_open.wait(20)
+        self.is_open.wait(60)
         if self.error is not None:
             raise self.error
         self.num_steps += bool(batch.decode)

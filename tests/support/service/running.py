@@ -42,7 +42,7 @@ class RunningService:
 
     def metrics(self) -> str:
         """Return the metrics, as Prometheus scrapes them."""
-        answer = httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10)
+        answer = httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=60)
         return answer.raise_for_status().text
 
     def stop(self, number: signal.Signals) -> int:
@@ -116,6 +116,6 @@ def wait_for_metric(service: RunningService, series: str, value: float) -> None:
         return seen[-1] == value
 
     try:
-        wait_until(is_there, timeout_s=20)
+        wait_until(is_there, timeout_s=60)
     except AssertionError as error:
         raise AssertionError(f"{series} is {seen[-1]}, not {value}") from error
