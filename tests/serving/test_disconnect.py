@@ -32,11 +32,11 @@ def start_long_request(service: RunningService, *, stream: bool) -> socket.socke
     return connection
 
 
-def test_who_leaves_before_an_answer_frees_the_engine(service: RunningService) -> None:
+def test_a_client_that_leaves_before_its_answer_frees_the_engine(service: RunningService) -> None:
     check_that_leaving_frees_the_engine(service, stream=False)
 
 
-def test_who_leaves_in_the_middle_of_a_stream_frees_the_engine(service: RunningService) -> None:
+def test_a_client_that_leaves_in_mid_stream_frees_the_engine(service: RunningService) -> None:
     check_that_leaving_frees_the_engine(service, stream=True)
 
 

@@ -33,7 +33,7 @@ def test_only_the_replicas_own_grpc_ports_leave_loopback(service: RunningService
     assert len(outside) == 2  # one each; Ray's token guards them
 
 
-def test_nobody_else_reaches_the_files_and_sockets(service: RunningService) -> None:
+def test_no_other_user_reaches_the_files_and_sockets(service: RunningService) -> None:
     (folder,) = service.folder.glob("dragoman-*")
     assert stat.S_IMODE(folder.stat().st_mode) == stat.S_IRWXU
 

@@ -66,7 +66,7 @@ async def test_a_fleet_that_is_killed_begins_anew_with_what_its_replicas_serve()
     replica.cancel()
 
 
-async def test_a_fleet_that_nobody_follows_ends_itself_and_is_made_again_when_needed() -> None:
+async def test_a_fleet_without_replicas_ends_itself_and_is_made_again_when_needed() -> None:
     fleet = RayFleet("short", ENTRIES, unused_s=0.5)
     await fleet.follow("r", None)
 

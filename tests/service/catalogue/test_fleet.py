@@ -145,7 +145,7 @@ async def test_a_fleet_that_knows_no_replica_yet_changes_nothing() -> None:
     assert await Fleet([A]).change(LOAD_B) == Outcome("busy")
 
 
-async def test_nobody_waits_for_a_replica_that_is_not_heard_of_any_more() -> None:
+async def test_a_change_does_not_wait_for_a_replica_without_heartbeats() -> None:
     clock = FakeClock()
     fleet = Fleet([A], clock=clock)
     await fleet.follow("dead", None)

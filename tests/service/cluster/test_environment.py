@@ -134,7 +134,7 @@ def test_each_service_has_a_token_of_its_own() -> None:
     assert len(first["RAY_AUTH_TOKEN"]) >= 32
 
 
-def test_a_port_is_free_until_somebody_listens() -> None:
+def test_a_port_is_free_until_a_server_listens() -> None:
     port = free_port()
     assert Endpoint("127.0.0.1", port).is_free()
     with socket.create_server(("127.0.0.1", port)):

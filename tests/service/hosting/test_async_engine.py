@@ -55,7 +55,7 @@ async def test_many_at_once_get_what_each_would_have_got_alone() -> None:
         assert output.finish_reason == alone.finish_reason
 
 
-async def test_tokens_come_one_by_one_to_those_who_want_a_stream() -> None:
+async def test_a_stream_gets_its_tokens_one_by_one() -> None:
     request = make_request(max_new_tokens=5)
     with running(make_engine(rules=NEVER)) as engine:
         outputs = [o async for o in engine.generate(replace(request, stream=True))]
@@ -114,7 +114,7 @@ async def test_a_cancelled_caller_frees_its_place_while_waiting_and_while_runnin
         built.check_invariants()
 
 
-async def test_who_comes_or_leaves_ends_a_run_of_unseen_steps() -> None:
+async def test_a_new_request_and_an_abort_end_a_run_of_unseen_steps() -> None:
     """Else the next tokens of the others would come later."""
     num_interrupted = 0
 

@@ -20,7 +20,7 @@ from tests.support.service.engines import (
 from tests.support.service.waiting import until
 
 
-async def test_when_the_network_fails_everybody_is_told_and_nobody_waits() -> None:
+async def test_when_the_network_fails_every_request_gets_the_error() -> None:
     built, gate = make_gated_engine(rules=NEVER, max_rows=2)
     with running(built) as engine:
         gate.is_open.clear()
@@ -40,7 +40,7 @@ async def test_when_the_network_fails_everybody_is_told_and_nobody_waits() -> No
             await anext(engine.generate(make_request()))
 
 
-async def test_stopping_answers_those_who_still_wait() -> None:
+async def test_stopping_ends_every_request_with_an_error() -> None:
     built, gate = make_gated_engine(rules=NEVER)
     with running(built) as engine:
         gate.is_open.clear()

@@ -112,7 +112,7 @@ def other_weights(folders: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
     return {TRANSLATOR: folder}
 
 
-async def test_who_began_before_a_swap_is_answered_by_the_old_model_and_who_comes_by_the_new(
+async def test_a_swap_leaves_old_requests_to_the_old_model_and_gives_new_ones_to_the_new(
     folders: dict[str, Path], other_weights: dict[str, Path]
 ) -> None:
     with serving(tiny_entry(folders)) as backend, serving(tiny_entry(other_weights)) as reference:

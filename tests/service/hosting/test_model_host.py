@@ -66,7 +66,7 @@ async def test_a_text_is_answered_by_a_text(backend: LocalBackend) -> None:
     assert last.inference_s > 0
 
 
-async def test_who_measures_a_long_text_lets_others_have_their_turn(backend: LocalBackend) -> None:
+async def test_other_tasks_run_while_a_long_text_is_measured(backend: LocalBackend) -> None:
     turns: list[int] = []
     asyncio.get_running_loop().call_soon(turns.append, 1)
     await backend.count_tokens(TRANSLATOR, TEXT, GERMAN_PLEASE)

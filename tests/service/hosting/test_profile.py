@@ -40,9 +40,7 @@ def test_the_cache_has_two_gigabytes_on_a_cpu_and_a_measured_part_of_a_gpu(
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_bytes_that_somebody_names_go_before_anything_measured(
-    folders: dict[str, Path], device: str
-) -> None:
+def test_bytes_that_are_set_go_before_measured_ones(folders: dict[str, Path], device: str) -> None:
     assert engine_of(folders, device=device, kv_cache_bytes=5 << 20).kv_cache_bytes == 5 << 20
     named = engine_of(
         folders, device=device, entry={"kv_cache_bytes": 6 << 20}, kv_cache_bytes=5 << 20
