@@ -136,7 +136,10 @@ def _run(mutants: list[Mutant]) -> dict[str, str]:
     mutated.mkdir()  # or Python remembers that there is nothing to import from
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(mutated)}
     command = [*tool, "run", "--max-children", "1", *(mutant.name for mutant in mutants)]
-    subprocess.run(command, check=True, env=environment)  # noqa: S603
+    log = Path(tempfile.gettempdir()) / "dragoman-mutants.log"
+    print(f"{len(mutants)} mutants; progress and every test's output: {log}", flush=True)  # noqa: T201
+    with log.open("w") as output:
+        subprocess.run(command, check=True, env=environment, stdout=output, stderr=output)  # noqa: S603
     listed = subprocess.run(  # noqa: S603
         [*tool, "results", "--all", "true"], check=True, capture_output=True, text=True
     )
