@@ -24,7 +24,8 @@ from mutmut.mutation.file_mutation import mutate_file_contents
 from mutmut.utils.format_utils import get_mutant_name, orig_function_and_class_names_from_key
 
 _PACKAGES = ("model", "service")
-_UNNOTICED = {"survived", "no tests"}  # mutmut's words; all others mean that a test failed
+# mutmut's words; all others mean that a test failed or took too long.
+_UNNOTICED = {"survived", "no tests", "not checked"}
 
 
 class Mutant(NamedTuple):
@@ -136,9 +137,8 @@ def _run(mutants: list[Mutant]) -> dict[str, str]:
     mutated.mkdir()  # or Python remembers that there is nothing to import from
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(mutated)}
     command = [*tool, "run", "--max-children", "1", *(mutant.name for mutant in mutants)]
-    log = Path(tempfile.gettempdir()) / "dragoman-mutants.log"
-    print(f"{len(mutants)} mutants; progress and every test's output: {log}", flush=True)  # noqa: T201
-    with log.open("w") as output:
+    with tempfile.NamedTemporaryFile("w", delete=False, prefix="mutants-", suffix=".log") as output:
+        print(f"{len(mutants)} mutants; progress: {output.name}", flush=True)  # noqa: T201
         subprocess.run(command, check=True, env=environment, stdout=output, stderr=output)  # noqa: S603
     listed = subprocess.run(  # noqa: S603
         [*tool, "results", "--all", "true"], check=True, capture_output=True, text=True
