@@ -7,6 +7,9 @@ from hypothesis import HealthCheck, settings
 
 # Set here, before anything imports torch, Ray or a tokenizer: they read these once.
 os.environ.setdefault("OMP_NUM_THREADS", "2")  # more threads than cores spin instead of working
+# A thread of OpenMP that waits for its team sleeps: spinning on a core that another process needs
+# makes a tiny product take milliseconds.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ["TOKENIZERS_PARALLELISM"] = "false"  # no warning about forks
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reaches for a hub fails at once
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"

@@ -34,6 +34,7 @@ from tests.support.engine.jobs import (
     prompts,
     rules,
     run_together,
+    unshrunk,
 )
 
 NO_RULES: dict[str, Any] = {
@@ -89,6 +90,7 @@ def same_answer(one: RequestOutput, other: RequestOutput) -> None:
     assert [h.log_prob for h in one.hypotheses] == pytest.approx(scores, abs=1e-4)
 
 
+@unshrunk
 @given(networks, rules, jobs(abortable=True), st.integers(4, 9))
 def test_a_request_gets_the_same_answer_alone_and_in_company(
     network: Seq2SeqTransformer, token_rules: TokenRules, todo: list[Job], max_rows: int
@@ -105,6 +107,7 @@ def test_a_request_gets_the_same_answer_alone_and_in_company(
             same_answer(outputs[number][-1], alone(network, token_rules, job))
 
 
+@unshrunk
 @given(networks, rules, jobs())
 def test_cached_logits_equal_the_full_forward(
     network: Seq2SeqTransformer, token_rules: TokenRules, todo: list[Job]
@@ -120,6 +123,7 @@ def test_cached_logits_equal_the_full_forward(
         torch.testing.assert_close(network.logits(hidden), expected, rtol=0, atol=1e-9)
 
 
+@unshrunk
 @given(networks, rules, jobs())
 def test_tokens_as_they_come_are_the_tokens_at_the_end(
     network: Seq2SeqTransformer, token_rules: TokenRules, todo: list[Job]
@@ -134,6 +138,7 @@ def test_tokens_as_they_come_are_the_tokens_at_the_end(
         assert job.params.target_prefix_ids + streamed == whole
 
 
+@unshrunk
 @given(networks, jobs(abortable=True))
 def test_whoever_leaves_and_whenever_all_rows_are_free_at_the_end(
     network: Seq2SeqTransformer, todo: list[Job]
@@ -146,6 +151,7 @@ def test_whoever_leaves_and_whenever_all_rows_are_free_at_the_end(
     assert not engine._samplers
 
 
+@unshrunk
 @given(networks, jobs(), st.data())
 def test_a_priority_or_a_deadline_changes_when_and_never_what(
     network: Seq2SeqTransformer, todo: list[Job], data: st.DataObject
@@ -204,6 +210,7 @@ def beam_search(prompt: Prompt, params: GenerationParams) -> BeamSearch:
     )
 
 
+@unshrunk
 @given(networks, prompts(), st.integers(1, 9))
 def test_one_beam_is_greedy(
     network: Seq2SeqTransformer, prompt: Prompt, max_new_tokens: int
@@ -216,6 +223,7 @@ def test_one_beam_is_greedy(
     assert greedy.finish_reason == one_beam.finish_reason
 
 
+@unshrunk
 @given(networks, prompts(), parameters().filter(lambda params: params.num_beams > 1))
 def test_beams_are_those_of_a_search_without_cache(
     network: Seq2SeqTransformer, prompt: Prompt, params: GenerationParams
@@ -228,7 +236,7 @@ def test_beams_are_those_of_a_search_without_cache(
 
 
 @given(networks, prompts(), parameters())
-@settings(max_examples=100)
+@settings(unshrunk, max_examples=100)
 def test_scores_are_the_log_probabilities_of_a_full_forward(
     network: Seq2SeqTransformer, prompt: Prompt, params: GenerationParams
 ) -> None:

@@ -16,7 +16,7 @@ from model.kernels.packing import KernelPacking
 from model.transformer.packing import pack
 from model.transformer.seq2seq import Seq2SeqTransformer
 from tests.support.engine.factories import make_config, make_engine, make_network
-from tests.support.engine.jobs import Job, jobs, rules, run_together
+from tests.support.engine.jobs import Job, jobs, rules, run_together, unshrunk
 from tests.support.service.machines import needs_kernels
 
 pytestmark = needs_kernels
@@ -76,7 +76,7 @@ def same_answer(one: RequestOutput, other: RequestOutput, *, tolerance: float = 
 )
 # The same examples every time: float32 rounds differently here and there, and a near-tie could fall
 # either way, as it could not in the float64 of the other properties.
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(unshrunk, max_examples=60, deadline=None, derandomize=True)
 def test_kernels_give_the_tokens_of_pytorch_in_float32(
     shape: str, seed: int, token_rules: TokenRules, todo: list[Job], max_rows: int
 ) -> None:
@@ -93,7 +93,7 @@ def test_kernels_give_the_tokens_of_pytorch_in_float32(
 
 @pytest.mark.parametrize("shape", SHAPES)
 @given(seed=st.integers(0, 50), token_rules=rules, todo=jobs(), max_rows=st.integers(4, 20))
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(unshrunk, max_examples=60, deadline=None, derandomize=True)
 def test_steps_that_nobody_sees_bring_what_seen_ones_do(
     shape: str, seed: int, token_rules: TokenRules, todo: list[Job], max_rows: int
 ) -> None:

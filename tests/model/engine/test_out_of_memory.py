@@ -28,7 +28,7 @@ from tests.support.engine.factories import (
     make_prompt,
     make_rules,
 )
-from tests.support.engine.jobs import Job, alone, jobs, networks, rules, run_together
+from tests.support.engine.jobs import Job, alone, jobs, networks, rules, run_together, unshrunk
 
 Result = TypeVar("Result")
 
@@ -126,6 +126,7 @@ def streamed(outputs: Sequence[RequestOutput]) -> tuple[int, ...]:
     return tuple(token_id for output in outputs for token_id in output.new_token_ids)
 
 
+@unshrunk
 @given(networks, rules, jobs(abortable=True), st.sets(st.integers(0, 60), max_size=6))
 def test_nobody_is_lost_and_nobody_notices(
     network: Seq2SeqTransformer,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import torch
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
 from model.config import Norm, RelativeBias, Rotary, Sinusoidal, Stack
@@ -66,6 +67,10 @@ def network_of(number: int) -> Seq2SeqTransformer:
     """One of a few networks; in float64, so that no batch shape can round a token into another."""
     return make_network(config=CONFIGS[number], seed=number, dtype=torch.float64)
 
+
+# An example that runs several engines takes up to a second, and shrinking tries hundreds: such a
+# test reports the example as it was found, or its failure would end as a time-out.
+unshrunk = settings(phases=(Phase.explicit, Phase.reuse, Phase.generate))
 
 networks = st.integers(0, len(CONFIGS) - 1).map(network_of)
 rules = st.sampled_from(RULES)

@@ -27,7 +27,7 @@ from tests.support.engine.factories import (
     make_prompt,
     make_rules,
 )
-from tests.support.engine.jobs import Job, alone, jobs, networks, rules, run_together
+from tests.support.engine.jobs import Job, alone, jobs, networks, rules, run_together, unshrunk
 
 NEVER = make_rules(suppressed_ids=(EOS, START))  # outputs end only at their length
 GARBAGE = -7.0
@@ -101,6 +101,7 @@ def graphed(
     return engine
 
 
+@unshrunk
 @given(networks, rules, jobs(abortable=True))
 def test_any_mix_of_requests_gets_the_answers_of_a_plain_engine(
     network: Seq2SeqTransformer, token_rules: TokenRules, todo: list[Job]
