@@ -19,6 +19,7 @@ from model.engine.request import RequestOutput
 from model.engine.runner import Best, OnProgress, Progress, RowCopy, Runner, Scores, Top
 from model.engine.runners.make_runner import make_runner
 from model.transformer.seq2seq import Seq2SeqTransformer
+from tests.support.engine.clocks import FakeClock
 from tests.support.engine.factories import (
     EOS,
     START,
@@ -203,6 +204,21 @@ def test_a_request_that_does_not_fit_alone_ends_and_the_others_go_on() -> None:
     assert answers["b"].hypotheses == ()
     for request_id in "ac":
         assert answers[request_id].finish_reason is FinishReason.LENGTH
+
+
+def test_the_time_in_the_queue_ends_at_the_first_admission() -> None:
+    """The second step fails, so that the request is admitted again, and computed anew."""
+    clock = FakeClock()
+    engine = failing(Memory({2}), rules=NEVER, clock=clock)
+    add(engine, "a")
+    clock.advance(1.0)
+    engine.step()
+    clock.advance(1.0)
+    engine.step()
+    clock.advance(1.0)
+    timing = drain(engine)["a"][-1].timing
+    assert timing is not None
+    assert (timing.queue_s, timing.time_to_first_token_s, timing.inference_s) == (1.0, 1.0, 2.0)
 
 
 def test_it_is_logged_once_with_numbers(caplog: pytest.LogCaptureFixture) -> None:

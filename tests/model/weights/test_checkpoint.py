@@ -138,6 +138,18 @@ def test_a_file_that_is_replaced_after_it_was_opened_is_an_error(tmp_path: Path)
     assert torch.equal(checkpoint["y"], torch.ones(10))  # mapped, it is the file that was opened
 
 
+def test_a_file_that_is_replaced_by_one_of_the_same_size_is_an_error(tmp_path: Path) -> None:
+    path = write_tensors(tmp_path / "served", {"x": torch.zeros(10)})
+    checkpoint = Checkpoint(tmp_path / "served")
+    new = write_tensors(tmp_path / "new", {"x": torch.ones(10)})
+    opened = path.stat()
+    assert new.stat().st_size == opened.st_size
+    os.utime(new, ns=(opened.st_atime_ns, opened.st_mtime_ns + 1_000_000_000))
+    new.replace(path)
+    with pytest.raises(CheckpointError, match=f"{SINGLE_FILE}: has changed since"):
+        checkpoint.copy("x", torch.empty(10))
+
+
 def test_a_file_that_is_deleted_after_it_was_opened_is_an_error(tmp_path: Path) -> None:
     path = write_tensors(tmp_path, {"x": torch.ones(3)})
     checkpoint = Checkpoint(tmp_path)

@@ -63,6 +63,16 @@ def test_the_samples_of_a_request_have_streams_of_their_own() -> None:
     assert first == draw(50, seed=7)  # whether or not others draw in between
 
 
+def test_seeds_beside_each_other_share_no_stream() -> None:
+    drawn = {
+        (seed, sample): tuple(draw(50, seed=seed, sample=sample, num_return=4))
+        for seed in range(-1, 5)
+        for sample in range(4)
+    }
+    assert drawn[1, 1] != drawn[2, 0]
+    assert len(set(drawn.values())) == len(drawn)
+
+
 @pytest.mark.parametrize("temperature", [1.0, 2.0])
 def test_tokens_come_as_often_as_they_are_probable(temperature: float) -> None:
     """A chi-square test at a fixed seed; 18.5 is exceeded once in a thousand with 4 degrees."""

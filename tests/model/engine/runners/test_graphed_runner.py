@@ -1,6 +1,7 @@
 """Steps rounded up to recorded shapes answer as plain ones do; a graph is a function run again."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tests.support.engine.clocks import FakeClock
 from tests.support.engine.factories import (
     EOS,
     START,
+    answer,
     drain,
     make_engine,
     make_network,
@@ -218,6 +220,34 @@ def test_more_than_was_recorded_of_the_best_is_computed_anew() -> None:
 
 
 # Running ahead
+
+
+@pytest.mark.parametrize("num_requests", [1, 3])
+@pytest.mark.parametrize("forced", [{"forced_bos_id": 5}, {"forced_eos_id": EOS}], ids=str)
+def test_a_forced_token_is_read_by_the_step_after_it(
+    forced: dict[str, int], num_requests: int
+) -> None:
+    """Greedy requests run ahead from the best token, which a forced one is not."""
+    network = make_network(dtype=torch.float64)
+    rules = make_rules(suppressed_ids=(EOS, START), **forced)
+    engines = [make(network=network, rules=rules) for make in (graphed, make_engine)]
+    for engine in engines:
+        for number in range(num_requests):
+            params = GenerationParams(max_new_tokens=6)
+            engine.add_request(str(number), make_prompt(seed=number), params)
+    found, expected = (drain(engine) for engine in engines)
+    for request_id, outputs in expected.items():
+        assert found[request_id][-1].hypotheses == outputs[-1].hypotheses
+
+
+def test_a_first_token_that_the_prompt_forces_is_read_by_the_second_step() -> None:
+    network = make_network(dtype=torch.float64)
+    prompt = replace(make_prompt(), forced_bos_id=9)
+    found, expected = (
+        answer(make(network=network, rules=NEVER), prompt, GenerationParams(max_new_tokens=6))
+        for make in (graphed, make_engine)
+    )
+    assert found.hypotheses == expected.hypotheses
 
 
 def ahead(engine: Engine) -> bool:
