@@ -1,4 +1,4 @@
-"""What one engine step will do, decided by the scheduler and carried out by the model runner."""
+"""The work of one engine step: decided by the scheduler, carried out by the runner."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,13 +8,13 @@ from model.engine.request import Request
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """One step: move, encode, decode.
+    """One step: move cache rows, then encode, then decode.
 
     Attributes:
-        row_moves: Self-attention cache rows to move before anything else, (from, to).
-        slot_moves: The same for cross-attention memories.
+        row_moves: Rows of the self-attention cache to move first, (from, to).
+        slot_moves: Rows of the cross-attention cache to move first, (from, to).
         encode: Requests admitted in this step, to be encoded into their slots.
-        decode: Every running request, the new ones included.
+        decode: All running requests, those of `encode` included.
         num_rows: Hypotheses that advance by one token.
     """
 
@@ -30,5 +30,5 @@ class Batch:
 
     @property
     def wants_logits(self) -> bool:
-        """Whether somebody's next token depends on this step."""
+        """Whether the next token of any request depends on this step's logits."""
         return any(request.wants_logits for request in self.decode)

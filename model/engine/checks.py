@@ -1,4 +1,4 @@
-"""What an engine refuses beforehand, as it would fail in the middle of everybody's step."""
+"""Checks before a step: a bad request found within one would fail all requests of the batch."""
 
 from collections.abc import Iterable
 
@@ -10,10 +10,10 @@ from model.tokenizer.prompt import Prompt
 
 
 def check_setup(config: TransformerConfig, rules: TokenRules, limits: EngineConfig) -> None:
-    """Refuses tokens that the vocabulary lacks, and sequences longer than the positions.
+    """Check token ids against the vocabulary and lengths against the positions.
 
     Raises:
-        ConfigError: Says which.
+        ConfigError: A token id is not in the vocabulary, or a length exceeds the positions.
     """
     forced = {"forced_bos_id": rules.forced_bos_id, "forced_eos_id": rules.forced_eos_id}
     named: dict[str, Iterable[int]] = {
@@ -39,11 +39,11 @@ def check_setup(config: TransformerConfig, rules: TokenRules, limits: EngineConf
 def check_request(
     prompt: Prompt, params: GenerationParams, *, config: TransformerConfig, limits: EngineConfig
 ) -> None:
-    """Refuses what the network cannot read, or could not finish writing.
+    """Check that the network can read a request's tokens and write its longest output.
 
     Raises:
         InputTooLongError: The source exceeds `max_source_tokens`.
-        InvalidParamsError: A token that the vocabulary lacks, an empty prompt, or an output that
+        InvalidParamsError: A token id is not in the vocabulary, the prompt is empty, or the output
             could exceed `max_target_tokens`.
     """
     num_tokens = len(prompt.encoder_ids)

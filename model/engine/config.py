@@ -1,4 +1,4 @@
-"""How an engine is sized, and the token rules of the checkpoint it runs."""
+"""Limits of an engine, and the token rules of its checkpoint."""
 
 from dataclasses import dataclass, fields
 
@@ -7,16 +7,18 @@ from model.errors import ConfigError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRules:
-    """What generation must know of a vocabulary; the field's names in `generation_config.json`.
+    """Special tokens of a checkpoint, from its `generation_config.json`.
 
     Attributes:
-        eos_ids: Any of these ends an output.
-        suppressed_ids: Never generated (`bad_words_ids` of one token, `suppress_tokens`).
-        forced_bos_id: The first generated token, whatever the logits say.
-        forced_eos_id: The last allowed token, if an output is still unfinished by then.
-        renormalizes: Whether what is left once tokens are excluded shares all of the probability
-            (`renormalize_logits`). Marian's networks were converted with a padding whose logit is
-            always 0, which is often most of it.
+        eos_ids: Tokens that end an output (`eos_token_id`).
+        suppressed_ids: Tokens that are never generated (`bad_words_ids` of one token,
+            `suppress_tokens`).
+        forced_bos_id: The first generated token, regardless of the logits (`forced_bos_token_id`).
+        forced_eos_id: The token at the maximal length of an unfinished output
+            (`forced_eos_token_id`).
+        renormalizes: Whether probabilities sum to 1 over the tokens that are not excluded
+            (`renormalize_logits`). Marian's networks were converted with a padding token whose
+            logit is always 0; without this it often has most of the probability.
     """
 
     eos_ids: frozenset[int]
@@ -30,7 +32,10 @@ class TokenRules:
 class MemoryFraction:
     """The part of a GPU's memory, 0 to 1, that weights, steps and cache may take together.
 
-    What the cache gets of it is measured when an engine is made.
+    The share of the cache is measured when an engine is created.
+
+    Raises:
+        ConfigError: The fraction is not above 0 and at most 1.
     """
 
     fraction: float
@@ -42,21 +47,21 @@ class MemoryFraction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
-    """How much an engine may hold and do at once.
+    """Limits of an engine.
 
     Attributes:
         max_source_tokens: The longest encoder input.
         max_target_tokens: The longest decoder sequence, its prefix included.
-        max_rows: Hypotheses decoded together; a request takes one per beam.
-        max_waiting: Requests that may queue before `QueueFullError`.
-        max_encode_tokens: Source tokens encoded in one step, so that a burst of arrivals does not
-            stall those who are decoding; one longer request still goes alone.
-        kv_cache_bytes: Budget of all keys and values; the number of rows follows from it. On a GPU
-            it can be measured.
-        run_on_s: Seconds for which steps may follow each other unseen, where a runner can choose
-            tokens itself. Streamed tokens may be that much late; new requests are not, as they
-            interrupt, nor are deadlines. 0: every step is seen. Five times as many where nobody
-            has tokens to show before the end, as beam searches have not.
+        max_rows: Hypotheses decoded together; a request takes one row per beam.
+        max_waiting: Requests that may wait; one more raises `QueueFullError`.
+        max_encode_tokens: Source tokens encoded in one step, so that many arrivals do not stall
+            running requests; a single longer request is encoded alone.
+        kv_cache_bytes: Budget of all keys and values, which limits the rows. On a GPU it can be
+            measured.
+        run_on_s: Seconds for which a runner that can choose tokens itself may take steps before it
+            returns them; streamed tokens come that much later. Runs end early at the nearest
+            deadline and when a request is added. 0: one step per run. Five times as long while no
+            running request streams, as in beam search.
     """
 
     max_source_tokens: int
@@ -75,21 +80,21 @@ class EngineConfig:
                 raise ConfigError(f"{limit.name}: {value} is below {least}")
 
     def bytes_per_row(self, *, bytes_per_token: int) -> int:
-        """Of the cache, for one hypothesis and one source as long as any.
+        """Return the cache bytes of one hypothesis and one source of maximal length.
 
         Args:
-            bytes_per_token: Keys and values of one token in all decoder layers.
+            bytes_per_token: Of keys and values in all decoder layers.
         """
         return bytes_per_token * (self.max_source_tokens + self.max_target_tokens)
 
     def num_rows(self, *, bytes_per_token: int) -> int:
-        """Rows that fit the budget, each with a memory of its own.
+        """Return how many rows fit the budget, each with a source of its own.
 
         Args:
-            bytes_per_token: Keys and values of one token in all decoder layers.
+            bytes_per_token: Of keys and values in all decoder layers.
 
         Raises:
-            ConfigError: Not even one row fits, or nobody has measured what there is.
+            ConfigError: No row fits, or the budget is an unmeasured fraction.
         """
         bytes_per_row = self.bytes_per_row(bytes_per_token=bytes_per_token)
         if isinstance(self.kv_cache_bytes, MemoryFraction):

@@ -1,11 +1,11 @@
-"""The engine: requests in, tokens out, one step at a time.
+"""The engine: decodes requests in a continuous batch, one step at a time.
 
     engine.add_request("a", prompt, params)
     while engine.has_work:
         for output in engine.step():
             ...
 
-It belongs to one thread, does no input or output, and knows neither text nor families.
+An engine is not thread-safe, does no input or output, and handles token ids only.
 """
 
 import logging
@@ -19,23 +19,22 @@ from model.engine.checks import check_request, check_setup
 from model.engine.choosing.chooser import Candidates, Chooser
 from model.engine.choosing.sampler import Sampler
 from model.engine.config import EngineConfig, TokenRules
-from model.engine.lookahead import Step, goes_on_from_best
+from model.engine.lookahead import Step, continues_from_best
 from model.engine.out_of_memory import is_out_of_memory
 from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.request import Request, RequestOutput, Timing
-from model.engine.runner import OnProgress, Progress, RowCopy
+from model.engine.run_limit import run_limit_s
+from model.engine.runner import OnProgress, RowCopy, RunnerOutput
 from model.engine.runners.make_runner import MakeRunner, make_runner
 from model.engine.scheduler import Scheduler
 from model.engine.search.branching import inherit_rows
 from model.engine.search.make_search import make_search
 from model.engine.search.repetition import allow_repeats_of
-from model.engine.search.search import Growth
+from model.engine.search.search import Extension, Hypothesis
 from model.engine.stats import EngineStats
 from model.errors import InvalidParamsError
 from model.tokenizer.prompt import Prompt
 from model.transformer.seq2seq import Seq2SeqTransformer
-
-_UNSHOWN_FACTOR = 5  # as in `EngineConfig.run_on_s`, where nobody has tokens to show
 
 _log = logging.getLogger(__name__)
 
@@ -70,19 +69,24 @@ class Engine:
     def warm_up(
         self, *, widths: Sequence[int] = (1,), on_progress: OnProgress = lambda *_: None
     ) -> None:
-        """Prepares whatever makes later steps faster; before the first request.
+        """Prepare for later steps; call it before the first request.
 
         Args:
-            widths: the numbers of rows that most requests will have; 1 for greedy decoding.
-            on_progress: told how many of how many parts are done.
+            widths: Rows of a request, for each kind that is expected; 1 is greedy decoding.
+            on_progress: Called with parts done and parts in all.
         """
         assert not self.has_work
         self._runner.warm_up(widths=widths, on_progress=on_progress)
 
     @property
     def has_work(self) -> bool:
-        """Whether a step would do anything."""
+        """Whether a request is unfinished."""
         return bool(self._requests)
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether a step was started whose scores have not been read yet."""
+        return self._ahead is not None
 
     def add_request(
         self,
@@ -93,20 +97,21 @@ class Engine:
         priority: Priority = Priority.INTERACTIVE,
         deadline_s: float | None = None,
     ) -> None:
-        """Queues a request; it joins the batch at the next step that has room.
+        """Queue a request; it joins the batch at the next step that has room.
 
         Args:
             request_id: Unique among unfinished requests.
             prompt: Source and decoder prefix.
-            params: How to generate.
-            priority: Who goes first.
-            deadline_s: On the engine's clock; the request ends with DEADLINE when it passes.
+            params: Generation parameters.
+            priority: Class in the queue.
+            deadline_s: Absolute, on the engine's clock (`time.monotonic` unless another was given);
+                the first step at or after it ends the request with DEADLINE.
 
         Raises:
             InputTooLongError: The source exceeds `max_source_tokens`.
-            InvalidParamsError: As `check_request`; or more rows are needed than there are, or the
-                request_id is in use.
-            QueueFullError: Too many requests wait.
+            InvalidParamsError: As `check_request`; or the request needs more rows than the cache
+                has, or the request_id is in use.
+            QueueFullError: `max_waiting` requests wait.
         """
         if request_id in self._requests:
             raise InvalidParamsError("request_id", f"{request_id!r} is in use")
@@ -131,25 +136,28 @@ class Engine:
             self._samplers[request_id] = Sampler(params)
 
     def abort(self, request_id: str) -> None:
-        """Forgets a request and frees its rows at once; an unknown one is no error."""
+        """Remove a request and free its rows at once; ignore an unknown request_id."""
         request = self._requests.pop(request_id, None)
         if request is not None:
-            self._forget(request)
+            self._release(request)
 
     def interrupt(self) -> None:
-        """Lets a `step` that brings several tokens return early; from any thread."""
+        """Make a `step` of several tokens return after the current one; callable in any thread."""
         self._runner.interrupt()
 
     def step(self) -> list[RequestOutput]:
-        """Encodes who was admitted, advances everybody by one token, or by several.
+        """Admit and encode waiting requests, then advance all running ones by a token or more.
 
-        By several where until the last of them nobody ends or has to be asked, for as long as
-        `EngineConfig` allows and nobody's deadline is over.
+        They advance by more where the runner can choose tokens itself and no request ends before
+        the last of them, within `EngineConfig.run_on_s` and the nearest deadline.
 
-        When memory runs out in the middle, everybody begins anew, fewer at once, and gets what it
-        would have got.
+        After an out-of-memory error all running requests are computed anew, fewer at once, which
+        changes none of their tokens.
+
+        Returns:
+            The outputs of this step; none for a request that gained no token.
         """
-        outputs = self._expire()
+        outputs = self._end_late_requests()
         try:
             self._step(outputs)
         except (RuntimeError, MemoryError) as error:
@@ -158,11 +166,11 @@ class Engine:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
         else:
             return outputs
-        # Out here: the error held on to what the step had in its hands.
+        # After the handler: the error keeps the tensors of the step alive.
         return outputs + self._start_over(reason)
 
     def stats(self) -> EngineStats:
-        """Who waits, who runs, and how full the cache is."""
+        """Return counts of waiting and running requests and the use of the cache."""
         scheduler = self._scheduler
         return EngineStats(
             num_waiting=scheduler.num_waiting,
@@ -174,23 +182,23 @@ class Engine:
         )
 
     def check_invariants(self) -> None:
-        """Raises when a row or a memory is lost, or held by nobody or by two."""
+        """Raise RuntimeError if a cache row is lost, or owned by two requests or by none."""
         self._scheduler.check_invariants()
         known = set(self._requests)
         if {request.request_id for request in self._scheduler.requests()} != known:
             raise RuntimeError("the scheduler and the engine disagree on which requests exist")
         if not set(self._samplers) <= known:
-            raise RuntimeError("a finished request still has random numbers")
+            raise RuntimeError("a finished request still has a sampler")
 
     def _step(self, outputs: list[RequestOutput]) -> None:
-        """One step; what it brings is added to `outputs` as it comes."""
-        step = (self._ahead and self._ahead.of_living()) or self._start_step()
+        """Take one step; append to `outputs` at once, as a later part may run out of memory."""
+        step = self._next_step()
         self._ahead = self._start_ahead(step)
-        self._num_decoded, self._num_steps = step.batch.num_rows, step.progress.num_steps
-        for request, growth in step.progress.grown:
-            outputs.append(self._grow(request, growth))  # one by one: memory may run out
+        self._num_decoded, self._num_steps = step.batch.num_rows, step.output.num_steps
+        for request, extension in step.output.extensions:
+            outputs.append(self._extend(request, extension))
         for request in step.batch.decode:
-            request.num_computed += step.progress.num_steps
+            request.num_computed += step.output.num_steps
         deciding = [
             request
             for request in step.batch.decode
@@ -200,41 +208,40 @@ class Engine:
             chosen = self._chooser.choose(step.scores, deciding, self._samplers)
             self._advance(list(zip(deciding, chosen, strict=True)), outputs)
 
-    def _start_step(self) -> Step:
+    def _next_step(self) -> Step:
+        """Return the step that was started ahead, or start one."""
+        if self._ahead is not None:
+            step = self._ahead.without_finished()
+            if step is not None:
+                return step
         batch = self._scheduler.schedule()
         for request in batch.encode:
             if request.admitted_s is None:
                 request.admitted_s = self._clock()
-        return Step(batch, self._runner.run(batch, seconds=self._run_on_s(batch.decode)))
-
-    def _run_on_s(self, requests: Sequence[Request]) -> float:
-        """For how long steps may follow each other unseen."""
-        if any(not request.has_begun for request in requests):
-            return 0.0  # a first token is not held back
-        shows_tokens = any(request.width == 1 for request in requests)
-        seconds = self.config.run_on_s * (1 if shows_tokens else _UNSHOWN_FACTOR)
-        deadlines = [r.deadline_s for r in self._requests.values() if r.deadline_s is not None]
-        return min(seconds, max(0.0, min(deadlines) - self._clock())) if deadlines else seconds
+        seconds = run_limit_s(
+            batch.decode, self._requests.values(), run_on_s=self.config.run_on_s, clock=self._clock
+        )
+        return Step(batch, self._runner.run(batch, seconds=seconds))
 
     def _start_ahead(self, step: Step) -> Step | None:
-        """The step after this one, if nothing that may come of this one can make it another."""
+        """Start the step after this one if this step's scores cannot change its batch."""
         if not self._runner.runs_ahead or step.scores is None:
             return None
         if self._scheduler.can_admit or not step.is_whole:
             return None
-        if not goes_on_from_best(step.batch.decode, self._rules):
+        if not continues_from_best(step.batch.decode, self._rules):
             return None
         scores = self._runner.run_ahead(step.batch)
         if scores is None:
             return None
-        return Step(Batch(decode=step.batch.decode), Progress(scores))
+        return Step(Batch(decode=step.batch.decode), RunnerOutput(scores))
 
     def _advance(
         self,
         decided: list[tuple[Request, Candidates]],
         outputs: list[RequestOutput],
     ) -> None:
-        """Every search takes its candidates; then the caches follow, for all of them at once."""
+        """Give every search its candidates; then copy cache rows, for all requests at once."""
         copies: list[RowCopy] = []
         for request, candidates in decided:
             parents = request.search.advance(candidates)
@@ -248,11 +255,11 @@ class Engine:
         if copies:
             self._runner.copy_rows(copies)
 
-    def _grow(self, request: Request, growth: Growth) -> RequestOutput:
-        request.search.grow(growth)
+    def _extend(self, request: Request, extension: Extension) -> RequestOutput:
+        request.search.extend(extension)
         if request.first_token_s is None:
             request.first_token_s = self._clock()
-        new_token_ids = tuple(growth.token_ids[0]) if request.width == 1 else ()
+        new_token_ids = tuple(extension.token_ids[0]) if request.width == 1 else ()
         return RequestOutput(request.request_id, new_token_ids)
 
     def _output(self, request: Request, candidates: Candidates, *, is_over: bool) -> RequestOutput:
@@ -261,34 +268,41 @@ class Engine:
         new_token_ids: tuple[int, ...] = ()
         if request.width == 1:
             new_token_ids = tuple([c[0] for c in candidates[0] if c[0] not in self._rules.eos_ids])
-        if is_over:
-            return self._finish(request, new_token_ids)
-        return RequestOutput(request.request_id, new_token_ids)
-
-    def _finish(self, request: Request, new_token_ids: tuple[int, ...]) -> RequestOutput:
+        if not is_over:
+            return RequestOutput(request.request_id, new_token_ids)
         hypotheses = request.search.finished()
-        del self._requests[request.request_id]
-        self._forget(request)
-        return RequestOutput(
-            request_id=request.request_id,
-            new_token_ids=new_token_ids,
-            finish_reason=hypotheses[0].finish_reason if hypotheses else FinishReason.ERROR,
-            hypotheses=hypotheses,
-            timing=Timing.of(request, self._clock()),
-        )
+        reason = hypotheses[0].finish_reason if hypotheses else FinishReason.ERROR
+        return self._finish(request, reason, new_token_ids, hypotheses)
 
-    def _expire(self) -> list[RequestOutput]:
+    def _finish(
+        self,
+        request: Request,
+        reason: FinishReason,
+        new_token_ids: tuple[int, ...] = (),
+        hypotheses: tuple[Hypothesis, ...] = (),
+    ) -> RequestOutput:
+        """Remove a request and return its last output."""
+        del self._requests[request.request_id]
+        self._release(request)
+        timing = Timing.of(request, self._clock())
+        return RequestOutput(request.request_id, new_token_ids, reason, hypotheses, timing)
+
+    def _release(self, request: Request) -> None:
+        self._scheduler.finish(request)
+        self._samplers.pop(request.request_id, None)
+
+    def _end_late_requests(self) -> list[RequestOutput]:
         now = self._clock()
         late = [
             r for r in self._requests.values() if r.deadline_s is not None and r.deadline_s <= now
         ]
-        return [self._end(request, FinishReason.DEADLINE) for request in late]
+        return [self._finish(request, FinishReason.DEADLINE) for request in late]
 
     def _start_over(self, reason: str) -> list[RequestOutput]:
-        """Everybody who runs begins anew, with what was generated so far, and fewer at once.
+        """Requeue all running requests with the tokens they have, and run fewer at once.
 
-        A request that runs alone has nobody to make room for it: if it gets no further than the
-        last time, it ends.
+        Fewer is impossible where one request ran alone: it ends if it got no further than at its
+        last failure.
         """
         self._ahead = None
         num_rows = self._scheduler.num_rows_taken
@@ -308,18 +322,4 @@ class Engine:
         stuck = [request for request in restarted if request.failed_alone_at == request.length]
         for request in restarted:
             request.failed_alone_at = request.length
-        return [self._end(request, FinishReason.OUT_OF_MEMORY) for request in stuck]
-
-    def _end(self, request: Request, reason: FinishReason) -> RequestOutput:
-        """What a request gets that ends without an answer."""
-        del self._requests[request.request_id]
-        self._forget(request)
-        return RequestOutput(
-            request_id=request.request_id,
-            finish_reason=reason,
-            timing=Timing.of(request, self._clock()),
-        )
-
-    def _forget(self, request: Request) -> None:
-        self._scheduler.finish(request)
-        self._samplers.pop(request.request_id, None)
+        return [self._finish(request, FinishReason.OUT_OF_MEMORY) for request in stuck]

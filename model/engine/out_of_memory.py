@@ -1,17 +1,20 @@
-"""What counts as a device, or a machine, that has no memory left."""
+"""Recognition of out-of-memory errors of a device or the machine."""
 
 import torch
 
 _SIGNS = (
-    "out of memory",  # CUDA, where no allocator stood between
+    "out of memory",  # CUDA, in calls outside PyTorch's allocator
     "alloc_failed",  # cuBLAS, cuDNN
-    "not enough memory",  # a CPU's allocator, in this release of PyTorch and in others
+    "not enough memory",  # PyTorch's allocator for CPUs; the wording depends on the release
     "can't allocate memory",
 )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the same might succeed with less to do; a CPU's allocator has no error of its own."""
+    """Return whether an error means that memory ran out, so that a smaller step may succeed.
+
+    PyTorch's allocator for CPUs raises a plain RuntimeError, which only its text distinguishes.
+    """
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     text = str(error).lower()

@@ -1,4 +1,4 @@
-"""One user input on its way through the engine."""
+"""One request's state in the engine, and the outputs that it gets."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,7 +10,7 @@ from model.tokenizer.prompt import Prompt
 
 
 class RequestStatus(StrEnum):
-    """Where a request is."""
+    """A request's place: in the queue, in the batch, or in neither."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -19,21 +19,21 @@ class RequestStatus(StrEnum):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Request:
-    """What was asked, and how far it has come.
+    """One source to decode: its parameters, its search, and its rows in the caches.
 
     Attributes:
-        deadline_s: On the engine's clock; None waits for ever.
-        rows: The decoder row of each live hypothesis of `search`, in the same order.
-        slot: The row of the cross-attention memory; None until it is admitted.
-        admitted_s: When it left the queue, on the engine's clock.
+        deadline_s: Absolute, on the engine's clock; None: no deadline.
+        rows: The self-attention cache row of each live hypothesis of `search`, in the same order.
+        slot: The row of the cross-attention cache; None unless the request is running.
+        admitted_s: When the request was first taken from the queue, on the engine's clock.
         first_token_s: When its first token was chosen.
         num_computed: Target tokens whose keys and values are cached, the same for all rows. While
             it is behind the end of the sequences, the next token is known and no logits are needed.
-        failed_alone_at: How long its sequences were when it last ran out of memory with no other
-            request beside it.
-        kept: What the runner keeps of it from one step to the next.
-        width: How many rows it begins with; kept, as every step asks.
-        do_sample: Whether its tokens are drawn; kept for the same reason.
+        failed_alone_at: Length of its sequences when it last ran out of memory as the only running
+            request.
+        runner_state: Data that the runner keeps with the request between steps.
+        width: `params.num_rows`, copied as every step reads it.
+        do_sample: `params.do_sample`, copied for the same reason.
     """
 
     request_id: str
@@ -50,7 +50,7 @@ class Request:
     slot: int | None = None
     num_computed: int = 0
     failed_alone_at: int | None = None
-    kept: object = None
+    runner_state: object = None
     width: int = field(init=False)
     do_sample: bool = field(init=False)
 
@@ -58,20 +58,31 @@ class Request:
         self.width, self.do_sample = self.params.num_rows, self.params.do_sample
 
     @property
+    def running_slot(self) -> int:
+        """The slot of a running request.
+
+        Raises:
+            RuntimeError: It has none, so a runner would read another request's source.
+        """
+        if self.slot is None:
+            raise RuntimeError(f"request {self.request_id!r} is computed without a slot")
+        return self.slot
+
+    @property
     def length(self) -> int:
-        """Target tokens so far, the decoder's prefix included."""
+        """Target tokens so far, the decoder prefix included."""
         return len(self.search.sequences[0])
 
     @property
-    def has_begun(self) -> bool:
-        """Whether it has a token that was chosen: none of its prefix, and no forced first one."""
-        frame = self.search.frame
-        is_forced = frame.forced_bos_id is not None and len(frame.prefix_ids) == 1
-        return len(self.search.sequences[0]) > len(frame.prefix_ids) + is_forced
+    def has_chosen_token(self) -> bool:
+        """Whether a sequence has a token beyond its prefix and its forced first token."""
+        config = self.search.config
+        is_forced = config.forced_bos_id is not None and len(config.prefix_ids) == 1
+        return len(self.search.sequences[0]) > len(config.prefix_ids) + is_forced
 
     @property
     def num_live(self) -> int:
-        """Hypotheses that still grow, each in a row of its own."""
+        """Unfinished hypotheses; each has a row of its own."""
         return len(self.search.sequences)
 
     @property
@@ -80,13 +91,19 @@ class Request:
 
     @property
     def wants_logits(self) -> bool:
-        """True when this step's logits decide the next token."""
+        """Whether this step's logits decide the next token."""
         return self.num_computed + 1 == len(self.search.sequences[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Where a request's time went, in seconds; None for what it never reached."""
+    """Durations of a finished request in seconds.
+
+    Attributes:
+        queue_s: From arrival to the first admission; to the end, if it was never admitted.
+        inference_s: From the first admission to the end.
+        time_to_first_token_s: From arrival; None if no token was chosen.
+    """
 
     queue_s: float
     inference_s: float
@@ -94,7 +111,7 @@ class Timing:
 
     @classmethod
     def of(cls, request: Request, now_s: float) -> "Timing":
-        """The timing of a request that ends now."""
+        """Return the timing of a request that ends now."""
         admitted_s = now_s if request.admitted_s is None else request.admitted_s
         first_s = request.first_token_s
         return cls(
@@ -105,11 +122,12 @@ class Timing:
 
 
 class RequestOutput(NamedTuple):
-    """What one step brought one request, which may get two of it.
+    """Tokens that a request gained in one step; a step may emit two of these for a request.
 
-    `new_token_ids` are final (greedy and single samples; beams can still change their mind, so they
-    come with the end). `hypotheses`, best first, `finish_reason` and `timing` are set in the last
-    output; one that ends with DEADLINE, ERROR or OUT_OF_MEMORY has no hypotheses.
+    `new_token_ids` are final. They are empty for beam search, whose best beam may still change, and
+    for several samples; those outputs come with the end. `hypotheses` (best first),
+    `finish_reason` and `timing` are set in the last output; one that ends with DEADLINE, ERROR or
+    OUT_OF_MEMORY has no hypotheses.
     """
 
     request_id: str

@@ -1,13 +1,13 @@
-"""The seam between deciding and computing: what an engine asks of whoever runs its network.
+"""The interface between the engine, which decides, and a runner, which computes.
 
     scores = runner.run(batch).scores
-    scores.best()        each row's best token: greedy decoding
-    scores.top(8)        each row's best eight: beam search
-    scores.logits()      all of them: sampling, and rules that change scores
+    scores.best()        best token of each row: greedy decoding
+    scores.top(8)        best eight tokens of each row: beam search
+    scores.logits()      all logits: sampling, and rules that change scores
 
-An engine decides on plain integers which rows exist and what follows in each; a runner has the
-weights and the caches, and goes all the way from token ids to scores, so that one with kernels of
-its own never has to show what lies between. `ModelRunner` says in PyTorch what all of them compute.
+The engine decides on plain integers which rows exist and which token follows in each. A runner
+holds weights and caches and computes everything between token ids and scores, so a runner with its
+own kernels exposes no tensor in between. `ModelRunner` is the reference in PyTorch.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,16 +18,16 @@ from torch import Tensor
 
 from model.engine.batch import Batch
 from model.engine.request import Request
-from model.engine.search.search import Growth
+from model.engine.search.search import Extension
 
-Moves = Sequence[tuple[int, int]]  # (from row, to row); no row is both
-Best = tuple[list[float], list[int]]  # values and token ids, one of each for every row
-OnProgress = Callable[[int, int], None]  # told how many of how many are done
-Top = tuple[list[list[float]], list[list[int]]]  # several for every row, best first
+Moves = Sequence[tuple[int, int]]  # (from row, to row); no row is in both places
+Best = tuple[list[float], list[int]]  # values and token ids, one of each per row
+OnProgress = Callable[[int, int], None]  # called with parts done and parts in all
+Top = tuple[list[list[float]], list[list[int]]]  # several values and token ids per row, best first
 
 
 class RowCopy(NamedTuple):
-    """A hypothesis that branched off takes over the first tokens of another's cache."""
+    """A hypothesis that branched off: row `target` gets the first tokens of row `source`."""
 
     source: int
     target: int
@@ -35,99 +35,101 @@ class RowCopy(NamedTuple):
 
 
 class Scores(Protocol):
-    """How well each token would follow in every row; computed as far as it is asked for.
+    """Scores of each row's next token, computed when asked for.
 
-    Good until the runner runs again. What a row has no number for is NaN here, too.
+    Valid until the runner runs again. A row with NaN logits has NaN here, too.
     """
 
     def best(self) -> Best:
-        """Each row's largest logit and its token, which is none of the suppressed."""
+        """Return each row's largest logit and its token; suppressed tokens are left out."""
         ...
 
     def top(self, num_tokens: int) -> Top:
-        """Each row's largest log-probabilities and their tokens.
+        """Return each row's largest log-probabilities and their tokens, at most the vocabulary.
 
-        They are normalised over all tokens; where the rules renormalise, over those that are not
-        suppressed. A suppressed token has -inf. Fewer come where the vocabulary has no more.
+        They are normalized over all tokens, or, where the rules renormalize, over those that are
+        not suppressed. A suppressed token has -inf.
         """
         ...
 
     def logits(self) -> Tensor:
-        """(rows, vocab) float32, the suppressed ones too; the caller may change it."""
+        """Return (rows, vocab) float32, suppressed tokens included; the caller may change it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a batch came.
+class RunnerOutput:
+    """The result of a run of one or more steps.
 
     Attributes:
-        scores: Of its last step; None when nobody's next token depends on it.
-        num_steps: Tokens that every row was given to read.
-        grown: Those for whom the runner itself chose tokens, and which. Of the last step they
-            want nothing any more, unless they have one token fewer than there were steps.
+        scores: Of the last step; None if no request's next token depends on them.
+        num_steps: Steps taken; each computed one token in every row.
+        extensions: Requests whose tokens the runner chose, and these tokens. If fewer tokens than
+            steps were chosen, the engine must choose the last one from `scores`.
     """
 
     scores: Scores | None
     num_steps: int = 1
-    grown: Sequence[tuple[Request, Growth]] = ()
+    extensions: Sequence[tuple[Request, Extension]] = ()
 
 
 class Runner(Protocol):
-    """A network, its caches, and how a batch goes through them."""
+    """A network and its caches."""
 
     @property
     def num_rows(self) -> int:
-        """Hypotheses that the caches have room for."""
+        """Hypotheses that fit into the caches."""
         ...
 
-    def run(self, batch: Batch, *, seconds: float = 0.0) -> Progress:
-        """Moves, encodes and decodes, as the batch says.
+    def run(self, batch: Batch, *, seconds: float = 0.0) -> RunnerOutput:
+        """Carry out a batch; an empty one does nothing.
 
-        A runner that can may choose tokens where nothing but the scores decides, and go on for as
-        many seconds with steps that nobody has to look at.
+        Args:
+            batch: Moves, then sources to encode, then rows to decode.
+            seconds: For this long the runner may take further steps, choosing tokens itself, while
+                nothing but the scores decides them; 0 allows one step.
         """
         ...
 
     def interrupt(self) -> None:
-        """Lets a `run` that goes on return after the step it is in; from any thread."""
+        """Make a `run` of several steps return after its current step; callable in any thread."""
         ...
 
     def copy_rows(self, copies: Sequence[RowCopy]) -> None:
-        """Gives hypotheses that branched off a cache of their own; no row is source and target."""
+        """Copy cached tokens between rows; no row is both source and target."""
         ...
 
     def scrub(self) -> None:
-        """Takes out of the caches what is not a number, lest it reach whoever comes next."""
+        """Replace non-finite numbers in the caches, which would spread to later requests."""
         ...
 
     def release(self) -> None:
-        """Gives back what memory it can; nobody who ran before will go on from the caches."""
+        """Free memory after an out-of-memory error; running requests will be computed anew."""
         ...
 
     @property
     def runs_ahead(self) -> bool:
-        """Whether `run_ahead` may ever start anything."""
+        """Whether `run_ahead` can start a step; constant."""
         ...
 
     def run_ahead(self, batch: Batch) -> Scores | None:
-        """Starts the step after the one just run, before anybody has looked at that one's scores.
+        """Start the step after the last one, before that one's scores are read.
 
-        Every row goes on with the best token that it was just given; nothing else is different.
+        Each row continues with its best token; the batch is otherwise the same.
 
         Args:
-            batch: what was just run, of which only `decode` counts.
+            batch: The batch that was run last; only `decode` is read.
 
         Returns:
-            The scores of the new step; None where nothing was started.
+            The scores of the new step; None if none was started.
         """
         ...
 
     def warm_up(self, *, widths: Sequence[int], on_progress: OnProgress) -> None:
-        """Prepares whatever makes later steps faster.
+        """Prepare for later steps: record graphs, for example.
 
         Args:
-            widths: the numbers of rows that most requests will have; 1 for greedy decoding.
-            on_progress: told often, as it may take a minute.
+            widths: Rows of a request, for each kind that is expected; 1 is greedy decoding.
+            on_progress: Called with parts done and parts in all; it may take a minute.
         """
         ...

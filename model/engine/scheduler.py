@@ -1,7 +1,7 @@
-"""Who decodes next: continuous batching decided on plain integers.
+"""Continuous batching, decided on plain integers: which requests are encoded and decoded next.
 
-Each step encodes the newly admitted requests, then decodes everybody by one token. A request joins
-as soon as there are rows for all its hypotheses, and leaves, rows freed, the moment it ends.
+Each step encodes the newly admitted requests, then decodes one token of all running ones. A request
+is admitted as soon as rows for all its hypotheses are free, and frees them as soon as it ends.
 """
 
 from collections import deque
@@ -10,25 +10,33 @@ from model.engine.batch import Batch
 from model.engine.config import EngineConfig
 from model.engine.params import Priority
 from model.engine.request import Request, RequestStatus
-from model.engine.slot_pool import SlotPool
+from model.engine.row_pool import RowPool
 from model.errors import QueueFullError
 
 
 class Scheduler:
     """Admits waiting requests, interactive ones first, each class in order of arrival.
 
-    A bulk request at the head of its queue is never overtaken for ever: interactive requests go
-    first only while `_BULK_TURN` of them at most have been admitted since the last bulk one.
+    Bulk requests cannot starve: after `_BULK_TURN` interactive requests in a row, a waiting bulk
+    request is admitted.
     """
 
     _BULK_TURN = 8
-    _FINISHED_PER_ROW = 100  # that many requests, and one row more is tried again
 
-    def __init__(self, config: EngineConfig, *, num_rows: int) -> None:
+    def __init__(self, config: EngineConfig, *, num_rows: int, finished_per_row: int = 100) -> None:
+        """Create a scheduler without requests.
+
+        Args:
+            config: Limits of the queue and of a step.
+            num_rows: Rows of each cache.
+            finished_per_row: Requests that must finish, after an out-of-memory error, before the
+                rows in use may be one more.
+        """
         self._config = config
+        self._finished_per_row = finished_per_row
         self._max_rows = num_rows
-        self._rows = SlotPool(num_rows)
-        self._slots = SlotPool(num_rows)
+        self._rows = RowPool(num_rows)
+        self._slots = RowPool(num_rows)
         self._waiting: dict[Priority, deque[Request]] = {
             priority: deque() for priority in (Priority.INTERACTIVE, Priority.BULK)
         }
@@ -50,7 +58,7 @@ class Scheduler:
 
     @property
     def max_rows(self) -> int:
-        """Rows that requests side by side may take."""
+        """Rows that several running requests may take; lowered by `start_over`."""
         return self._max_rows
 
     @property
@@ -60,43 +68,43 @@ class Scheduler:
         return queue is not None and self._has_room(queue[0])
 
     def requests(self) -> list[Request]:
-        """All unfinished requests, running ones first."""
+        """Return all unfinished requests, running ones first."""
         return [*self._running.values(), *(r for queue in self._waiting.values() for r in queue)]
 
     def add(self, request: Request) -> None:
-        """Queues a request.
+        """Queue a request.
 
         Raises:
-            QueueFullError: `max_waiting` requests wait already.
+            QueueFullError: `max_waiting` requests wait.
         """
         if self.num_waiting >= self._config.max_waiting:
             raise QueueFullError(num_waiting=self.num_waiting, limit=self._config.max_waiting)
         self._waiting[request.priority].append(request)
 
     def finish(self, request: Request) -> None:
-        """Takes a request out, wherever it is; its rows are free at once."""
+        """Remove a waiting or running request and free its rows."""
         if request.status is RequestStatus.RUNNING:
             self._stop(request)
             self._num_finished += 1
-            if self._num_finished % self._FINISHED_PER_ROW == 0:
+            if self._num_finished % self._finished_per_row == 0:
                 self._max_rows = min(self._max_rows + 1, self._rows.capacity)
         elif request.status is RequestStatus.WAITING:
             self._waiting[request.priority].remove(request)
         request.status = RequestStatus.FINISHED
 
     def resize_rows(self, request: Request, *, keep: list[int]) -> None:
-        """Frees a running request's rows but those to keep, which are in their new order."""
+        """Give a running request the rows `keep`, in this order, and free its others."""
         for row in set(request.rows) - set(keep):
             self._rows.free(row)
         request.rows = keep
 
     def start_over(self) -> list[Request]:
-        """Puts everybody who runs back at the head of the queue; fewer will run from now on.
+        """Move all running requests to the head of the queue and lower `max_rows` by a quarter.
 
-        A quarter fewer; as requests finish, the rows come back one by one.
+        `max_rows` rises again, by one, whenever `finished_per_row` requests have finished.
 
         Returns:
-            Those who ran, in the order in which they will come again.
+            The requests that ran, in the order in which they will be admitted.
         """
         running = list(self._running.values())
         if running:
@@ -108,7 +116,7 @@ class Scheduler:
         return running
 
     def schedule(self) -> Batch:
-        """Admits what fits, makes rows dense again, and says what to compute."""
+        """Admit waiting requests that fit, make the rows dense, and return the next batch."""
         admitted = self._admit()
         row_moves, slot_moves = self._rows.compact(), self._slots.compact()
         if row_moves or slot_moves:
@@ -124,7 +132,7 @@ class Scheduler:
         )
 
     def check_invariants(self) -> None:
-        """Raises when a row or memory is lost, held twice, or not held by its request."""
+        """Raise RuntimeError if a row or slot is lost, owned twice, or not owned by its request."""
         self._rows.check_invariants()
         self._slots.check_invariants()
         rows = sorted(row for request in self._running.values() for row in request.rows)
@@ -135,7 +143,7 @@ class Scheduler:
             )
         if len(set(slots)) != len(slots) or len(slots) != self._slots.num_taken:
             raise RuntimeError(
-                f"running requests hold memories {slots}, {self._slots.num_taken} are taken"
+                f"running requests hold slots {slots}, {self._slots.num_taken} are taken"
             )
 
     def _admit(self) -> list[Request]:
@@ -147,10 +155,10 @@ class Scheduler:
             if admitted and num_tokens > self._config.max_encode_tokens:
                 break
             if not self._has_room(request):
-                break  # it waits at the head: a later, smaller one must not overtake it for ever
+                break  # a smaller request behind it must not overtake it: it could wait for ever
             rows, slots = self._rows.allocate(request.num_live), self._slots.allocate(1)
-            assert rows is not None  # there is room
-            assert slots is not None  # every request has at least one row of its own
+            assert rows is not None  # `_has_room`
+            assert slots is not None  # there are as many slots as rows
             queue.popleft()
             request.rows, request.slot = rows, slots[0]
             request.status = RequestStatus.RUNNING
@@ -167,7 +175,7 @@ class Scheduler:
             request.slot = None
 
     def _has_room(self, request: Request) -> bool:
-        """Whether its rows are free; one alone may have more than `max_rows`."""
+        """Return whether its rows are free; the only running request may exceed `max_rows`."""
         taken = self._rows.num_taken
         limit = self._max_rows if taken else self._rows.capacity
         return taken + request.num_live <= limit

@@ -1,7 +1,7 @@
-"""Numbers to the device and back, so that the host waits for the device as seldom as can be.
+"""Copies of numbers between host and device that keep the host from waiting.
 
-On a GPU a copy to it never waits, as what it copies from is pinned, and one back is waited for only
-when somebody reads it. Elsewhere both are plain copies.
+On a GPU a copy to the device starts from pinned memory and does not block; a copy back blocks only
+when its result is read. On other devices both are plain copies.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from torch import Tensor
 def to_device(
     numbers: Sequence[Any], device: torch.device, *, dtype: torch.dtype = torch.int64
 ) -> Tensor:
-    """A tensor of a list of numbers, or of equally long lists of them."""
+    """Return a tensor of a list of numbers, or of lists of equal length."""
     tensor = torch.tensor(numbers, dtype=dtype)
     if device.type != "cuda":
         return tensor.to(device)
@@ -22,14 +22,14 @@ def to_device(
 
 
 class Transfer:
-    """Tensors on their way from the device to the host, all in one copy.
+    """Tensors on their way from the device to the host, in one copy.
 
-    They are copied as they are when this is made, whatever is written to them afterwards. float64
-    holds every token id, and every float32.
+    The copy is taken at construction; later writes to the tensors do not change it. They travel as
+    float64, which holds every token id and every float32 exactly.
     """
 
     def __init__(self, *tensors: Tensor) -> None:
-        """tensors: of any shapes and of one device."""
+        """Start the copy; tensors: of any shapes, on one device."""
         self._dtypes = [tensor.dtype for tensor in tensors]
         self._shapes = [tensor.shape for tensor in tensors]
         packed = torch.cat([tensor.flatten().double() for tensor in tensors])
@@ -41,7 +41,7 @@ class Transfer:
             self._arrival = torch.cuda.current_stream(packed.device).record_event()
 
     def wait(self) -> list[Tensor]:
-        """The tensors, on the host."""
+        """Wait for the copy; return the tensors on the host."""
         if self._arrival is not None:
             self._arrival.synchronize()
         parts = self._packed.split([shape.numel() for shape in self._shapes])
@@ -52,5 +52,5 @@ class Transfer:
 
 
 def to_host(*tensors: Tensor) -> list[Any]:
-    """Nested lists of the numbers in tensors of one device, in one copy."""
+    """Return the numbers of tensors of one device as nested lists, in one copy."""
     return [tensor.tolist() for tensor in Transfer(*tensors).wait()]

@@ -15,7 +15,7 @@ LANES = 16  # outputs of a block; arrays of one number per output are padded to 
 _WORD_BYTES = 4
 _ZERO = 128  # in activations, which are unsigned
 _ROW_BYTES = 64  # rows of weights are padded to a multiple
-_PACKED_AT_ONCE = 1 << 20  # numbers: a vocabulary's table is laid out a slice at a time
+PACKED_AT_ONCE = 1 << 20  # numbers: a vocabulary's table is laid out a slice at a time
 
 KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.int8: 2}
 
@@ -45,7 +45,7 @@ class Packed:
         self.start: Tensor | None = None  # of sums; see `src/linear.h`
         if weight.dtype == torch.int8:
             self.start = torch.zeros(num_blocks * LANES, dtype=torch.int32)
-        num_at_once = max(1, _PACKED_AT_ONCE // (LANES * num_words * per_word))
+        num_at_once = max(1, PACKED_AT_ONCE // (LANES * num_words * per_word))
         for first in range(0, num_blocks, num_at_once):
             rows = weight[first * LANES : (first + num_at_once) * LANES]
             self._pack(rows, first)

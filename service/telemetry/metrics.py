@@ -189,7 +189,7 @@ class EngineMetrics:
     def aborted(self) -> None:
         """Record a segment aborted by its client."""
         ABORTED.labels(self._model).inc()
-        FINISHED.labels(self._model, FinishReason.ABORTED.value).inc()
+        FINISHED.labels(self._model, "aborted").inc()
 
 
 def observe_request(route: str, status: int, duration_s: float) -> None:

@@ -15,16 +15,23 @@ from model.engine.cache import kv_cache
 from model.engine.config import TokenRules
 from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.request import RequestOutput
-from model.engine.runner import Progress
+from model.engine.runner import RunnerOutput
 from model.engine.runners.model_runner import ModelRunner
 from model.engine.runners.output_head import TorchScores
 from model.engine.search import repetition
 from model.engine.search.beam_search import BeamSearch
-from model.engine.search.search import Candidate, Frame, Hypothesis, Search
+from model.engine.search.search import Candidate, Hypothesis, Search, SearchConfig
 from model.tokenizer.prompt import Prompt
 from model.transformer.seq2seq import Seq2SeqTransformer
 from tests.support.engine.clocks import FakeClock
-from tests.support.engine.factories import EOS, START, answer, make_engine, make_rules
+from tests.support.engine.factories import (
+    EOS,
+    START,
+    KeepingRunner,
+    answer,
+    make_engine,
+    make_rules,
+)
 from tests.support.engine.jobs import (
     Job,
     alone,
@@ -50,7 +57,7 @@ Step = tuple[Prompt, tuple[int, ...], Tensor]  # what a row had read and written
 def _small_limits() -> Iterator[None]:
     """Tables that grow in the middle of everything, and loops that begin as early."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kv_cache, "_FIRST_CAPACITY", 2)
+        patch.setattr(kv_cache, "FIRST_CAPACITY", 2)
         patch.setattr(repetition, "SHORT_RUN", 1)
         yield
 
@@ -64,9 +71,11 @@ class RecordingRunner:
         self._runner = runner
         self.num_rows = runner.num_rows
         self.copy_rows = runner.copy_rows
+        self.release = runner.release
+        self.scrub = runner.scrub
         self.steps: list[Step] = []
 
-    def run(self, batch: Batch, *, seconds: float = 0.0) -> Progress:
+    def run(self, batch: Batch, *, seconds: float = 0.0) -> RunnerOutput:
         progress = self._runner.run(batch, seconds=seconds)
         scores = progress.scores
         if isinstance(scores, TorchScores):
@@ -112,13 +121,10 @@ def test_a_request_gets_the_same_answer_alone_and_in_company(
 def test_cached_logits_equal_the_full_forward(
     network: Seq2SeqTransformer, token_rules: TokenRules, todo: list[Job]
 ) -> None:
-    engine = make_engine(network=network, rules=token_rules, max_rows=6)
-    assert isinstance(engine._runner, ModelRunner)
-    recorder = RecordingRunner(engine._runner)
-    engine._runner = recorder  # type: ignore[assignment]
-    run_together(engine, todo)
-    assert recorder.steps
-    for prompt, sequence, hidden in recorder.steps:
+    kept = KeepingRunner(wrap=RecordingRunner)
+    run_together(make_engine(network=network, rules=token_rules, max_rows=6, make=kept), todo)
+    assert kept.runner.steps
+    for prompt, sequence, hidden in kept.runner.steps:
         expected = full_forward(network, prompt, sequence)[-1]
         torch.testing.assert_close(network.logits(hidden), expected, rtol=0, atol=1e-9)
 
@@ -148,7 +154,7 @@ def test_whoever_leaves_and_whenever_all_rows_are_free_at_the_end(
     stats = engine.stats()
     assert (stats.num_waiting, stats.num_running, stats.num_rows) == (0, 0, 0)
     assert stats.cache_use == 0.0
-    assert not engine._samplers
+    engine.check_invariants()
 
 
 @unshrunk
@@ -195,14 +201,14 @@ def decode_uncached(
 
 
 def beam_search(prompt: Prompt, params: GenerationParams) -> BeamSearch:
-    frame = Frame(
+    config = SearchConfig(
         prefix_ids=prompt.decoder_prefix_ids,
-        num_hidden=len(prompt.decoder_prefix_ids),
+        num_prompt_ids=len(prompt.decoder_prefix_ids),
         max_new_tokens=params.max_new_tokens,
         eos_ids=frozenset([EOS]),
     )
     return BeamSearch(
-        frame,
+        config,
         num_beams=params.num_beams,
         num_return=params.num_return,
         length_penalty=params.length_penalty,

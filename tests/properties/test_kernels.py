@@ -15,7 +15,7 @@ from model.engine.runners.kernel_runner import KernelRunner
 from model.kernels.packing import KernelPacking
 from model.transformer.packing import pack
 from model.transformer.seq2seq import Seq2SeqTransformer
-from tests.support.engine.factories import make_config, make_engine, make_network
+from tests.support.engine.factories import KeepingRunner, make_config, make_engine, make_network
 from tests.support.engine.jobs import Job, jobs, rules, run_together, unshrunk
 from tests.support.service.machines import needs_kernels
 
@@ -81,8 +81,11 @@ def test_kernels_give_the_tokens_of_pytorch_in_float32(
     shape: str, seed: int, token_rules: TokenRules, todo: list[Job], max_rows: int
 ) -> None:
     network = make_network(config=make_config(**SHAPES[shape]), seed=seed)
-    ours = make_engine(network=packed(network), rules=token_rules, max_rows=max_rows, run_on_s=0)
-    assert isinstance(ours._runner, KernelRunner)
+    kept = KeepingRunner()
+    ours = make_engine(
+        network=packed(network), rules=token_rules, max_rows=max_rows, run_on_s=0, make=kept
+    )
+    assert isinstance(kept.runner, KernelRunner)
     plain = make_engine(network=network, rules=token_rules, max_rows=max_rows)
     found = run_together(ours, todo)
     for number, outputs in run_together(plain, todo).items():

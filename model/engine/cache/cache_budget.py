@@ -1,4 +1,4 @@
-"""How many bytes of a GPU's memory the cache may take: whatever nothing else will ever need."""
+"""The bytes of a GPU's memory that the cache may take: those that weights and steps leave."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from model.errors import ConfigError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceMemory:
-    """The memory of a device before it holds a cache, in bytes.
+    """Memory of a device before a cache is allocated.
 
     Attributes:
-        total_bytes: All that it has.
-        used_bytes: Taken by the weights, by other models, by whoever else computes on it.
+        total_bytes: Of the device.
+        used_bytes: Taken by weights, other models and other processes.
     """
 
     total_bytes: int
@@ -23,20 +23,20 @@ class DeviceMemory:
 def cache_bytes(
     memory: DeviceMemory, *, fraction: float, step_bytes: int, bytes_per_row: int
 ) -> int:
-    """What is left for the cache.
+    """Return the bytes that are left for the cache.
 
     0.9 of 100 GB, 10 GB used, steps of up to 2 GB: 90 - 10 - 2 * 2 = 76 GB
 
-    A step counts twice: what is computed as it comes, and what recorded steps keep for themselves.
+    A step counts twice: steps without a graph allocate memory, and recorded graphs keep theirs.
 
     Args:
-        memory: of the device.
-        fraction: the part of it that may be used in all.
-        step_bytes: what the largest step takes besides weights and cache.
-        bytes_per_row: of the cache.
+        memory: Of the device.
+        fraction: The part of it that may be used in all, 0 to 1.
+        step_bytes: Memory of the largest step besides weights and cache.
+        bytes_per_row: Of the cache.
 
     Raises:
-        ConfigError: Not even one row fits.
+        ConfigError: No row fits.
     """
     allowed_bytes = int(fraction * memory.total_bytes)
     left_bytes = allowed_bytes - memory.used_bytes - 2 * step_bytes
@@ -50,15 +50,15 @@ def cache_bytes(
 
 
 def largest_step_bytes(rehearse: Callable[[int], int], *, max_rows: int) -> int:
-    """What the largest step takes that the device has memory for.
+    """Return the bytes of the largest step that the device has memory for.
 
     Args:
-        rehearse: does a step of so many rows, and returns what it took at most; it may run out of
+        rehearse: Takes a step of a number of rows and returns its peak bytes; may run out of
             memory.
-        max_rows: how many to begin with; halved until they fit.
+        max_rows: Rows of the first try; halved until they fit.
 
     Raises:
-        ConfigError: Not even a step of one row fits.
+        ConfigError: A step of one row does not fit.
     """
     num_rows = max_rows
     while num_rows:

@@ -1,4 +1,4 @@
-"""The keys and values that the kernels read, (layers, rows, blocks, heads, 2, 16 * d_head)."""
+"""KV cache in the layout of our own kernels, (layers, rows, blocks, heads, 2, 16 * d_head)."""
 
 import ctypes
 import math
@@ -18,11 +18,18 @@ _PAGE_BYTES = 4096
 
 
 class KernelCache:
-    """One table for all layers, a place for each row, as long as the longest sequence may be.
+    """One table for all layers, with a place of maximal length for each row.
 
-    It is all asked for at once, but the operating system gives a page only when it is first written
-    to, so memory follows the tokens that are stored, not the limit. A row's place can be anywhere:
-    to renumber rows moves nothing.
+    All of it is allocated at once, but the operating system maps a page only when it is first
+    written, so the memory in use follows the stored tokens. Rows map to places by a list: moving a
+    row copies nothing.
+
+    Attributes:
+        table: Keys and values, in the shape above.
+        token_ids: (rows, capacity) int32, the token at each position of each place.
+        holders: (rows, blocks) int32, the place that stores each block of 16 tokens.
+        places: The place of each row. The kernels change it when hypotheses branch.
+        struct: The cache as the kernels read it.
     """
 
     def __init__(
@@ -40,18 +47,17 @@ class KernelCache:
             *(config.decoder.num_layers, num_rows, capacity // LANES, heads.num),
             *(2, LANES * padded(heads.size)),
         )
-        self._table = _page_aligned(shape, dtype)
-        # Which token each is: rows that share their first tokens need not copy them.
-        self._token_ids = torch.zeros((num_rows, capacity), dtype=torch.int32)
-        # Which place has each block of 16 of its tokens: hypotheses share what they have in common.
-        self._holders = torch.zeros((num_rows, capacity // LANES), dtype=torch.int32)
+        self.table = _page_aligned(shape, dtype)
+        # The token at each position: a copy skips tokens that both rows have in common.
+        self.token_ids = torch.zeros((num_rows, capacity), dtype=torch.int32)
+        # The place that stores each block of 16 tokens: hypotheses share common blocks.
+        self.holders = torch.zeros((num_rows, capacity // LANES), dtype=torch.int32)
         self._library = library
-        # Where each row lies. The kernels read it, and change it where hypotheses branch.
         self.places = array("i", range(num_rows))
         self.struct = structures.Cache(
-            data=self._table.data_ptr(),
-            token_ids=self._token_ids.data_ptr(),
-            holders=self._holders.data_ptr(),
+            data=self.table.data_ptr(),
+            token_ids=self.token_ids.data_ptr(),
+            holders=self.holders.data_ptr(),
             is_bfloat=dtype == torch.bfloat16,
             num_layers=config.decoder.num_layers,
             num_rows=num_rows,
@@ -61,15 +67,15 @@ class KernelCache:
         )
 
     def move(self, moves: Moves) -> None:
-        """Renumbers rows: who was `old` is `new`, and the other way round."""
+        """Exchange the rows of each pair."""
         for old, new in moves:
             self.places[old], self.places[new] = self.places[new], self.places[old]
 
     def copy(self, copies: Sequence[RowCopy]) -> None:
-        """Makes the first tokens of rows those of others; no row is both.
+        """Copy the first tokens of rows to others; no row is both source and target.
 
-        Rows of a copy belong to one request, and have as many tokens; what these have in common
-        stays as it is, so a copy costs what came after two hypotheses parted.
+        Both rows of a copy belong to one request and are of one length. Tokens that they have in
+        common are not copied.
         """
         sources, targets, lengths = zip(*copies, strict=True)
         self._library.copy(
@@ -82,12 +88,15 @@ class KernelCache:
 
 
 def _page_aligned(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """An empty tensor; 16 keys and values of a head of 64 dimensions in bfloat16 are a page."""
+    """Return an empty tensor that begins at a page.
+
+    16 keys and values of a head of 64 dimensions in bfloat16 fill a page exactly.
+    """
     memory = torch.empty(math.prod(shape) + _PAGE_BYTES // dtype.itemsize, dtype=dtype)
     first = -memory.data_ptr() % _PAGE_BYTES // dtype.itemsize
     return memory[first : first + math.prod(shape)].view(shape)
 
 
 def int32s(values: Sequence[int]) -> "ctypes.Array[ctypes.c_int32]":
-    """An array for the kernels."""
+    """Return a C array for the kernels."""
     return (ctypes.c_int32 * len(values))(*values)

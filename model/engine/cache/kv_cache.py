@@ -1,8 +1,8 @@
-"""The keys and values that decoding keeps: of each hypothesis, and of each request's source.
+"""KV cache: keys and values of each hypothesis, and of each request's source.
 
-Rows are dense and as long as the longest sequence so far; a step reads the slice it needs. A table
-grows, by doubling, only when a sequence is longer than any before, so in the steady state nothing
-is allocated, and short sequences lie close together, which a CPU reads faster.
+Rows are dense and as long as the longest sequence so far; a step reads a slice. A table doubles
+when a sequence exceeds it, so nothing is allocated in the steady state, and short sequences lie
+close together, which a CPU reads faster.
 """
 
 from collections.abc import Sequence
@@ -15,13 +15,18 @@ from model.engine.runner import Moves
 from model.engine.transfer import to_device
 from model.transformer.attention import KeysValues
 
-_FIRST_CAPACITY = 64  # tokens
+FIRST_CAPACITY = 64  # tokens per row of a new table
 
 
 class Tables:
     """Keys and values of every layer: (rows, heads, tokens, d_head) each.
 
-    What one head reads of one row lies together.
+    The tokens of one head of one row are contiguous.
+
+    Attributes:
+        capacity: Tokens per row.
+        layers: Keys and values of each layer.
+        starts: (rows, heads), the index of the first token in a table flattened to tokens.
     """
 
     def __init__(
@@ -41,10 +46,10 @@ class Tables:
         layers = range(config.decoder.num_layers)
         self.layers: list[KeysValues] = [(self._empty(0), self._empty(0)) for _ in layers]
         self.starts = torch.empty(0, dtype=torch.int64)
-        self.reserve(min(_FIRST_CAPACITY, max_tokens))
+        self.reserve(min(FIRST_CAPACITY, max_tokens))
 
     def reserve(self, num_tokens: int) -> None:
-        """Makes room for sequences of `num_tokens`, keeping what is stored."""
+        """Make room for sequences of `num_tokens`; stored tokens are kept."""
         if num_tokens <= self.capacity:
             return
         capacity = min(max(num_tokens, 2 * self.capacity), self.max_tokens)
@@ -52,15 +57,14 @@ class Tables:
             (self._grown(keys, capacity), self._grown(values, capacity))
             for keys, values in self.layers
         ]
-        # Where the first token of each head of each row lies in a flattened table.
         num_rows, num_heads, _ = self._shape
         first = torch.arange(num_rows * num_heads, device=self._device) * capacity
-        # Together, and last: without memory for all of it, nothing has changed.
+        # Assigned last: an out-of-memory error above must leave all of them unchanged.
         self.capacity, self.layers = capacity, layers
         self.starts = first.view(num_rows, num_heads)
 
     def copy(self, copies: Moves, *, num_tokens: int) -> None:
-        """Copies the first `num_tokens` tokens of rows to others."""
+        """Copy the first `num_tokens` tokens of rows to others."""
         if not copies:
             return
         sources, targets = to_device(copies, self._device).unbind(1)
@@ -70,10 +74,10 @@ class Tables:
                 used.index_copy_(0, targets, used.index_select(0, sources))
 
     def scrub(self) -> None:
-        """Puts 0 in place of what is not finite; even hidden it would spread, as NaN * 0 is NaN."""
+        """Replace non-finite numbers by 0; even masked ones would spread, as NaN * 0 is NaN."""
         for layer in self.layers:
             for table in layer:
-                if self._device.type == "cuda":  # in place: there may be no room for a second table
+                if self._device.type == "cuda":  # in place: a second table may not fit
                     table.nan_to_num_(0.0, 0.0, 0.0)
                     continue
                 is_dirty = ~table.flatten(1).isfinite().all(dim=1)
@@ -85,14 +89,14 @@ class Tables:
         return larger
 
     def _empty(self, num_tokens: int) -> Tensor:
-        # Zeros, not garbage: a hidden key still enters a product, and NaN * 0 is NaN.
+        # Zeros: a masked key still enters a product, and NaN * 0 is NaN.
         num_rows, num_heads, d_head = self._shape
         shape = (num_rows, num_heads, num_tokens, d_head)
         return torch.zeros(shape, dtype=self._dtype, device=self._device)
 
 
 class KVCache:
-    """The tables of one engine: a row in `own` per hypothesis, one in `source` per request."""
+    """Tables of one engine: `own` has a row per hypothesis, `source` a row per request."""
 
     def __init__(
         self,
@@ -113,21 +117,21 @@ class KVCache:
         )
 
     def reserve_all(self) -> None:
-        """Makes room for the longest sequences there may be; from then on no table moves."""
+        """Make room for sequences of maximal length; after this no table is reallocated."""
         self.own.reserve(self.own.max_tokens)
         self.source.reserve(self.source.max_tokens)
 
     @staticmethod
     def bytes_per_token(config: TransformerConfig, dtype: torch.dtype) -> int:
-        """Bytes of one token's keys and values in all decoder layers."""
+        """Return the bytes of one token's keys and values in all decoder layers."""
         return config.decoder.num_layers * 2 * config.heads(config.decoder).d_kv * dtype.itemsize
 
     def write_memories(self, slots: Tensor, keys_values: Sequence[KeysValues]) -> None:
-        """Stores the source of newly encoded requests.
+        """Store keys and values of newly encoded sources.
 
         Args:
             slots: (batch,) int64.
-            keys_values: for each layer.
+            keys_values: Of each layer.
         """
         num_keys = keys_values[0][0].shape[2]
         self.source.reserve(num_keys)
@@ -136,18 +140,18 @@ class KVCache:
                 table[:, :, :num_keys].index_copy_(0, slots, part.to(self.dtype))
 
     def memories(self, *, num_slots: int, num_keys: int) -> list[KeysValues]:
-        """Views of the first sources for each layer."""
+        """Return views of the first `num_slots` sources, for each layer."""
         return [
             (keys[:num_slots, :, :num_keys], values[:num_slots, :, :num_keys])
             for keys, values in self.source.layers
         ]
 
     def step_stores(self, positions: Tensor, *, num_keys: int) -> list["StepStore"]:
-        """What the self-attention of one step writes to and reads from, for each layer.
+        """Return each layer's cache for the self-attention of one step.
 
         Args:
             positions: (rows,) int64, of each row's new token.
-            num_keys: the longest of their sequences, the new token included.
+            num_keys: Tokens of the longest row, the new one included.
         """
         self.own.reserve(num_keys)
         write_index = (self.own.starts[: len(positions)] + positions[:, None]).flatten()
@@ -158,7 +162,7 @@ class KVCache:
 
 
 class StepStore:
-    """One layer's own tables, as one decoding step sees them (a `KVStore`)."""
+    """One layer's tables in one decoding step; a `KVStore`."""
 
     __slots__ = ("_num_keys", "_num_rows", "_tables", "_write_index")
 
@@ -170,11 +174,11 @@ class StepStore:
         self._num_rows = num_rows
         self._num_keys = num_keys
 
-    def num_keys(self, num_queries: int) -> int:  # noqa: ARG002 - each row brings one
+    def num_keys(self, num_queries: int) -> int:  # noqa: ARG002 - one per row
         return self._num_keys
 
     def append(self, key: Tensor, value: Tensor) -> KeysValues:
-        """key and value: (rows, heads, 1, d_head), of each row's new token."""
+        """Store each row's new token and return all; key, value: (rows, heads, 1, d_head)."""
         keys, values = (
             self._write(table, new) for table, new in zip(self._tables, (key, value), strict=True)
         )

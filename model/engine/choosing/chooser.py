@@ -1,4 +1,4 @@
-"""From a step's scores to what each search is given: the best token, a drawn one, or several."""
+"""The choice of candidate tokens for each search: the best one, a drawn one, or several."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from model.engine.choosing.logits import (
-    HIDDEN,
+    MASKED,
     apply_token_rules,
     delay_end,
     forced_token,
     has_token_rules,
-    hide,
+    mask,
     needs_logits,
 )
 from model.engine.choosing.ranking import top_tokens
@@ -37,15 +37,15 @@ class Chooser:
     def choose(
         self, scores: Scores, requests: Sequence[Request], samplers: Mapping[str, Sampler]
     ) -> list[Candidates]:
-        """The candidates of each request; a hypothesis that nothing may follow has none.
+        """Return the candidates of each request; none for a hypothesis without a possible token.
 
         Args:
-            scores: of every row.
-            requests: those that get a token in this step: a forced one, or the network's choice.
-            samplers: by request id, of those that sample.
+            scores: Of all rows.
+            requests: Requests whose next token is not known yet; it may be a forced one.
+            samplers: Of the requests that sample, by request id.
         """
         forced = [forced_token(request.search, self._rules) for request in requests]
-        if not any(token_id is not None for token_id in forced):  # nearly always
+        if not any(token_id is not None for token_id in forced):  # in nearly all steps
             return self._choose_freely(scores, requests, samplers) if requests else []
         free = [r for r, token_id in zip(requests, forced, strict=True) if token_id is None]
         chosen = iter(self._choose_freely(scores, free, samplers) if free else [])
@@ -60,7 +60,7 @@ class Chooser:
         easy = [request for request in requests if not needs_logits(request)]
         if len(easy) == len(requests):
             return _best_of(scores, requests)
-        # Two looks at the scores, so that nobody's way of being chosen depends on the company.
+        # Two passes: a request's tokens must not depend on which others are in the batch.
         hard = [request for request in requests if needs_logits(request)]
         found = dict(zip(easy, _best_of(scores, easy), strict=True)) if easy else {}
         found |= zip(hard, self._choose_by_logits(scores.logits(), hard, samplers), strict=True)
@@ -70,12 +70,12 @@ class Chooser:
     def _choose_by_logits(
         self, logits: Tensor, requests: Sequence[Request], samplers: Mapping[str, Sampler]
     ) -> list[Candidates]:
-        """Those of requests that draw, or whose rules edit scores.
+        """Return the candidates of requests that sample or whose rules change scores.
 
         logits: (rows, vocab), changed in place.
         """
         normalizers = logits.logsumexp(dim=-1, keepdim=True)
-        hide(logits, self._suppressed)
+        mask(logits, self._suppressed)
         beams = [request for request in requests if request.params.num_beams > 1]
         others = [request for request in requests if request.params.num_beams == 1]
         found: list[Tensor] = []
@@ -101,17 +101,17 @@ class Chooser:
     def _rank_beams(
         self, logits: Tensor, normalizers: Tensor, requests: Sequence[Request]
     ) -> tuple[Tensor, Tensor]:
-        """The best continuations of every beam of every beam search, in one pass.
+        """Return the best continuations of all beams of all requests, in one pass.
 
-        The rules of a request edit log-probabilities here, logits elsewhere: as in `generate`.
+        The rules of a request change log-probabilities here and logits elsewhere, as in `generate`.
 
         Returns:
-            Token ids and log-probabilities, both (beams, most that any request wants).
+            Token ids and log-probabilities, both (beams, most candidates of any request).
         """
         rows = to_device([row for request in requests for row in request.rows], logits.device)
         scores = logits[rows] - normalizers[rows]
         _apply_rules(scores, requests)
-        if self._renormalizes:  # last: a penalty multiplies what was normalised over all tokens
+        if self._renormalizes:  # after the rules: they apply to log-probabilities over all tokens
             scores -= scores.logsumexp(dim=-1, keepdim=True)
         most = max(request.search.num_candidates for request in requests)
         values, token_ids = top_tokens(scores, min(most, scores.shape[-1]))
@@ -124,14 +124,13 @@ def _choose_one_each(
     requests: Sequence[Request],
     samplers: Mapping[str, Sampler],
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """One token for each hypothesis of greedy and sampling requests.
+    """Choose a token for each hypothesis of greedy and sampling requests.
 
-    Its log-probability is the network's own: rules and temperature change what is chosen, not
-    how sure the network was.
+    Its log-probability is the network's own, before rules and temperature.
 
     Returns:
-        Token ids; the largest logits, by which to see whether there is any token at all; and
-        log-probabilities, 0 where nobody asked for them; all (hypotheses,).
+        Token ids; the largest logits, not finite if no token is possible; and log-probabilities, 0
+        unless the request returns scores; all (hypotheses,).
     """
     rows = to_device([row for request in requests for row in request.rows], logits.device)
     unruled = logits[rows]
@@ -160,7 +159,10 @@ def _choose_one_each(
 
 
 def _apply_rules(scores: Tensor, requests: Sequence[Request]) -> None:
-    """Edits scores in place, (hypotheses, vocab), in the order of the requests and their rows."""
+    """Apply each request's rules to its rows.
+
+    scores: (hypotheses, vocab), ordered as the requests and their rows; changed in place.
+    """
     position = 0
     for request in requests:
         sequences = request.search.sequences
@@ -172,7 +174,7 @@ def _apply_rules(scores: Tensor, requests: Sequence[Request]) -> None:
 
 
 def _best_of(scores: Scores, requests: Sequence[Request]) -> list[Candidates]:
-    """What greedy decoding and beam search without rules get: each row's best few."""
+    """Return the candidates of greedy decoding and beam search without rules."""
     if not any(r.params.num_beams > 1 or r.params.return_scores for r in requests):
         logits, token_ids = scores.best()
         return [
@@ -189,26 +191,26 @@ def _best_of(scores: Scores, requests: Sequence[Request]) -> list[Candidates]:
                 [_possible(tokens[row][:count], log_probs[row][:count]) for row in request.rows]
             )
             continue
-        is_scored = request.params.return_scores  # else nobody asked how likely its token is
+        is_scored = request.params.return_scores  # otherwise 0, as when chosen by `best`
         firsts = ((tokens[row][0], log_probs[row][0]) for row in request.rows)
         found.append([_at_most_one(*first, first[1] if is_scored else 0.0) for first in firsts])
     return found
 
 
 def _possible(token_ids: Sequence[int], log_probs: Sequence[float]) -> list[tuple[int, float]]:
-    """Those that may follow, best first: neither excluded (-inf) nor not a number."""
+    """Return the pairs whose log-probability is neither -inf (excluded) nor NaN, best first."""
     candidates = list(zip(token_ids, log_probs, strict=True))
-    if log_probs[-1] > HIDDEN:  # the least of them, and false if it is not a number
+    if log_probs[-1] > MASKED:  # the smallest; false for NaN
         return candidates
-    return [candidate for candidate in candidates if candidate[1] > HIDDEN]
+    return [candidate for candidate in candidates if candidate[1] > MASKED]
 
 
 def _at_most_one(token_id: int, logit: float, log_prob: float = 0.0) -> list[Candidate]:
-    """The best token, unless all were excluded (-inf) or the logits are not numbers."""
+    """Return the best token; nothing if its logit is -inf (all are excluded) or NaN."""
     return [Candidate(token_id, log_prob)] if math.isfinite(logit) else []
 
 
-def is_plain(request: Request) -> bool:
-    """True for greedy decoding with no rule to apply and no score: an argmax is all it takes."""
+def is_plain_greedy(request: Request) -> bool:
+    """Return whether an argmax chooses the next token: greedy, without rules and scores."""
     params = request.params
     return params.num_beams == 1 and not params.return_scores and not needs_logits(request)

@@ -1,7 +1,7 @@
-"""Rules that change scores before a token is chosen; as in Hugging Face's `generate`, and a guard.
+"""Logits processors: rules that change scores before a token is chosen.
 
-Each rule looks at the tokens of one hypothesis so far (decoder prefix included) and edits its row
-of scores in place. Most requests use none, so most steps skip all of this.
+All but `max_repeats` are those of Hugging Face's `generate`. Each reads the tokens of a hypothesis,
+decoder prefix included, and changes its row of scores in place. Most requests use none.
 """
 
 from collections.abc import Sequence
@@ -16,22 +16,24 @@ from model.engine.search.repetition import banned_by_repeats
 from model.engine.search.search import Search
 from model.engine.transfer import to_device
 
-HIDDEN = float("-inf")
+MASKED = float("-inf")  # the score of a token that cannot be chosen
 
 
-def hide(scores: Tensor, token_ids: Sequence[int]) -> None:
-    """Makes tokens impossible; scores: (..., vocab), changed in place."""
+def mask(scores: Tensor, token_ids: Sequence[int]) -> None:
+    """Set the scores of tokens to `MASKED`; scores: (..., vocab), changed in place."""
     if token_ids:
-        scores.index_fill_(-1, to_device(token_ids, scores.device), HIDDEN)
+        scores.index_fill_(-1, to_device(token_ids, scores.device), MASKED)
 
 
 def penalize_repetition(scores: Tensor, sequence: Sequence[int], *, penalty: float) -> None:
-    """Divides positive and multiplies negative scores of tokens already used (Keskar et al., 2019).
+    """Divide positive and multiply negative scores of used tokens by a penalty.
+
+    This is the repetition penalty of Keskar et al. (2019).
 
     Args:
-        scores: (vocab,), logits or log-probabilities.
-        sequence: the tokens so far.
-        penalty: above 1 discourages.
+        scores: (vocab,), logits or log-probabilities, changed in place.
+        sequence: Tokens so far.
+        penalty: Above 1 makes used tokens less probable.
     """
     used = to_device(sorted(set(sequence)), scores.device)
     values = scores[used]
@@ -39,7 +41,7 @@ def penalize_repetition(scores: Tensor, sequence: Sequence[int], *, penalty: flo
 
 
 def banned_by_ngrams(sequence: Sequence[int], *, ngram_size: int) -> list[int]:
-    """Tokens that would repeat an n-gram of the sequence.
+    """Return tokens that would repeat an n-gram of the sequence.
 
     sequence = [5, 6, 7, 5, 6], ngram_size = 3: 7 would make (5, 6, 7) a second time -> [7]
     """
@@ -55,7 +57,7 @@ def banned_by_ngrams(sequence: Sequence[int], *, ngram_size: int) -> list[int]:
 
 
 def apply_token_rules(scores: Tensor, sequence: Sequence[int], params: GenerationParams) -> None:
-    """The rules of one request on one hypothesis; scores: (vocab,), changed in place."""
+    """Apply a request's rules to one hypothesis; scores: (vocab,), changed in place."""
     if params.repetition_penalty != 1.0:
         penalize_repetition(scores, sequence, penalty=params.repetition_penalty)
     banned: list[int] = []
@@ -63,20 +65,20 @@ def apply_token_rules(scores: Tensor, sequence: Sequence[int], params: Generatio
         banned += banned_by_ngrams(sequence, ngram_size=params.no_repeat_ngram_size)
     if params.max_repeats:
         banned += banned_by_repeats(sequence, max_repeats=params.max_repeats)
-    hide(scores, banned)
+    mask(scores, banned)
 
 
 def delay_end(scores: Tensor, search: Search, params: GenerationParams) -> None:
-    """Hides the end of sentence while fewer than `min_new_tokens` are generated."""
-    frame = search.frame
-    if frame.num_generated(search.sequences[0]) < params.min_new_tokens:
-        hide(scores, sorted(frame.eos_ids))
+    """Mask the end of sentence while fewer than `min_new_tokens` are generated."""
+    config = search.config
+    if config.num_generated(search.sequences[0]) < params.min_new_tokens:
+        mask(scores, sorted(config.eos_ids))
 
 
 def has_token_rules(sequences: Sequence[Sequence[int]], params: GenerationParams) -> bool:
-    """Whether `apply_token_rules` or `delay_end` may change a score of one of these hypotheses.
+    """Return whether `apply_token_rules` or `delay_end` may change a score of a hypothesis.
 
-    The guard against loops is on for most requests and speaks up for next to none, so it is asked.
+    Most requests have `max_repeats`, but few of their steps ban a token, so this computes the bans.
     """
     return (
         params.repetition_penalty != 1.0
@@ -87,7 +89,7 @@ def has_token_rules(sequences: Sequence[Sequence[int]], params: GenerationParams
 
 
 def needs_logits(request: Request) -> bool:
-    """True where more than each row's best few tokens has to be looked at."""
+    """Return whether the next token depends on more than each row's best few tokens."""
     return request.do_sample or has_token_rules(request.search.sequences, request.params)
 
 
@@ -96,11 +98,11 @@ def _loops(sequence: Sequence[int], params: GenerationParams) -> bool:
 
 
 def forced_token(search: Search, rules: TokenRules) -> int | None:
-    """The token that must come next whatever the scores say, if any; the same for all beams."""
-    frame, sequence = search.frame, search.sequences[0]
+    """Return the forced next token, the same for all hypotheses; None if none is forced."""
+    config, sequence = search.config, search.sequences[0]
     is_last = rules.forced_eos_id is not None and (
-        frame.num_generated(sequence) == frame.max_new_tokens - 1
+        config.num_generated(sequence) == config.max_new_tokens - 1
     )
     if is_last:
         return rules.forced_eos_id
-    return frame.forced_bos_id if len(sequence) == 1 else None
+    return config.forced_bos_id if len(sequence) == 1 else None

@@ -1,4 +1,4 @@
-"""Random choice of one token, reproducible from a seed and independent of the rest of the batch."""
+"""Sampling of one token, reproducible from a seed and independent of the rest of the batch."""
 
 import math
 import random
@@ -10,14 +10,14 @@ from torch import Tensor
 from model.engine.params import GenerationParams
 from model.engine.transfer import to_device
 
-_MIN_TEMPERATURE = 1e-30  # what float32 can still divide by
+_MIN_TEMPERATURE = 1e-30  # float32 can divide by it
 
 
 class Sampler:
-    """The random numbers of one request: one stream for each of its samples.
+    """Random numbers of one request, a stream for each of its samples.
 
-    The numbers come from Python's generator, not torch's, so that a seed means the same on a CPU
-    and a GPU, and whoever else is in the batch.
+    They come from Python's generator, so that a seed gives the same numbers on a CPU and a GPU, and
+    in any batch.
     """
 
     def __init__(self, params: GenerationParams) -> None:
@@ -26,32 +26,32 @@ class Sampler:
         self._next: dict[int, float] = {}
 
     def number(self, *, sample: int) -> float:
-        """The next one of a sample, 0 to 1: the same again until `advance`.
+        """Return the next number of a sample, 0 to 1: the same one until `advance`.
 
-        A step that fails once numbers are drawn is done again with the same.
+        A step that fails after this call is repeated with the same numbers.
         """
         if sample not in self._next:
             self._next[sample] = self._streams[sample].random()
         return self._next[sample]
 
     def advance(self) -> None:
-        """The numbers given out have chosen their tokens."""
+        """Discard the numbers of this step: their tokens were chosen."""
         self._next.clear()
 
 
 def draw(logits: Tensor, params: Sequence[GenerationParams], numbers: Sequence[float]) -> Tensor:
-    """One token for each row, by inversion of the cumulative distribution.
+    """Draw a token for each row, by inversion of the cumulative distribution.
 
     Args:
-        logits: (rows, vocab), float32; a row whose largest is not finite gets any token.
-        params: of each row's request.
-        numbers: a random one for each row, 0 to 1.
+        logits: (rows, vocab), float32; a row whose largest is not finite gets an arbitrary token.
+        params: Of each row's request.
+        numbers: A random number for each row, 0 to 1.
 
     Returns:
         (rows,) int64, on the device of the logits.
     """
     token_ids = torch.empty(len(params), dtype=torch.int64, device=logits.device)
-    for top_k in dict.fromkeys(p.top_k for p in params):  # rows of one shape go together
+    for top_k in dict.fromkeys(p.top_k for p in params):  # rows of one top_k have one shape
         rows = [row for row, p in enumerate(params) if p.top_k == top_k]
         index = to_device(rows, logits.device)
         probabilities, candidate_ids = candidates(logits[index], [params[row] for row in rows])
@@ -68,14 +68,14 @@ def draw(logits: Tensor, params: Sequence[GenerationParams], numbers: Sequence[f
 
 
 def candidates(logits: Tensor, params: Sequence[GenerationParams]) -> tuple[Tensor, Tensor]:
-    """The tokens that may be drawn, most probable first.
+    """Return the tokens that may be drawn, most probable first.
 
     Temperature, then top-k (Fan et al., 2018), then top-p (Holtzman et al., 2020): the fewest
     tokens whose probabilities sum to at least `top_p`. All others have a probability of 0.
 
     Args:
         logits: (rows, vocab), float32; the largest of a row is finite.
-        params: of each row's request, all of one `top_k`.
+        params: Of each row's request, all of one `top_k`.
 
     Returns:
         Probabilities, up to a factor, and token ids, both (rows, candidates).
@@ -93,9 +93,9 @@ def candidates(logits: Tensor, params: Sequence[GenerationParams]) -> tuple[Tens
         logits.device,
         dtype=torch.float32,
     )[:, :, None]
-    # The best becomes 0 first, so that the smallest temperature makes no infinity of it.
+    # Subtract the largest first, so that no quotient overflows to +inf.
     probabilities = ((values - values[:, :1]) / temperatures).softmax(-1)
     before = probabilities.cumsum(-1) - probabilities
     keep = before < top_ps
-    keep[:, 0] = True  # whatever rounding makes of the smallest top_p
+    keep[:, 0] = True  # even if the smallest top_p rounds to 0
     return torch.where(keep, probabilities, 0.0), token_ids

@@ -1,11 +1,25 @@
-"""The few shapes that steps are rounded up to, each to be recorded once; plain integers."""
+"""The shapes that decoding steps are rounded up to, so that each is recorded once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_FEWEST_TOKENS = 64  # shorter tables are not read noticeably faster
-_FEWEST_SOURCES = 4  # nor do fewer rows, unless it is one, take less time
-_FEWEST_ENCODED = 16  # tokens of one source
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmallestShape:
+    """The smallest numbers that a step is rounded up to.
+
+    Attributes:
+        num_tokens: Target or source tokens; a step is not noticeably faster with fewer.
+        num_sources: Sources, except for one alone; a step is not faster with two or three.
+        num_encoded: Tokens of a source in the encoder.
+    """
+
+    num_tokens: int = 64
+    num_sources: int = 4
+    num_encoded: int = 16
+
+
+SMALLEST_SHAPE = SmallestShape()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,10 +27,10 @@ class Bucket:
     """The shape of one decoding step.
 
     Attributes:
-        num_sources: Sources that are read.
-        width: Rows that each source has at most; 1 says that row i reads source i.
-        num_own: Target tokens that each row reads, its new one included.
-        num_keys: Source tokens that each row reads.
+        num_sources: Sources of the cross-attention.
+        width: The most rows of one source; 1: row i reads source i.
+        num_own: Target tokens that each row attends to, its new one included.
+        num_keys: Source tokens that each row attends to.
     """
 
     num_sources: int
@@ -30,7 +44,7 @@ class Bucket:
 
 
 class Buckets:
-    """All shapes, for caches of `num_rows` rows of so many target and source tokens.
+    """All shapes of steps for caches of `num_rows` rows.
 
     num_rows = 128, max_target_tokens = 200, max_source_tokens = 512, widths = (1, 4):
     1, 4, 8, ... 128 sources of 1 row and 1, 4, 8, ... 32 of 4 rows, 64, 128 or 200 target tokens,
@@ -44,18 +58,19 @@ class Buckets:
         max_target_tokens: int,
         max_source_tokens: int,
         widths: Sequence[int] = (1,),
+        smallest: SmallestShape = SMALLEST_SHAPE,
     ) -> None:
         self._sources = {
-            width: _steps(_FEWEST_SOURCES, num_rows // width, lowest=1)
+            width: _steps(smallest.num_sources, num_rows // width, lowest=1)
             for width in sorted(set(widths))
             if width <= num_rows
         }
-        self._own = _steps(_FEWEST_TOKENS, max_target_tokens)
-        self._keys = _steps(_FEWEST_TOKENS, max_source_tokens)
-        self._lengths = _steps(_FEWEST_ENCODED, max_source_tokens)
+        self._own = _steps(smallest.num_tokens, max_target_tokens)
+        self._keys = _steps(smallest.num_tokens, max_source_tokens)
+        self._lengths = _steps(smallest.num_encoded, max_source_tokens)
 
     def __iter__(self) -> Iterator[Bucket]:
-        """All of them, the largest first: what is captured later finds its memory there."""
+        """Yield all buckets, the largest first: smaller ones reuse its memory when captured."""
         shapes = (
             Bucket(num_sources=num_sources, width=width, num_own=num_own, num_keys=num_keys)
             for width, steps in self._sources.items()
@@ -66,13 +81,13 @@ class Buckets:
         yield from sorted(shapes, key=lambda b: (-b.num_rows, -b.num_own, -b.num_keys, b.width))
 
     def fit(self, *, num_sources: int, width: int, num_own: int, num_keys: int) -> Bucket | None:
-        """The smallest one that holds a step; None where there is none.
+        """Return the smallest bucket that a step fits into; None if it fits into none.
 
         Args:
-            num_sources: Requests that run.
-            width: The most rows that one of them has, or more: 1 needs row i to read source i.
-            num_own: The most target tokens, new ones included.
-            num_keys: The most source tokens.
+            num_sources: Running requests.
+            width: The most rows of a request; at least 2 unless row i reads source i.
+            num_own: Target tokens of the longest row, its new one included.
+            num_keys: Tokens of the longest source.
         """
         fitting = min((each for each in self._sources if each >= width), default=None)
         if fitting is None or num_sources > self._sources[fitting][-1]:
@@ -85,7 +100,7 @@ class Buckets:
         )
 
     def encoded(self, *, num_sources: int, num_tokens: int) -> tuple[int, int]:
-        """The sources and tokens that so many are encoded as: powers of two, mostly.
+        """Return the padded numbers of sources and tokens of an encoder call.
 
         Three sources of 75 tokens are encoded as four of 128.
         """
@@ -93,7 +108,7 @@ class Buckets:
 
 
 def _steps(first: int, last: int, *, lowest: int | None = None) -> list[int]:
-    """From `first` on by doubling, up to `last`: (4, 24, lowest=1) -> 1, 4, 8, 16, 24."""
+    """Return `first` and its doubles up to `last`: (4, 24, lowest=1) -> 1, 4, 8, 16, 24."""
     steps = [] if lowest is None else [lowest]
     step = first
     while step < last:

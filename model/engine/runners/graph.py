@@ -1,10 +1,8 @@
-"""A computation that is recorded once and replayed: one launch in place of hundreds.
+"""Computations that are recorded once and replayed: one launch instead of hundreds.
 
 A decoding step is a few hundred small kernels; on a GPU, starting them from Python takes longer
-than they run. A CUDA graph starts all of them at once. It works on the very memory that it was
-recorded with: inputs are written there before, outputs are found there afterwards.
-
-`CudaGraph` has not been run yet: it was written on a machine without a GPU.
+than they run. A CUDA graph starts all of them at once. It reads and writes the memory addresses
+that it was recorded with: inputs are copied there before a replay, and outputs are read from there.
 """
 
 import threading
@@ -21,31 +19,33 @@ class Graph(Protocol):
     """One recorded computation."""
 
     def capture(self, compute: Compute) -> tuple[Tensor, ...]:
-        """Records what `compute` does.
+        """Record the kernels that `compute` launches.
 
-        It may read and write whatever stays where it is, and must take no other way the next time.
+        All tensors that it reads and writes must stay at their addresses, and it must not branch on
+        their values.
 
         Returns:
-            Its results: each replay writes them again, and may write over those of other graphs.
+            The results of `compute`. Each replay overwrites them, and may overwrite those of other
+            graphs.
         """
         ...
 
     def replay(self) -> None:
-        """Does it again."""
+        """Launch the recorded kernels again."""
         ...
 
 
 MakeGraph = Callable[[], Graph]
 
 
-# PyTorch records one graph at a time in a process, and two models may be loaded at once.
+# PyTorch records one graph at a time in a process, and two models may be loading.
 _RECORDING = threading.Lock()
 
 
 class CudaGraphs:
-    """Makes graphs of one device that share the memory of what they compute in between.
+    """Creates graphs of one device that share the memory of their intermediate results.
 
-    They must never run at the same time: one thread, one stream.
+    No two of them may run at the same time: use one thread and one stream.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -62,7 +62,7 @@ class CudaGraph:
     """A `Graph` on a GPU."""
 
     def __init__(self, device: torch.device, stream: torch.cuda.Stream, pool: Any) -> None:
-        """stream is where it is recorded; pool a handle of torch's, to memory that graphs share."""
+        """Create an empty graph; pool: torch's handle of the memory that graphs share."""
         self._device = device
         self._stream = stream
         self._pool = pool
@@ -70,13 +70,13 @@ class CudaGraph:
 
     def capture(self, compute: Compute) -> tuple[Tensor, ...]:
         with torch.cuda.device(self._device), _RECORDING:
-            compute()  # kernels are loaded and chosen at their first use, which is not recorded
+            compute()  # kernels are loaded and tuned at their first use, which must not be recorded
             torch.cuda.synchronize(self._device)
             with torch.cuda.graph(
                 self._graph,
                 pool=self._pool,
                 stream=self._stream,
-                capture_error_mode="thread_local",  # another model may answer on this GPU meanwhile
+                capture_error_mode="thread_local",  # another model may run on this GPU meanwhile
             ):
                 return compute()
 

@@ -1,15 +1,14 @@
 """The runner for a GPU: steps are rounded up to a few shapes, each recorded once and replayed.
 
-A replay goes from token ids to each row's best tokens, so that a step costs the host one small copy
-there, one launch, and one small copy back. A shape that was not recorded is computed as
-`ModelRunner` does it, which also says what a replay must give.
+A replay computes everything from token ids to each row's best tokens, so a step costs the host one
+small copy to the device, one launch, and one small copy back. A shape that was not recorded is
+computed by `ModelRunner`, whose results a replay must equal.
 
     5 greedy rows, the longest of 70 tokens, sources of up to 30
     -> a bucket of 8 rows, 128 target and 64 source tokens; 3 rows of it are padding
 
-Padding reads token 0 at position 0 and writes to rows that are free; nobody looks at what comes out
-of it. Its only danger would be a number that is none, and there the source's first token, which is
-never hidden, sees to that.
+Padding reads token 0 at position 0 and writes to free rows; its results are dropped. They are never
+NaN, as the first token of a source is never masked.
 """
 
 import logging
@@ -23,11 +22,12 @@ from model.engine.batch import Batch
 from model.engine.config import EngineConfig, TokenRules
 from model.engine.request import Request
 from model.engine.runner import Best, OnProgress, Top
-from model.engine.runners.buckets import Bucket, Buckets
+from model.engine.runners.buckets import SMALLEST_SHAPE, Bucket, Buckets, SmallestShape
 from model.engine.runners.graph import Graph, MakeGraph
+from model.engine.runners.graph_inputs import GraphInputs
 from model.engine.runners.model_runner import ModelRunner
 from model.engine.runners.output_head import OutputHead, TorchScores
-from model.engine.transfer import Transfer, to_device
+from model.engine.transfer import Transfer
 from model.transformer.attention import BeamRows, Memory
 from model.transformer.masks import padding_bias
 from model.transformer.seq2seq import Seq2SeqTransformer
@@ -36,10 +36,10 @@ _log = logging.getLogger(__name__)
 
 
 class GraphedRunner(ModelRunner):
-    """A `ModelRunner` that replays what it has recorded."""
+    """A `ModelRunner` that replays recorded steps."""
 
     runs_ahead = True
-    max_padding_ratio = 2.0  # a GPU minds padding less than one more round of launches
+    max_padding_ratio = 2.0  # on a GPU, padding costs less than the launches of another group
 
     def __init__(
         self,
@@ -49,34 +49,32 @@ class GraphedRunner(ModelRunner):
         *,
         cache_dtype: torch.dtype,
         make_graph: MakeGraph,
+        smallest: SmallestShape = SMALLEST_SHAPE,
     ) -> None:
         super().__init__(network, rules, config, cache_dtype=cache_dtype)
-        self._cache.reserve_all()  # graphs know where the tables lie
+        self.cache.reserve_all()  # graphs hold the addresses of the tables
         self._config = config
         self._make_graph = make_graph
+        self._smallest = smallest
         self._num_ends = len(rules.eos_ids)
         self._buckets = self._make_buckets([1])
         self._recorded: dict[Bucket, _Recorded] = {}
-        # What graphs read; a row of numbers for each purpose, and as many of them as rows.
-        shape = (3, self.num_rows)
-        self._tokens = torch.zeros(shape, dtype=torch.int64, device=self._device)
-        self._sources = torch.zeros(shape, dtype=torch.int64, device=self._device)
+        self._inputs = GraphInputs(self.num_rows, self._device)
+        # The bucket's width and each request with its slot and rows, as `_inputs` has them.
         self._sources_of: tuple[int, list[tuple[Request, int | None, tuple[int, ...]]]] | None = (
             None
         )
-        self._last: _Recorded | None = None  # what was replayed; None where the last step was plain
+        self._last: _Recorded | None = None  # the last step; None if it was not a replay
 
     @torch.inference_mode()
     def warm_up(self, *, widths: Sequence[int], on_progress: OnProgress) -> None:
-        """Records all shapes, those for the widths named included; nobody may run meanwhile.
+        """Record the shapes of these widths; no step may run meanwhile.
 
-        One that cannot be recorded is no reason not to serve: it and the smaller ones are computed
-        plainly.
+        If recording a shape fails, it and the smaller ones are computed without graphs.
         """
         self._buckets = self._make_buckets(widths)
         todo = [bucket for bucket in self._buckets if bucket not in self._recorded]
-        self._tokens.zero_()
-        self._sources.zero_()[0].fill_(1)  # lengths
+        self._inputs.clear()
         self._sources_of = None
         for number, bucket in enumerate(todo, start=1):
             try:
@@ -89,13 +87,13 @@ class GraphedRunner(ModelRunner):
 
     @torch.inference_mode()
     def run_ahead(self, batch: Batch) -> "GraphedScores | None":
-        """As `Runner.run_ahead`; the best tokens never leave the device on their way."""
+        """As `Runner.run_ahead`; the best tokens stay on the device."""
         bucket = self._fit(batch.decode, num_own=_longest(batch) + 1)
         last = self._last
         if last is None or bucket is None or (bucket.num_sources, bucket.width) != last.shape:
             return None
-        self._tokens[0, : bucket.num_rows].copy_(last.results[:, 1])
-        self._tokens[1].add_(self._tokens[2])
+        self._inputs.token_ids[: bucket.num_rows].copy_(last.results[:, 1])
+        self._inputs.positions.add_(self._inputs.increments)
         return self._replay(bucket)
 
     def _make_buckets(self, widths: Sequence[int]) -> Buckets:
@@ -104,6 +102,7 @@ class GraphedRunner(ModelRunner):
             max_target_tokens=self._config.max_target_tokens,
             max_source_tokens=self._config.max_source_tokens,
             widths=[1, *widths],
+            smallest=self._smallest,
         )
 
     def _encoded_shape(self, num_sources: int, num_tokens: int) -> tuple[int, int]:
@@ -120,7 +119,7 @@ class GraphedRunner(ModelRunner):
         return scores if batch.wants_logits else None
 
     def _fit(self, requests: Sequence[Request], *, num_own: int) -> Bucket | None:
-        """The bucket of a step, if it is recorded."""
+        """Return the bucket of a step; None if it was not recorded."""
         width = max(len(request.rows) for request in requests)
         if width == 1 and any(request.rows != [request.slot] for request in requests):
             width = 2  # rows and sources are in different orders
@@ -138,41 +137,43 @@ class GraphedRunner(ModelRunner):
         return GraphedScores(self._head, recorded.hidden, recorded.results)
 
     def _write_tokens(self, requests: Sequence[Request]) -> None:
-        """Each row's new token, its position, and how far it moves in a step: padding stays."""
-        rows = [[0] * self.num_rows for _ in range(3)]
+        """Write the new token of each row and its position; padding stays at position 0."""
+        token_ids, positions, increments = ([0] * self.num_rows for _ in range(3))
         for request in requests:
             position = request.num_computed
             for row, sequence in zip(request.rows, request.search.sequences, strict=True):
-                rows[0][row], rows[1][row], rows[2][row] = sequence[position], position, 1
-        self._tokens.copy_(to_device(rows, self._device))
+                token_ids[row], positions[row], increments[row] = sequence[position], position, 1
+        self._inputs.write_tokens([token_ids, positions, increments])
 
     def _write_sources(self, requests: Sequence[Request], bucket: Bucket) -> None:
-        """Each source's length and rows, and each row's source; only if anything has changed."""
+        """Write each source's length and rows, and each row's source, if any of these changed."""
         sources_of = [(request, request.slot, tuple(request.rows)) for request in requests]
         if (bucket.width, sources_of) == self._sources_of:
             return
         lengths, rows_of, place_of = [1] * self.num_rows, *([0] * self.num_rows for _ in range(2))
         for request in requests:
-            slot = request.slot or 0
+            slot = request.running_slot
             lengths[slot] = request.num_source_tokens
             for place, row in enumerate(request.rows, start=slot * bucket.width):
                 rows_of[place], place_of[row] = row, place
-        self._sources.copy_(to_device([lengths, rows_of, place_of], self._device))
+        self._inputs.write_sources([lengths, rows_of, place_of])
         self._sources_of = bucket.width, sources_of
 
     def _record(self, bucket: Bucket) -> "_Recorded":
         graph = self._make_graph()
-        hidden, results = graph.capture(lambda: self._compute(bucket))
+        hidden, results = graph.capture(lambda: self.compute(bucket))
         return _Recorded(graph, (bucket.num_sources, bucket.width), hidden, results)
 
-    def _compute(self, bucket: Bucket) -> tuple[Tensor, Tensor]:
-        """One step, from `_tokens` and `_sources` to hidden states and results; see `_Recorded`."""
-        token_ids, positions, _ = self._tokens[:, : bucket.num_rows]
-        lengths = self._sources[0, : bucket.num_sources, None]
-        _, rows_of, place_of = self._sources[:, : bucket.num_rows]
+    def compute(self, bucket: Bucket) -> tuple[Tensor, Tensor]:
+        """Compute one step from `_inputs`; return hidden states and results, see `_Recorded`."""
+        token_ids = self._inputs.token_ids[: bucket.num_rows]
+        positions = self._inputs.positions[: bucket.num_rows]
+        lengths = self._inputs.lengths[: bucket.num_sources, None]
+        rows_of = self._inputs.rows_of[: bucket.num_rows]
+        place_of = self._inputs.place_of[: bucket.num_rows]
         memory = Memory(
-            self._cache.memories(num_slots=bucket.num_sources, num_keys=bucket.num_keys),
-            padding_bias(self._arange[: bucket.num_keys] < lengths, self._cache.dtype),
+            self.cache.memories(num_slots=bucket.num_sources, num_keys=bucket.num_keys),
+            padding_bias(self._arange[: bucket.num_keys] < lengths, self.cache.dtype),
             None if bucket.width == 1 else BeamRows(rows_of.view(-1, bucket.width), place_of),
         )
         hidden = self._network.decode(
@@ -180,7 +181,7 @@ class GraphedRunner(ModelRunner):
             positions[:, None],
             memory,
             self_bias=self._future(positions, bucket.num_own),
-            stores=self._cache.step_stores(positions, num_keys=bucket.num_own),
+            stores=self.cache.step_stores(positions, num_keys=bucket.num_own),
         )[:, 0]
         logits = self._head.logits(hidden)
         top: list[Tensor] = []
@@ -192,12 +193,13 @@ class GraphedRunner(ModelRunner):
 
 @dataclass(frozen=True, slots=True)
 class _Recorded:
-    """A graph, and what its replay leaves.
+    """A graph and the tensors that its replay writes.
 
-    shape: sources, and rows of each.
-    hidden: (rows, d_model), after the decoder.
-    results: (rows, columns) float64: the largest logit and its token; the largest log-probabilities
-        and then their tokens.
+    Attributes:
+        shape: Sources, and rows of each.
+        hidden: (rows, d_model), hidden states after the decoder.
+        results: (rows, columns) float64: the largest logit and its token; for several rows of a
+            source also the largest log-probabilities, then their tokens.
     """
 
     graph: Graph
@@ -207,10 +209,10 @@ class _Recorded:
 
 
 class GraphedScores(TorchScores):
-    """The `Scores` of a replay: on their way to the host from the start."""
+    """The `Scores` of a replay; their copy to the host starts at construction."""
 
     def __init__(self, head: OutputHead, hidden: Tensor, results: Tensor) -> None:
-        """hidden and results are those of `_Recorded`; the next replay may write over them."""
+        """Start the copy; hidden, results: as in `_Recorded`, overwritten by the next replay."""
         super().__init__(head, hidden)
         self._num_top = (results.shape[1] - 2) // 2
         self._results = Transfer(results)
@@ -233,5 +235,5 @@ class GraphedScores(TorchScores):
 
 
 def _longest(batch: Batch) -> int:
-    """Target tokens of the longest row, the step's own included."""
+    """Return the target tokens of the longest row, the step's own included."""
     return max(request.num_computed for request in batch.decode) + 1

@@ -1,10 +1,9 @@
-"""Runs a batch by our own kernels: one call encodes, one decodes and chooses, step after step.
+"""The runner with our own kernels: one call encodes, one decodes and chooses for several steps.
 
-It computes what `ModelRunner` does, for the networks that `KernelPacking.fits`. What it gains: a
-step of few rows costs what reading the weights costs, as nothing is dispatched between the layers;
-rows of any length stand side by side without padding, so each depends on itself alone; beams share
-what they read of the source; and where nothing but the scores decides, which is in most steps, no
-Python stands between one step and the next.
+It computes the same as `ModelRunner`, for networks that `KernelPacking.fits`, faster for four
+reasons: no dispatch between layers, so a step of few rows takes the time of reading the weights; no
+padding between rows of different lengths, so no row's result depends on another; beams that read
+their source together; and no Python between steps whose tokens depend on the scores alone.
 """
 
 import ctypes
@@ -21,31 +20,31 @@ from model.engine.choosing.logits import forced_token, needs_logits
 from model.engine.config import EngineConfig, TokenRules
 from model.engine.params import MAX_BEAMS
 from model.engine.request import Request
-from model.engine.runner import OnProgress, Progress, RowCopy
+from model.engine.runner import OnProgress, RowCopy, RunnerOutput
 from model.engine.runners.kernel_scores import KernelHead, KernelScores
 from model.engine.search.beam_search import BeamSearch
-from model.engine.search.search import Growth
+from model.engine.search.search import Extension
 from model.kernels import structures
 from model.kernels.library import library
 from model.kernels.network import KernelNetwork
 from model.transformer.seq2seq import Seq2SeqTransformer
 
-# Source tokens that go through the encoder together: more leave the cache between two products,
-# fewer read the weights too often.
+# Source tokens of an encoder call: with more, activations fall out of the processor's cache; with
+# fewer, the weights are read more often.
 ENCODED_TOGETHER = 256
 
-_MOST_REPEATS = 1 << 20  # more than any sequence has tokens
+_MOST_REPEATS = 1 << 20  # above the length of any sequence
 
 assert MAX_BEAMS <= structures.MOST_ROWS
 
 
 @dataclass(slots=True)
-class _Kept:
-    """A request as the kernels know it; what they change of it, its own search is told.
+class _KernelState:
+    """A request's `runner_state`.
 
     Attributes:
-        search: Its hypotheses, as the last run left them.
-        is_current: Nobody else has changed them since.
+        search: The kernels' copy of its hypotheses, as the last run left it.
+        is_current: Whether it equals the request's own search.
     """
 
     search: structures.Search
@@ -53,9 +52,14 @@ class _Kept:
 
 
 class KernelRunner:
-    """A `Runner` for a CPU and a network that `KernelPacking` laid out."""
+    """A `Runner` for a CPU and a network that `KernelPacking` laid out.
 
-    runs_ahead = False  # the processor that would run ahead is the one that looks back
+    Attributes:
+        own_cache: Keys and values of hypotheses, a row each.
+        source_cache: Keys and values of sources, a row for each slot.
+    """
+
+    runs_ahead = False  # host and device are the same processor
 
     def __init__(
         self,
@@ -66,13 +70,13 @@ class KernelRunner:
         cache_dtype: torch.dtype,
     ) -> None:
         loaded = library()
-        assert loaded is not None  # the network was packed with it
+        assert loaded is not None  # the network was packed by it
         self._library = loaded
         bytes_per_token = KVCache.bytes_per_token(network.config, cache_dtype)
         self.num_rows = config.num_rows(bytes_per_token=bytes_per_token)
         limits = config.max_source_tokens, config.max_target_tokens
         self._network = KernelNetwork(network, max_tokens=max(limits))
-        self._source, self._own = (
+        self.source_cache, self.own_cache = (
             KernelCache(
                 network.config,
                 loaded,
@@ -99,50 +103,50 @@ class KernelRunner:
         self._run = structures.Run(
             num_ends=len(self._ends),
             ends=ctypes.addressof(self._ends),
-            source_places=self._source.places.buffer_info()[0],
-            own_places=self._own.places.buffer_info()[0],
+            source_places=self.source_cache.places.buffer_info()[0],
+            own_places=self.own_cache.places.buffer_info()[0],
             hidden=self._hidden.data_ptr(),
             is_interrupted=ctypes.addressof(self._is_interrupted),
         )
         self._run_arguments = (
             ctypes.byref(self._network.decoder),
             ctypes.byref(self._network.head),
-            ctypes.byref(self._own.struct),
-            ctypes.byref(self._source.struct),
+            ctypes.byref(self.own_cache.struct),
+            ctypes.byref(self.source_cache.struct),
             ctypes.byref(self._ranking.projection),
             ctypes.byref(self._run),
             self._workspace.address,
         )
 
-    def run(self, batch: Batch, *, seconds: float = 0.0) -> Progress:
-        """As `Runner.run`."""
-        self._own.move(batch.row_moves)
-        self._source.move(batch.slot_moves)
+    def run(self, batch: Batch, *, seconds: float = 0.0) -> RunnerOutput:
+        """As `Runner.run`; up to 16 steps."""
+        self.own_cache.move(batch.row_moves)
+        self.source_cache.move(batch.slot_moves)
         for group in _groups(batch.encode):
             self._encode(group)
         for request in batch.encode:
-            request.kept = None  # of an earlier life
+            request.runner_state = None  # left over from before an out-of-memory restart
         if not batch.decode:
-            return Progress(None)
+            return RunnerOutput(None)
         was_moved = bool(batch.row_moves or batch.slot_moves)
-        kept = [self._keep(request, was_moved=was_moved) for request in batch.decode]
-        pointers = (c_void_p * len(kept))(*[ctypes.addressof(k.search) for k in kept])
+        states = [self._state_of(request, was_moved=was_moved) for request in batch.decode]
+        pointers = (c_void_p * len(states))(*[ctypes.addressof(s.search) for s in states])
         run = self._run
-        run.searches, run.num_searches = ctypes.addressof(pointers), len(kept)
+        run.searches, run.num_searches = ctypes.addressof(pointers), len(states)
         run.num_rows, run.max_seconds = batch.num_rows, seconds
         self._library.run(*self._run_arguments)
         self._is_interrupted.value = 0
-        grown = self._grown(batch.decode, kept)
+        extensions = self._extensions(batch.decode, states)
         scores = None
-        if any(k.search.num_chosen < run.num_steps for k in kept):
-            is_ranked = any(k.search.num_best for k in kept)
+        if any(s.search.num_chosen < run.num_steps for s in states):
+            is_ranked = any(s.search.num_best for s in states)
             scores = KernelScores(
                 self._head,
                 self._hidden,
                 num_rows=batch.num_rows,
                 ranked=self._ranking if is_ranked else None,
             )
-        return Progress(scores, run.num_steps, grown)
+        return RunnerOutput(scores, run.num_steps, extensions)
 
     def interrupt(self) -> None:
         """As `Runner.interrupt`."""
@@ -150,19 +154,19 @@ class KernelRunner:
 
     def copy_rows(self, copies: Sequence[RowCopy]) -> None:
         """As `Runner.copy_rows`."""
-        self._own.copy(copies)
+        self.own_cache.copy(copies)
 
     def scrub(self) -> None:
-        """Nothing to do: no row ever reads what it did not write itself."""
+        """As `Runner.scrub`; does nothing, as a row reads only what it wrote itself."""
 
     def release(self) -> None:
-        """Nothing to give back: the tables are as large as they will ever be."""
+        """As `Runner.release`; does nothing, as the tables never grow."""
 
     def run_ahead(self, batch: Batch) -> None:
-        """As `Runner.run_ahead`: nothing is started."""
+        """As `Runner.run_ahead`; never starts a step."""
 
     def warm_up(self, *, widths: Sequence[int], on_progress: OnProgress) -> None:
-        """Nothing to prepare: the kernels were compiled before."""
+        """As `Runner.warm_up`; does nothing, as the kernels are compiled."""
 
     def _encode(self, requests: Sequence[Request]) -> None:
         token_ids: list[int] = []
@@ -171,7 +175,7 @@ class KernelRunner:
             token_ids.extend(request.prompt.encoder_ids)
             starts.append(len(token_ids))
         ids, begins = int32s(token_ids), int32s(starts)
-        slots = int32s([self._source.places[request.slot or 0] for request in requests])
+        slots = int32s([self.source_cache.places[request.running_slot] for request in requests])
         sources = structures.Sources(
             count=len(requests),
             num_tokens=len(token_ids),
@@ -182,27 +186,27 @@ class KernelRunner:
         self._library.encode(
             ctypes.byref(self._network.encoder),
             ctypes.byref(self._network.decoder),
-            ctypes.byref(self._source.struct),
+            ctypes.byref(self.source_cache.struct),
             ctypes.byref(sources),
             self._workspace.address,
         )
 
-    def _keep(self, request: Request, *, was_moved: bool) -> _Kept:
-        """What the kernels know of a request, made true again where it is not."""
-        kept = request.kept
-        if not isinstance(kept, _Kept):
-            request.kept = kept = _Kept(structures.Search())
-        search = kept.search
-        if was_moved or not kept.is_current:
-            search.slot, search.width = request.slot or 0, len(request.rows)
+    def _state_of(self, request: Request, *, was_moved: bool) -> _KernelState:
+        """Return the kernels' copy of a request, updated where it is out of date."""
+        state = request.runner_state
+        if not isinstance(state, _KernelState):
+            request.runner_state = state = _KernelState(structures.Search())
+        search = state.search
+        if was_moved or not state.is_current:
+            search.slot, search.width = request.running_slot, len(request.rows)
             search.rows[: search.width] = request.rows
-        if not kept.is_current:
-            self._tell(search, request)
-            kept.is_current = True
-        return kept
+        if not state.is_current:
+            self._update(search, request)
+            state.is_current = True
+        return state
 
-    def _tell(self, search: structures.Search, request: Request) -> None:
-        """Where a request's own search stands."""
+    def _update(self, search: structures.Search, request: Request) -> None:
+        """Copy a request's hypotheses and parameters into the kernels' struct."""
         own, params, position = request.search, request.params, request.num_computed
         search.source_length, search.position = request.num_source_tokens, position
         search.token_ids[: search.width] = [sequence[position] for sequence in own.sequences]
@@ -215,8 +219,8 @@ class KernelRunner:
         search.chooses = is_free
         search.num_best = own.num_candidates if is_free else 0
         self._ranking.reserve(search.num_best)
-        search.num_generated = own.frame.num_generated(own.sequences[0])
-        search.max_generated = own.frame.max_new_tokens
+        search.num_generated = own.config.num_generated(own.sequences[0])
+        search.max_generated = own.config.max_new_tokens
         search.max_repeats = min(params.max_repeats, _MOST_REPEATS)
         search.is_scored = params.num_beams > 1 or params.return_scores
         search.is_beam_search = isinstance(own, BeamSearch)
@@ -224,28 +228,28 @@ class KernelRunner:
             search.worst_rank, search.length_penalty = own.worst_rank, own.length_penalty
             search.compared_length = own.compared_length or 0
 
-    def _grown(
-        self, requests: Sequence[Request], kept: Sequence[_Kept]
-    ) -> list[tuple[Request, Growth]]:
-        """Who was given tokens, and which."""
-        grown = []
-        for request, known in zip(requests, kept, strict=True):
-            search = known.search
+    def _extensions(
+        self, requests: Sequence[Request], states: Sequence[_KernelState]
+    ) -> list[tuple[Request, Extension]]:
+        """Return the requests whose tokens the kernels chose, and these tokens."""
+        extensions = []
+        for request, state in zip(requests, states, strict=True):
+            search = state.search
             num_chosen, width = search.num_chosen, search.width
-            known.is_current = num_chosen == self._run.num_steps
+            state.is_current = num_chosen == self._run.num_steps
             if num_chosen:
                 chosen = search.chosen
-                growth = Growth(
+                extension = Extension(
                     search.ancestors[:width],
                     [chosen[row][:num_chosen] for row in range(width)],
                     search.log_probs[:width],
                 )
-                grown.append((request, growth))
-        return grown
+                extensions.append((request, extension))
+        return extensions
 
 
 def _groups(requests: Sequence[Request]) -> list[list[Request]]:
-    """The requests in their order, as many at a time as `ENCODED_TOGETHER` allows; at least one."""
+    """Return the requests in order, in groups of `ENCODED_TOGETHER` tokens or of one request."""
     groups: list[list[Request]] = []
     num_tokens = 0
     for request in requests:

@@ -1,4 +1,4 @@
-"""The output projection by our own kernels: the best tokens without all logits in memory."""
+"""The output projection by our own kernels: best tokens without all logits in memory."""
 
 import ctypes
 
@@ -15,7 +15,7 @@ from model.kernels.linear import padded
 
 
 class KernelHead:
-    """What `OutputHead` is in PyTorch; hidden states are (rows, d_model) float32."""
+    """As `OutputHead`, with our own kernels; hidden states are (rows, d_model) float32."""
 
     def __init__(
         self,
@@ -27,24 +27,24 @@ class KernelHead:
         num_rows: int,
         vocab_size: int,
     ) -> None:
-        """num_rows: the most there will be at once."""
+        """Create a head; num_rows: the most of a call."""
         self._library, self._head, self._workspace = library, head, workspace
         self._rules, self._max_rows = rules, num_rows
         self.vocab_size = vocab_size
         self._ranking = self.new_ranking()
 
     def new_ranking(self) -> "Ranking":
-        """Room for a question to this head, and for its answer."""
+        """Return an empty ranking for this head."""
         return Ranking(self._rules, num_rows=self._max_rows)
 
     def best(self, hidden: Tensor, num_rows: int, num_best: int, *, is_normalized: bool) -> Top:
-        """The first rows' best tokens: their logits, or their log-probabilities."""
+        """Return the best tokens of the first rows, with log-probabilities or logits."""
         num_best = min(num_best, self.vocab_size)
         self._project(hidden, num_rows, num_best=num_best, is_normalized=is_normalized, logits=None)
         return self._ranking.top()
 
     def logits(self, hidden: Tensor, num_rows: int) -> Tensor:
-        """Of the first rows, (num_rows, vocab) float32."""
+        """Return the logits of the first rows, (num_rows, vocab) float32."""
         logits = torch.empty((num_rows, padded(self.vocab_size)))
         self._project(hidden, num_rows, num_best=1, is_normalized=False, logits=logits.data_ptr())
         return logits[:, : self.vocab_size]
@@ -71,10 +71,10 @@ class KernelHead:
 
 
 class Ranking:
-    """What a projection is asked, and the arrays of its answer."""
+    """Arguments of a projection and the arrays for its results."""
 
     def __init__(self, rules: TokenRules, *, num_rows: int) -> None:
-        """num_rows: the most there will be at once."""
+        """Create an empty ranking; num_rows: the most of a call."""
         self._max_rows = num_rows
         self._suppressed = int32s(rules.suppressed_ids)
         self._normalizers = np.empty(num_rows, dtype=np.float32)
@@ -88,7 +88,7 @@ class Ranking:
         )
 
     def reserve(self, num_best: int) -> None:
-        """Makes room for so many tokens of each row."""
+        """Make room for `num_best` tokens of each row."""
         size = self._max_rows * num_best
         if size > len(self._values):
             self._values = np.empty(size, dtype=np.float32)
@@ -97,34 +97,34 @@ class Ranking:
             self.projection.token_ids = self._token_ids.ctypes.data
 
     def has_log_probs(self, num_best: int) -> bool:
-        """Whether the last answer says how probable so many tokens of each row are."""
+        """Return whether the last results are log-probabilities, of `num_best` tokens or more."""
         return bool(self.projection.wants_normalizer) and self.projection.num_best >= num_best
 
     def top(self) -> Top:
-        """The last answer: logits, or log-probabilities, best first, and their tokens."""
+        """Return the last results: logits or log-probabilities, best first, and their tokens."""
         num_rows, num_best = self.projection.num_rows, self.projection.num_best
         count = num_rows * num_best
         values = self._values[:count].reshape(num_rows, num_best)
         token_ids = self._token_ids[:count].reshape(num_rows, num_best)
         if self.projection.wants_normalizer:
-            with np.errstate(invalid="ignore"):  # what is no number stays none
+            with np.errstate(invalid="ignore"):  # NaN stays NaN
                 values = values - self._normalizers[:num_rows, None]
         return values.tolist(), token_ids.tolist()
 
 
 class KernelScores:
-    """The `Scores` of a runner's last step."""
+    """The `Scores` of the last step of a run."""
 
     def __init__(
         self, head: KernelHead, hidden: Tensor, *, num_rows: int, ranked: Ranking | None = None
     ) -> None:
-        """What may be asked of hidden states.
+        """Create scores of hidden states.
 
         Args:
-            head: Knows the answers.
+            head: The output projection.
             hidden: (rows, d_model) float32.
-            num_rows: How many of them count.
-            ranked: What is known already.
+            num_rows: Rows in use, the first ones.
+            ranked: Results that the run itself computed, if any.
         """
         self._head, self._hidden, self._num_rows = head, hidden, num_rows
         self._ranked = ranked

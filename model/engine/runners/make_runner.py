@@ -1,4 +1,4 @@
-"""Which runner an engine gets."""
+"""The choice of an engine's runner."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,16 +26,16 @@ def make_runner(
     config: EngineConfig,
     cache_dtype: torch.dtype,
 ) -> Runner:
-    """The fastest that this network has on the device where it lies.
+    """Return the fastest runner for a network on its device.
 
     Args:
-        network: Its weights are loaded.
-        rules: What its checkpoint says of tokens.
-        config: How much the engine may hold.
-        cache_dtype: Of keys and values.
+        network: With its weights, on its device.
+        rules: Token rules of its checkpoint.
+        config: Limits of the engine.
+        cache_dtype: Of cached keys and values.
 
     Raises:
-        ConfigError: The cache's budget is below one row.
+        ConfigError: The budget of the cache is below one row.
     """
     if is_packed(network):
         return KernelRunner(network, rules, config, cache_dtype=cache_dtype)
@@ -64,7 +64,7 @@ def _measured(
     cache_dtype: torch.dtype,
     share: MemoryFraction,
 ) -> EngineConfig:
-    """The config with the bytes that the device has for the cache, and the rows of a cache."""
+    """Return the config with `kv_cache_bytes` measured: memory that weights and steps leave."""
     device = network.device
     bytes_per_token = KVCache.bytes_per_token(network.config, cache_dtype)
     bytes_per_row = config.bytes_per_row(bytes_per_token=bytes_per_token)

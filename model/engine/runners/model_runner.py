@@ -1,10 +1,10 @@
-"""Carries out a batch: lists of tokens become tensors and go through the network.
+"""The runner in PyTorch: turns the lists of tokens of a batch into tensors for the network.
 
-This is the only place where requests meet tensors. One transfer to the device and one back per
-step.
+A step makes one copy to the device and one back.
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 import torch
 from torch import Tensor
@@ -13,19 +13,19 @@ from model.engine.batch import Batch
 from model.engine.cache.kv_cache import KVCache
 from model.engine.config import EngineConfig, TokenRules
 from model.engine.request import Request
-from model.engine.runner import OnProgress, Progress, RowCopy, Scores
+from model.engine.runner import OnProgress, RowCopy, RunnerOutput, Scores
 from model.engine.runners.output_head import OutputHead, TorchScores
 from model.engine.transfer import to_device
 from model.transformer.attention import BeamRows, Memory
 from model.transformer.masks import MASKED, padding_bias
 from model.transformer.seq2seq import Seq2SeqTransformer
 
-# Sources of one encoder call differ in length by at most this ratio: padding costs like tokens.
+# The longest source of an encoder call is at most this much longer than the shortest.
 MAX_PADDING_RATIO = 1.3
 
 
 class ModelRunner:
-    """One network, its caches, and the tensors that steps reuse: a `Runner` for every device."""
+    """A `Runner` for every device: a network, its KV cache, and tensors that steps reuse."""
 
     runs_ahead = False
     max_padding_ratio = MAX_PADDING_RATIO
@@ -43,7 +43,7 @@ class ModelRunner:
         self._network = network
         self._head = OutputHead(network, rules)
         self._device, self._dtype = network.device, network.dtype
-        self._cache = KVCache(
+        self.cache = KVCache(
             network.config,
             num_rows=self.num_rows,
             max_source_tokens=config.max_source_tokens,
@@ -57,20 +57,20 @@ class ModelRunner:
         self._memory_of: list[tuple[Request, int | None, tuple[int, ...]]] = []
 
     @torch.inference_mode()
-    def run(self, batch: Batch, *, seconds: float = 0.0) -> Progress:  # noqa: ARG002
-        """As `Runner.run`: a step, in which it chooses nothing."""
+    def run(self, batch: Batch, *, seconds: float = 0.0) -> RunnerOutput:  # noqa: ARG002
+        """As `Runner.run`; always one step, whose tokens the engine chooses."""
         if batch.row_moves:
             longest = max(request.num_computed for request in batch.decode)
-            self._cache.own.copy(batch.row_moves, num_tokens=longest)
+            self.cache.own.copy(batch.row_moves, num_tokens=longest)
         if batch.slot_moves:
             longest = max(request.num_source_tokens for request in batch.decode)
-            self._cache.source.copy(batch.slot_moves, num_tokens=longest)
+            self.cache.source.copy(batch.slot_moves, num_tokens=longest)
         if batch.encode:
             self._encode(batch.encode)
-        return Progress(self._score(batch) if batch.decode else None)
+        return RunnerOutput(self._score(batch) if batch.decode else None)
 
     def interrupt(self) -> None:
-        """As `Runner.interrupt`: no run is longer than a step."""
+        """As `Runner.interrupt`; does nothing, as no run is longer than a step."""
 
     def release(self) -> None:
         """As `Runner.release`."""
@@ -78,32 +78,30 @@ class ModelRunner:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def run_ahead(self, batch: Batch) -> Scores | None:  # noqa: ARG002 - it never does
-        """As `Runner.run_ahead`."""
+    def run_ahead(self, batch: Batch) -> Scores | None:  # noqa: ARG002
+        """As `Runner.run_ahead`; never starts a step."""
         return None
 
     def warm_up(self, *, widths: Sequence[int], on_progress: OnProgress) -> None:
-        """As `Runner.warm_up`; there is nothing to prepare."""
+        """As `Runner.warm_up`; does nothing."""
 
     @torch.inference_mode()
     def copy_rows(self, copies: Sequence[RowCopy]) -> None:
         """As `Runner.copy_rows`."""
         longest = max(copy.num_tokens for copy in copies)
-        self._cache.own.copy([(c.source, c.target) for c in copies], num_tokens=longest)
+        self.cache.own.copy([(c.source, c.target) for c in copies], num_tokens=longest)
 
     @torch.inference_mode()
     def scrub(self) -> None:
         """As `Runner.scrub`."""
-        self._cache.own.scrub()
-        self._cache.source.scrub()
+        self.cache.own.scrub()
+        self.cache.source.scrub()
 
     def _encode(self, requests: Sequence[Request]) -> None:
         for group in _similar_lengths(requests, max_ratio=self.max_padding_ratio):
             num_rows, longest = self._encoded_shape(len(group), group[-1].num_source_tokens)
             sources = [request.prompt.encoder_ids for request in group]
-            sources += [(0,)] * (
-                num_rows - len(group)
-            )  # of padding: one token each, read by nobody
+            sources += [(0,)] * (num_rows - len(group))  # padding, of one token each
             lengths = [len(source) for source in sources]
             bias = None
             if min(lengths) != longest:
@@ -111,11 +109,11 @@ class ModelRunner:
                 bias = padding_bias(self._arange[:longest] < limits[:, None], self._dtype)
             padded = [(*source, *(0,) * (longest - len(source))) for source in sources]
             memory = self._network.encode(to_device(padded, self._device), bias=bias)
-            slots = to_device([request.slot for request in group], self._device)
-            self._cache.write_memories(slots, self._network.keys_values(memory[: len(group)]))
+            slots = to_device([request.running_slot for request in group], self._device)
+            self.cache.write_memories(slots, self._network.keys_values(memory[: len(group)]))
 
     def _encoded_shape(self, num_sources: int, num_tokens: int) -> tuple[int, int]:
-        """How many sources, of how many tokens, to encode so many as."""
+        """Return the numbers of sources and tokens to pad an encoder call to."""
         return num_sources, num_tokens
 
     def _score(self, batch: Batch) -> TorchScores | None:
@@ -123,7 +121,7 @@ class ModelRunner:
         return TorchScores(self._head, hidden) if batch.wants_logits else None
 
     def _decode(self, batch: Batch) -> Tensor:
-        """The hidden state of every row's new token, (rows, d_model)."""
+        """Return the hidden state of each row's new token, (rows, d_model)."""
         num_rows = batch.num_rows
         token_ids, positions = [0] * num_rows, [0] * num_rows
         for request in batch.decode:
@@ -137,33 +135,33 @@ class ModelRunner:
             inputs[1][:, None],
             self._memories(batch.decode),
             self_bias=None if min(positions) + 1 == longest else self._future(inputs[1], longest),
-            stores=self._cache.step_stores(inputs[1], num_keys=longest),
+            stores=self.cache.step_stores(inputs[1], num_keys=longest),
         )
         return hidden[:, 0]
 
     def _future(self, positions: Tensor, num_keys: int) -> Tensor:
-        """Hides the keys after each row's own position, (rows, 1, 1, num_keys)."""
+        """Return a bias that masks keys after each row's own position, (rows, 1, 1, num_keys)."""
         is_future = self._arange[:num_keys] > positions[:, None]
-        bias = torch.zeros(is_future.shape, dtype=self._cache.dtype, device=self._device)
+        bias = torch.zeros(is_future.shape, dtype=self.cache.dtype, device=self._device)
         return bias.masked_fill_(is_future, MASKED)[:, None, None, :]
 
     def _memories(self, requests: Sequence[Request]) -> Memory:
-        """The sources of the running requests; made anew only when who runs, or where, changed."""
+        """Return the running requests' sources; the last ones if requests and rows are the same."""
         memory_of = [(request, request.slot, tuple(request.rows)) for request in requests]
         if memory_of != self._memory_of:
             self._memory, self._memory_of = self._make_memory(requests), memory_of
         return self._memory
 
     def _make_memory(self, requests: Sequence[Request]) -> Memory:
-        by_slot = sorted(requests, key=lambda request: request.slot or 0)
+        by_slot = sorted(requests, key=attrgetter("running_slot"))
         lengths = [request.num_source_tokens for request in by_slot]
         longest = max(lengths)
         bias = None
         if min(lengths) != longest:
             limits = to_device(lengths, self._device)
-            bias = padding_bias(self._arange[:longest] < limits[:, None], self._cache.dtype)
+            bias = padding_bias(self._arange[:longest] < limits[:, None], self.cache.dtype)
         return Memory(
-            self._cache.memories(num_slots=len(by_slot), num_keys=longest),
+            self.cache.memories(num_slots=len(by_slot), num_keys=longest),
             bias,
             self._beam_rows([request.rows for request in by_slot]),
         )
@@ -183,7 +181,7 @@ class ModelRunner:
 def _similar_lengths(
     requests: Sequence[Request], *, max_ratio: float = MAX_PADDING_RATIO
 ) -> list[list[Request]]:
-    """The requests in groups of rising length, little padding in each."""
+    """Return the requests in groups of rising length that differ by `max_ratio` at most."""
     groups: list[list[Request]] = []
     for request in sorted(requests, key=lambda request: request.num_source_tokens):
         shortest = groups[-1][0].num_source_tokens if groups else 0

@@ -1,9 +1,9 @@
-"""From hidden states to scores of tokens, in PyTorch: the last step of a network."""
+"""The output projection in PyTorch: from hidden states to scores of tokens."""
 
 import torch
 from torch import Tensor
 
-from model.engine.choosing.logits import HIDDEN
+from model.engine.choosing.logits import MASKED
 from model.engine.choosing.ranking import top_tokens
 from model.engine.config import TokenRules
 from model.engine.runner import Best, Top
@@ -13,7 +13,7 @@ from model.transformer.seq2seq import Seq2SeqTransformer
 
 
 class OutputHead:
-    """A network's output projection, and what a checkpoint's rules say of its tokens."""
+    """A network's output projection, with its checkpoint's rules for tokens applied."""
 
     def __init__(self, network: Seq2SeqTransformer, rules: TokenRules) -> None:
         self._network = network
@@ -31,24 +31,30 @@ class OutputHead:
             )
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """hidden: (rows, d_model); returns (rows, vocab) float32, nothing suppressed."""
+        """Return logits, (rows, vocab) float32, suppressed ones too; hidden: (rows, d_model)."""
         return self._network.logits(hidden).float()
 
     def quick_best(self, hidden: Tensor) -> tuple[Tensor, Tensor] | None:
-        """`best` without all logits, from hidden: (rows, d_model); None where there is no way."""
+        """Return `best` without computing all logits; None without a shortlist.
+
+        hidden: (rows, d_model).
+        """
         return None if self._shortlist is None else self._shortlist.best(hidden)
 
     def best(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """logits: (rows, vocab), changed in place; the largest and its token, both (rows,)."""
+        """Return the largest logits and their tokens, both (rows,).
+
+        logits: (rows, vocab), changed in place.
+        """
         values, token_ids = top_tokens(self.suppress(logits), 1)
         return values[:, 0], token_ids[:, 0]
 
     def top(self, logits: Tensor, num_tokens: int) -> tuple[Tensor, Tensor]:
-        """The largest log-probabilities of each row, as `Scores.top`.
+        """Return the largest log-probabilities of each row, as `Scores.top`.
 
         Args:
             logits: (rows, vocab).
-            num_tokens: how many.
+            num_tokens: Log-probabilities per row.
 
         Returns:
             Log-probabilities and token ids, both (rows, num_tokens).
@@ -61,15 +67,18 @@ class OutputHead:
         return values - normalizers, token_ids
 
     def suppress(self, scores: Tensor) -> Tensor:
-        """scores: (rows, vocab), changed in place and returned."""
-        return scores.index_fill_(1, self._suppressed, HIDDEN)
+        """Mask the suppressed tokens; scores: (rows, vocab), changed in place and returned."""
+        return scores.index_fill_(1, self._suppressed, MASKED)
 
 
 class TorchScores:
-    """The `Scores` of a step whose hidden states are known."""
+    """The `Scores` of a step, computed from its hidden states.
+
+    Attributes:
+        hidden: (rows, d_model), the decoder's hidden state of each row's last token.
+    """
 
     def __init__(self, head: OutputHead, hidden: Tensor) -> None:
-        """hidden: (rows, d_model), what the decoder made of each row's last token."""
         self._head = head
         self.hidden = hidden
 

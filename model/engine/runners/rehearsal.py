@@ -1,4 +1,4 @@
-"""The largest step that an engine may ever have to do, made up, to see what memory it takes."""
+"""A step as large as any may be, to measure the memory that steps take."""
 
 from model.engine.batch import Batch
 from model.engine.choosing.chooser import Chooser
@@ -7,7 +7,7 @@ from model.engine.config import EngineConfig, TokenRules
 from model.engine.params import GenerationParams
 from model.engine.request import Request
 from model.engine.runner import Runner
-from model.engine.search.search import Frame, IndependentSearch
+from model.engine.search.search import IndependentSearch, SearchConfig
 from model.tokenizer.prompt import Prompt
 
 # Sources are padded to at most twice their length, and to at most twice as many.
@@ -15,9 +15,9 @@ _MOST_PADDING = 4
 
 
 def rehearse(runner: Runner, rules: TokenRules, config: EngineConfig) -> None:
-    """Encodes as much as one step may, decodes every row at its longest, and samples in all.
+    """Encode the most tokens of a step, decode every row at its maximal length, and sample in all.
 
-    Sampling from the whole vocabulary takes the most: it is sorted, row by row.
+    Sampling from the whole vocabulary takes more memory than any other choice: it sorts every row.
     """
     longest = _longest_requests(runner.num_rows, config)
     num_encoded = _MOST_PADDING * max(1, config.max_encode_tokens // config.max_source_tokens)
@@ -28,13 +28,13 @@ def rehearse(runner: Runner, rules: TokenRules, config: EngineConfig) -> None:
 
 
 def _longest_requests(num_rows: int, config: EngineConfig) -> list[Request]:
-    """One for each row: its source is as long as any, and of its target one token is missing."""
+    """Return a request per row, with the longest source and one token missing of the target."""
     prompt = Prompt((0,) * config.max_source_tokens, (0,))
     params = GenerationParams(seed=0)
-    frame = Frame(
+    search_config = SearchConfig(
         prefix_ids=(0,) * config.max_target_tokens,
-        num_hidden=1,
-        max_new_tokens=2,  # not the last: in some checkpoints that is forced, and costs nothing
+        num_prompt_ids=1,
+        max_new_tokens=2,  # the last token is forced in some checkpoints, without a choice
         eos_ids=frozenset(),
     )
     return [
@@ -42,7 +42,7 @@ def _longest_requests(num_rows: int, config: EngineConfig) -> list[Request]:
             request_id=str(row),
             prompt=prompt,
             params=params,
-            search=IndependentSearch(frame),
+            search=IndependentSearch(search_config),
             rows=[row],
             slot=row,
             num_computed=config.max_target_tokens - 1,

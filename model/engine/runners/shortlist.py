@@ -1,8 +1,8 @@
-"""The best next token without computing every logit in full precision.
+"""The best next token without computing all logits in full precision.
 
-Half of a small model's decoding step goes into its vocabulary: tens of thousands of rows of weights
-to read. Read as int8 they are a quarter or half of the bytes, and good enough to say which few
-tokens can be the best; those few are then computed again with the weights as they are.
+Half of a small model's decoding step is its output projection, which reads tens of thousands of
+rows of weights. In int8 they are a quarter or half of the bytes, and exact enough to propose a few
+tokens; the logits of these are then computed with the original weights.
 """
 
 import torch
@@ -15,10 +15,10 @@ _SUPPRESSED = -1e9
 
 
 class Shortlist:
-    """A rough product proposes, full precision decides.
+    """An output projection that finds each row's best token only.
 
-    `rough` computes nearly the logits, bias included; `suppressed` are token ids that are never the
-    answer.
+    `rough` computes approximate logits, bias included, to propose `NUM_PROPOSED` tokens; `weight`
+    and `bias` decide among them. `suppressed` are token ids that are never returned.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Shortlist:
         self._rough = rough
 
     def best(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """The token with the largest logit of each row.
+        """Return the largest logit of each row and its token.
 
         Args:
             hidden: (rows, d_model), of the weight's dtype.

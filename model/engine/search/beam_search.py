@@ -1,15 +1,16 @@
 """Beam search with the semantics of Hugging Face's `generate`, on plain numbers.
 
-Each step extends every beam by its best tokens and keeps the `num_beams` best of all. Of the top 2
-* num_beams candidates, those that end and are among the first `num_beams` become finished; the best
-of the others live on. Finished hypotheses are ranked by log-probability / length ** length_penalty.
+Each step extends every beam by its best tokens and keeps the `num_beams` best of all. Of the top
+2 * num_beams continuations, those that end are finished if they are among the first `num_beams`;
+the best of the others become the new beams. Finished hypotheses are ranked by
+log-probability / length ** length_penalty.
 """
 
 from collections.abc import Sequence
 from operator import itemgetter
 from typing import Literal, NamedTuple
 
-from model.engine.search.search import Frame, Growth, Hypothesis
+from model.engine.search.search import Extension, Hypothesis, SearchConfig
 
 _IMPOSSIBLE = float("-inf")
 
@@ -22,40 +23,40 @@ class _Beam(NamedTuple):
     log_prob: float
 
 
-# Its log-probability, the beam that it continues, its token; no class, as a step makes hundreds.
+# (log-probability, index of the continued beam, token); a plain tuple, as a step creates hundreds.
 _Continuation = tuple[float, int, int]
 
 
 class BeamSearch:
     """The `num_beams` most promising hypotheses, side by side.
 
-    There are always that many. Where fewer differ (at the start all are the prefix, and after a
-    forced token there is still but one), the others are copies with a log-probability of -inf, and
-    say nothing.
+    There are always `num_beams`. Where fewer differ (at the start all are the prefix, and after a
+    forced token all are the same), the others are copies with a log-probability of -inf, which are
+    never continued.
     """
 
     def __init__(
         self,
-        frame: Frame,
+        config: SearchConfig,
         *,
         num_beams: int,
         num_return: int,
         length_penalty: float,
         early_stopping: bool | Literal["never"],
     ) -> None:
-        self.frame = frame
+        self.config = config
         self._num_beams = num_beams
         self._num_return = num_return
         self._length_penalty = length_penalty
         self._early_stopping = early_stopping
-        copies = [_Beam(frame.prefix_ids, _IMPOSSIBLE)] * (num_beams - 1)
-        self._set_beams([_Beam(frame.prefix_ids, 0.0), *copies])
-        self._num_candidates = (1 + len(frame.eos_ids)) * num_beams
+        copies = [_Beam(config.prefix_ids, _IMPOSSIBLE)] * (num_beams - 1)
+        self._set_beams([_Beam(config.prefix_ids, 0.0), *copies])
+        self._num_candidates = (1 + len(config.eos_ids)) * num_beams
         self._finished: list[Hypothesis] = []  # best first, at most num_beams
 
     @property
     def num_candidates(self) -> int:
-        """Enough that `num_beams` live on even if every beam's best tokens end it."""
+        """Enough that `num_beams` continuations do not end, whatever their tokens."""
         return self._num_candidates
 
     @property
@@ -71,9 +72,9 @@ class BeamSearch:
         return range(len(self._beams))
 
     def advance(self, candidates: Sequence[Sequence[tuple[int, float]]]) -> list[int]:
-        num_generated = self.frame.num_generated(self._beams[0].sequence) + 1
-        is_last = num_generated == self.frame.max_new_tokens
-        eos_ids = self.frame.eos_ids
+        num_generated = self.config.num_generated(self._beams[0].sequence) + 1
+        is_last = num_generated == self.config.max_new_tokens
+        eos_ids = self.config.eos_ids
         survivors = []
         for rank, continuation in enumerate(self._best(candidates)):
             if not is_last and continuation[2] not in eos_ids:
@@ -96,36 +97,36 @@ class BeamSearch:
         )
         return [parent for _, parent, _ in survivors]
 
-    def grow(self, growth: Growth) -> None:
+    def extend(self, extension: Extension) -> None:
         beams = self._beams
         self._set_beams(
             [
                 _Beam((*beams[parent].sequence, *token_ids), log_prob)
-                for parent, token_ids, log_prob in zip(*growth, strict=True)
+                for parent, token_ids, log_prob in zip(*extension, strict=True)
             ]
         )
 
     @property
     def worst_rank(self) -> float:
-        """What the best beam has to be better than for the search to go on; -inf: nothing yet."""
+        """The rank that the best beam must exceed for the search to continue; -inf: any."""
         return self._finished[-1].rank if len(self._finished) == self._num_beams else _IMPOSSIBLE
 
     @property
     def length_penalty(self) -> float:
-        """The power of the length that a log-probability is divided by."""
+        """The exponent of the length in `Hypothesis.rank`."""
         return self._length_penalty
 
     @property
     def compared_length(self) -> int | None:
-        """Tokens that the best beam is thought to have in that comparison; None: those it has."""
+        """The length assumed for the best beam when compared with `worst_rank`; None: its own."""
         is_hopeful = self._early_stopping == "never" and self._length_penalty > 0.0
-        return self.frame.max_new_tokens if is_hopeful else None
+        return self.config.max_new_tokens if is_hopeful else None
 
     def finished(self) -> tuple[Hypothesis, ...]:
         return tuple(self._finished[: self._num_return])
 
     def _best(self, candidates: Sequence[Sequence[tuple[int, float]]]) -> list[_Continuation]:
-        """The best continuations over all beams; an impossible one (-inf, NaN) is none."""
+        """Return the best continuations over all beams, without those of -inf or NaN."""
         continuations = [
             (log_prob, parent, token_id)
             for parent, beam in enumerate(self._beams)
@@ -133,7 +134,7 @@ class BeamSearch:
             for token_id, new in candidates[parent]
             if (log_prob := beam.log_prob + new) > _IMPOSSIBLE
         ]
-        continuations.sort(key=_by_log_prob, reverse=True)  # stable: of equals the first goes first
+        continuations.sort(key=_by_log_prob, reverse=True)  # stable
         return continuations[: self.num_candidates]
 
     def _set_beams(self, beams: list[_Beam]) -> None:
@@ -143,7 +144,7 @@ class BeamSearch:
     def _add_finished(self, continuation: _Continuation) -> None:
         log_prob, parent, token_id = continuation
         sequence = (*self._beams[parent].sequence, token_id)
-        hypothesis = self.frame.finish(
+        hypothesis = self.config.finish(
             sequence, log_prob=log_prob, length_penalty=self._length_penalty
         )
         self._finished.append(hypothesis)
@@ -151,7 +152,7 @@ class BeamSearch:
         del self._finished[self._num_beams :]
 
     def _is_done(self, best_log_prob: float, num_generated: int) -> bool:
-        """Whether no live beam can, or need, improve on the finished ones."""
+        """Return whether no live beam can improve on the finished ones, or need not."""
         if len(self._finished) < self._num_beams:
             return False
         if self._early_stopping is True:

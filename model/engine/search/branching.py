@@ -1,4 +1,4 @@
-"""Which rows hypotheses have once some of them branched and others died; plain integers."""
+"""Cache rows of hypotheses after some branched and others were dropped; plain integers."""
 
 from collections.abc import Sequence
 
@@ -6,17 +6,17 @@ from collections.abc import Sequence
 def inherit_rows(
     rows: Sequence[int], parents: Sequence[int]
 ) -> tuple[list[int], list[tuple[int, int]]]:
-    """Each hypothesis inherits its parent's row; of several with one parent, all but one copy.
+    """Give each hypothesis its parent's row, or a copy of it if the parent has several children.
 
-    rows = [3, 4, 5], parents = [1, 1, 0]: row 4 and a copy of it in 5, which nobody goes on from,
-    then row 3 -> [4, 5, 3], copies [(4, 5)]
+    rows = [3, 4, 5], parents = [1, 1, 0]: row 4, a copy of row 4 in the unused row 5, and row 3
+    -> [4, 5, 3], copies [(4, 5)]
 
     Args:
-        rows: of the hypotheses so far.
-        parents: for each that lives on, which of these it continues.
+        rows: Of the former hypotheses.
+        parents: For each live hypothesis, the index of the former one that it continues.
 
     Returns:
-        The rows of those that live on, and what to copy, (from row, to row).
+        The rows of the live hypotheses, and the copies to make, (from row, to row).
     """
     claimed = {parent: rows[parent] for parent in parents}
     spare = [row for row in rows if row not in claimed.values()]

@@ -1,9 +1,9 @@
-"""The repetition guard: a hypothesis that says one thing over and over is led out of it.
+"""The limit on consecutive repetitions of an n-gram (`max_repeats`), which ends loops.
 
-A small model falls into loops, as every round makes the next more probable (Holtzman et al., 2020).
-Forbidding all n-grams that were there before (`no_repeat_ngram_size`) stops that, and also "very,
-very good", a refrain and the zeros of a million. A loop is told from these by its rounds: they
-follow each other at once, many times, and the source has nothing like them.
+A small model falls into loops, as each repetition makes the next one more probable (Holtzman et
+al., 2020). Banning all n-grams that occurred before (`no_repeat_ngram_size`) stops them, but also
+"very, very good", a refrain and the zeros of a million. A loop differs from these: its repetitions
+are consecutive, many, and without a counterpart in the source.
 """
 
 from collections.abc import Sequence
@@ -13,30 +13,30 @@ from operator import eq
 
 from model.engine.params import GenerationParams
 
-# Both are in `model/kernels/src/search.h` again, which sees loops in steps that Python does not.
+# Both are repeated in `model/kernels/src/search.h`, which detects loops in runs of several steps.
 MAX_PERIOD = 16  # tokens of the longest n-gram whose repetitions are counted
-SHORT_RUN = 6  # tokens that are no loop yet, whatever they repeat: 1000000, spelt digit by digit
-_TARGET_PER_SOURCE = 2  # what is one token there may be two here: "000" and "0", "0", "0"
+SHORT_RUN = 6  # repeated tokens that are allowed in any case: the zeros of 1000000
+_TARGET_PER_SOURCE = 2  # target tokens of a source token: "000" may become "0", "0", "0"
 
 
 def banned_by_repeats(sequence: Sequence[int], *, max_repeats: int) -> list[int]:
-    """Tokens that would make an n-gram occur more than `max_repeats` times in a row.
+    """Return tokens that would make an n-gram occur more than `max_repeats` times in a row.
 
     sequence = [5, 6, 7, 5, 6, 7, 5, 6], max_repeats = 2: 7 would make (5, 6, 7) a third time -> [7]
 
-    `SHORT_RUN` tokens in all are allowed in any case.
+    Repetitions of `SHORT_RUN` tokens in all are allowed in any case.
     """
     longest = min(MAX_PERIOD, (len(sequence) + 1) // (max_repeats + 1))
     return [
         sequence[-period]
         for period in range(1, longest + 1)
-        if sequence[-period] == sequence[-period * max_repeats]  # all that most steps look at
+        if sequence[-period] == sequence[-period * max_repeats]  # false in most steps
         and _is_full(sequence, period, rounds=max(max_repeats, SHORT_RUN // period))
     ]
 
 
 def allow_repeats_of(source_ids: Sequence[int], params: GenerationParams) -> GenerationParams:
-    """The parameters for one source: what repeats itself there may do so in the output, too."""
+    """Return the parameters with `max_repeats` raised to twice the repetitions in the source."""
     if not params.max_repeats:
         return params
     allowed = max(params.max_repeats, _TARGET_PER_SOURCE * count_repeats(source_ids))
@@ -44,7 +44,7 @@ def allow_repeats_of(source_ids: Sequence[int], params: GenerationParams) -> Gen
 
 
 def count_repeats(sequence: Sequence[int]) -> int:
-    """How often in a row the most repeated n-gram occurs; 0 where none does twice.
+    """Return how often in a row the most repeated n-gram occurs; 0 if none occurs twice.
 
     [7, 5, 6, 5, 6, 5, 7] has (5, 6) twice in a row, and nothing more often -> 2
     """
@@ -54,13 +54,13 @@ def count_repeats(sequence: Sequence[int]) -> int:
 
 
 def _is_full(sequence: Sequence[int], period: int, *, rounds: int) -> bool:
-    """One more token of the same period would complete a round beyond `rounds`."""
+    """Return whether one more token of this period would complete repetition `rounds` + 1."""
     num_tokens = period * (rounds + 1) - 1
     tail = sequence[-num_tokens:]
     return len(tail) == num_tokens and tail[period:] == tail[:-period]
 
 
 def _longest_run(sequence: Sequence[int], period: int) -> int:
-    """The most tokens in a row that each equal the one `period` before."""
+    """Return the most consecutive tokens that each equal the one `period` before."""
     is_same = map(eq, sequence, sequence[period:])
     return max(sum(run) for _, run in groupby(is_same))

@@ -1,7 +1,7 @@
-"""How hypotheses grow from one step to the next: plain Python, no tensors.
+"""Search over hypotheses: plain Python, no tensors.
 
-A search is given, for each live hypothesis, its best continuations, and answers which hypotheses
-live on. It never sees logits, so it can be tested with numbers written by hand.
+At each step a search gets candidate tokens for each live hypothesis and decides which hypotheses
+continue. It reads no logits, so tests can give it candidates written by hand.
 """
 
 from collections.abc import Sequence
@@ -12,22 +12,22 @@ from model.engine.params import FinishReason
 
 
 class Candidate(NamedTuple):
-    """One possible next token of a hypothesis, and its log-probability.
+    """A possible next token of a hypothesis and its log-probability.
 
-    A tuple, and where a step makes hundreds, a plain pair stands for it.
+    Beam search creates hundreds in a step, as plain pairs, which are faster.
     """
 
     token_id: int
     log_prob: float
 
 
-class Growth(NamedTuple):
-    """What the hypotheses of a request became while nobody was asked.
+class Extension(NamedTuple):
+    """Tokens that a runner chose itself, for all live hypotheses of a request.
 
     Attributes:
-        parents: For each that lives now, which of the former ones it continues.
-        token_ids: What each got, of all as many.
-        log_probs: Of each, so far.
+        parents: For each live hypothesis, the index of the former one that it continues.
+        token_ids: The new tokens of each, all of one length.
+        log_probs: The log-probability of each, from its start.
     """
 
     parents: Sequence[int]
@@ -40,12 +40,11 @@ class Hypothesis:
     """One finished output.
 
     Attributes:
-        token_ids: What was generated, forced prefix included, without start token and end of
-            sentence.
-        num_generated: Tokens that were chosen: forced first and last ones and the end of sentence
-            count, a forced prefix does not.
+        token_ids: The output, forced prefix included, without start token and end of sentence.
+        num_generated: Generated tokens: forced first and last ones and the end of sentence count,
+            the tokens of a forced prefix do not.
         log_prob: The sum over the generated tokens; a forced token adds 0.
-        rank: What candidates are ordered by, the length-penalised log-probability.
+        rank: The length-penalized log-probability, by which hypotheses are ordered.
         finish_reason: STOP or LENGTH.
     """
 
@@ -57,25 +56,25 @@ class Hypothesis:
 
     @property
     def score(self) -> float:
-        """The mean log-probability of a generated token."""
+        """Mean log-probability of a generated token."""
         return self.log_prob / self.num_generated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """What all searches of a request share.
+class SearchConfig:
+    """Start and end of a request's sequences.
 
     Attributes:
-        prefix_ids: Decoder start, language tokens and forced prefix, in front of what is generated.
-        num_hidden: How many of them are no part of the output.
+        prefix_ids: Decoder start, language tokens and forced prefix; generated tokens follow.
+        num_prompt_ids: Leading tokens of `prefix_ids` that the output leaves out.
         max_new_tokens: Generated tokens at most.
-        eos_ids: Any of them ends an output.
-        forces_end: The last allowed token is an end of sentence that nobody chose.
-        forced_bos_id: The first generated token, if nobody is to choose it.
+        eos_ids: Tokens that end an output.
+        forces_end: Whether the token at the maximal length is a forced end of sentence.
+        forced_bos_id: The first generated token, if it is forced.
     """
 
     prefix_ids: tuple[int, ...]
-    num_hidden: int
+    num_prompt_ids: int
     max_new_tokens: int
     eos_ids: frozenset[int]
     forces_end: bool = False
@@ -87,12 +86,12 @@ class Frame:
     def finish(
         self, sequence: Sequence[int], *, log_prob: float, length_penalty: float
     ) -> Hypothesis:
-        """The finished form of a sequence that ends in its last token."""
+        """Return the hypothesis of a sequence that ends in its last token."""
         num_generated = self.num_generated(sequence)
         stopped = sequence[-1] in self.eos_ids
         was_cut = num_generated == self.max_new_tokens and (self.forces_end or not stopped)
         return Hypothesis(
-            token_ids=tuple(sequence[self.num_hidden : len(sequence) - stopped]),
+            token_ids=tuple(sequence[self.num_prompt_ids : len(sequence) - stopped]),
             num_generated=num_generated,
             log_prob=log_prob,
             rank=log_prob / num_generated**length_penalty,
@@ -101,60 +100,60 @@ class Frame:
 
 
 class Search(Protocol):
-    """Grows the hypotheses of one request."""
+    """The hypotheses of one request, and how they continue."""
 
-    frame: Frame
+    config: SearchConfig
 
     @property
     def sequences(self) -> Sequence[Sequence[int]]:
-        """The live hypotheses, decoder prefix included; all of one length."""
+        """The live hypotheses, decoder prefix included, all of one length."""
         ...
 
     @property
     def log_probs(self) -> Sequence[float]:
-        """Of the live hypotheses, so far."""
+        """The log-probability of each live hypothesis."""
         ...
 
     @property
     def num_candidates(self) -> int:
-        """How many continuations of each live hypothesis `advance` wants."""
+        """Candidates that `advance` needs for each live hypothesis."""
         ...
 
     @property
     def live_indices(self) -> Sequence[int]:
-        """Which of the hypotheses asked for at the start each live one is."""
+        """The number of each live hypothesis, 0 to the number at the start - 1."""
         ...
 
     def advance(self, candidates: Sequence[Sequence[tuple[int, float]]]) -> list[int]:
-        """One step.
+        """Append a token to each live hypothesis.
 
         Args:
-            candidates: For each live hypothesis its continuations, best first, as `Candidate`s or
-                pairs. One that has none dies; if nobody ever finished, `finished` is empty.
+            candidates: For each live hypothesis its next tokens, best first, as `Candidate`s or
+                pairs. A hypothesis without candidates is dropped.
 
         Returns:
-            For each hypothesis that lives on, the index of the one it continues. Empty: the search
-            is over.
+            For each live hypothesis, the index of the former one that it continues; empty when the
+            search is over.
         """
         ...
 
-    def grow(self, growth: Growth) -> None:
-        """Takes over steps that a runner took by itself: `advance` would have come to the same."""
+    def extend(self, extension: Extension) -> None:
+        """Append tokens that a runner chose; they equal the choices of `advance`."""
         ...
 
     def finished(self) -> tuple[Hypothesis, ...]:
-        """The finished hypotheses, best first."""
+        """Return the finished hypotheses, best first; empty if all were dropped."""
         ...
 
 
 class IndependentSearch:
-    """Greedy decoding and sampling: each hypothesis takes the one token it is given."""
+    """Greedy decoding and sampling: each hypothesis appends its only candidate."""
 
     num_candidates = 1
 
-    def __init__(self, frame: Frame, *, num_hypotheses: int = 1) -> None:
-        self.frame = frame
-        self._live = [_Sample(index, list(frame.prefix_ids)) for index in range(num_hypotheses)]
+    def __init__(self, config: SearchConfig, *, num_hypotheses: int = 1) -> None:
+        self.config = config
+        self._live = [_Sample(index, list(config.prefix_ids)) for index in range(num_hypotheses)]
         self._sequences = [sample.sequence for sample in self._live]
         self._finished: list[tuple[int, Hypothesis]] = []
 
@@ -168,20 +167,20 @@ class IndependentSearch:
 
     @property
     def live_indices(self) -> list[int]:
-        """Which of the samples asked for are still growing; each has its own random numbers."""
+        """The numbers of the unfinished samples, which select their random numbers."""
         return [sample.index for sample in self._live]
 
     def advance(self, candidates: Sequence[Sequence[tuple[int, float]]]) -> list[int]:
-        frame, survivors = self.frame, []
-        longest = len(frame.prefix_ids) + frame.max_new_tokens
+        config, survivors = self.config, []
+        longest = len(config.prefix_ids) + config.max_new_tokens
         for position, (sample, choices) in enumerate(zip(self._live, candidates, strict=True)):
             if not choices:
                 continue
             token_id, log_prob = choices[0]
             sample.sequence.append(token_id)
             sample.log_prob += log_prob
-            if token_id in frame.eos_ids or len(sample.sequence) == longest:
-                hypothesis = frame.finish(
+            if token_id in config.eos_ids or len(sample.sequence) == longest:
+                hypothesis = config.finish(
                     sample.sequence, log_prob=sample.log_prob, length_penalty=1.0
                 )
                 self._finished.append((sample.index, hypothesis))
@@ -192,15 +191,15 @@ class IndependentSearch:
             self._sequences = [sample.sequence for sample in self._live]
         return survivors
 
-    def grow(self, growth: Growth) -> None:
+    def extend(self, extension: Extension) -> None:
         for sample, token_ids, log_prob in zip(
-            self._live, growth.token_ids, growth.log_probs, strict=True
+            self._live, extension.token_ids, extension.log_probs, strict=True
         ):
             sample.sequence.extend(token_ids)
             sample.log_prob = log_prob
 
     def finished(self) -> tuple[Hypothesis, ...]:
-        """Best first; samples whose scores were not computed keep the order of their seeds."""
+        """Return the outputs, best first; without scores, in the order of the samples."""
         in_order = sorted(self._finished, key=lambda item: item[0])
         return tuple(sorted((h for _, h in in_order), key=lambda h: -h.rank))
 

@@ -19,6 +19,7 @@ from model.transformer.seq2seq import Seq2SeqTransformer
 from tests.support.engine.factories import (
     EOS,
     START,
+    KeepingRunner,
     drain,
     make_config,
     make_engine,
@@ -46,8 +47,9 @@ def cuda_network(**options: Any) -> Seq2SeqTransformer:
 
 
 def recorded(network: Seq2SeqTransformer, **limits: Any) -> Engine:
-    engine = make_engine(network=network, rules=NEVER, **limits)
-    assert isinstance(engine._runner, GraphedRunner)
+    kept = KeepingRunner()
+    engine = make_engine(network=network, rules=NEVER, make=kept, **limits)
+    assert isinstance(kept.runner, GraphedRunner)
     engine.warm_up(widths=(1, 4))
     return engine
 
@@ -132,7 +134,7 @@ def test_many_steps_in_a_row_are_started_ahead() -> None:
     started = []
     while engine.has_work:
         engine.step()
-        started.append(engine._ahead is not None)
+        started.append(engine.is_ahead)
     assert started == [True] * 19 + [False]
 
 

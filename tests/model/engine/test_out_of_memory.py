@@ -16,13 +16,14 @@ from model.engine.engine import Engine
 from model.engine.out_of_memory import is_out_of_memory
 from model.engine.params import FinishReason, GenerationParams
 from model.engine.request import RequestOutput
-from model.engine.runner import Best, OnProgress, Progress, RowCopy, Runner, Scores, Top
+from model.engine.runner import Best, OnProgress, RowCopy, Runner, RunnerOutput, Scores, Top
 from model.engine.runners.make_runner import make_runner
 from model.transformer.seq2seq import Seq2SeqTransformer
 from tests.support.engine.clocks import FakeClock
 from tests.support.engine.factories import (
     EOS,
     START,
+    KeepingRunner,
     drain,
     make_engine,
     make_network,
@@ -83,11 +84,11 @@ class FailingRunner:
         self.num_rows = runner.num_rows
         self.scrub = runner.scrub
 
-    def run(self, batch: Batch, *, seconds: float = 0.0) -> Progress:
+    def run(self, batch: Batch, *, seconds: float = 0.0) -> RunnerOutput:
         if batch.num_rows > self._memory.max_rows:
             raise MemoryError
         scores = self._memory.use(lambda: self._runner.run(batch, seconds=seconds)).scores
-        return Progress(None if scores is None else FailingScores(scores, self._memory))
+        return RunnerOutput(None if scores is None else FailingScores(scores, self._memory))
 
     def interrupt(self) -> None:
         raise NotImplementedError
@@ -239,14 +240,15 @@ def test_it_is_logged_once_with_numbers(caplog: pytest.LogCaptureFixture) -> Non
 
 
 def test_any_other_failure_is_no_lack_of_memory() -> None:
-    engine = make_engine()
+    kept = KeepingRunner()
+    engine = make_engine(make=kept)
+    kept.runner.run = broken
     add(engine, "a")
-    engine._runner.run = broken  # type: ignore[method-assign]
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         engine.step()
 
 
-def broken(batch: Batch, *, seconds: float = 0.0) -> Progress:
+def broken(batch: Batch, *, seconds: float = 0.0) -> RunnerOutput:
     raise RuntimeError(f"shapes cannot be multiplied: {batch.num_rows} {seconds}")
 
 

@@ -1,5 +1,7 @@
 """Where a request's time went."""
 
+import pytest
+
 from model.engine.request import Timing
 from tests.support.engine.factories import make_request
 
@@ -18,6 +20,14 @@ def test_a_request_that_never_left_the_queue_spent_all_its_time_there() -> None:
     assert Timing.of(request, 9.0) == Timing(
         queue_s=8.0, inference_s=0.0, time_to_first_token_s=None
     )
+
+
+def test_a_request_that_lost_its_slot_is_not_computed_with_another_source() -> None:
+    request = make_request("a")
+    with pytest.raises(RuntimeError, match="request 'a' is computed without a slot"):
+        _ = request.running_slot
+    request.slot = 0
+    assert request.running_slot == 0
 
 
 def test_the_next_token_is_known_until_the_prefix_is_read() -> None:

@@ -199,7 +199,7 @@ def test_a_memory_that_no_request_holds_is_noticed() -> None:
     (request,) = add(scheduler, "a")
     schedule(scheduler)
     request.slot = None
-    with pytest.raises(RuntimeError, match=r"hold memories \[\], 1 are taken"):
+    with pytest.raises(RuntimeError, match=r"hold slots \[\], 1 are taken"):
         scheduler.check_invariants()
 
 
@@ -230,9 +230,8 @@ def test_one_alone_may_have_more_rows_than_several_together() -> None:
     assert [request.request_id for request in scheduler.schedule().encode] == ["narrow"]
 
 
-def test_rows_come_back_as_requests_finish(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Scheduler, "_FINISHED_PER_ROW", 2)
-    scheduler = Scheduler(make_engine_config(), num_rows=4)
+def test_rows_come_back_as_requests_finish() -> None:
+    scheduler = Scheduler(make_engine_config(), num_rows=4, finished_per_row=2)
     for number in range(12):
         scheduler.add(make_request(str(number)))
     scheduler.schedule()

@@ -73,7 +73,7 @@ def test_a_large_table_is_laid_out_in_slices_without_a_seam(
 ) -> None:
     weight = random(200, 40)
     whole = packed(weight, torch.int8)
-    monkeypatch.setattr("model.kernels.linear._PACKED_AT_ONCE", 3_000)
+    monkeypatch.setattr("model.kernels.linear.PACKED_AT_ONCE", 3_000)
     sliced = packed(weight, torch.int8)
     assert torch.equal(sliced.weight, whole.weight)
     assert whole.start is not None

@@ -10,7 +10,7 @@ import pytest
 from model.engine.batch import Batch
 from model.engine.params import FinishReason
 from model.engine.request import RequestOutput
-from model.engine.runner import Progress, Runner
+from model.engine.runner import Runner, RunnerOutput
 from model.engine.runners.make_runner import make_runner
 from model.errors import (
     DeadlineExceededError,
@@ -236,7 +236,7 @@ async def test_a_request_that_does_not_fit_is_an_error_and_no_end_of_the_engine(
         runner = make_runner(*args)
         run = runner.run
 
-        def refuse(batch: Batch, *, seconds: float = 0.0) -> Progress:
+        def refuse(batch: Batch, *, seconds: float = 0.0) -> RunnerOutput:
             if batch.num_rows > 1:
                 raise MemoryError
             return run(batch, seconds=seconds)

@@ -12,8 +12,9 @@ from model.engine.config import EngineConfig, MemoryFraction, TokenRules
 from model.engine.engine import Engine
 from model.engine.params import GenerationParams, Priority
 from model.engine.request import Request, RequestOutput
+from model.engine.runner import Runner
 from model.engine.runners.make_runner import MakeRunner, make_runner
-from model.engine.search.search import Frame, IndependentSearch
+from model.engine.search.search import IndependentSearch, SearchConfig
 from model.tokenizer.prompt import Prompt
 from model.transformer.seq2seq import Seq2SeqTransformer
 
@@ -67,6 +68,26 @@ def make_engine_config(**changes: Any) -> EngineConfig:
     return EngineConfig(**{**defaults, **changes})
 
 
+class KeepingRunner:
+    """A `MakeRunner` that keeps the runner, wrapped or not, for the test to look at."""
+
+    runner: Any
+
+    def __init__(self, *, wrap: Callable[[Any], Any] = lambda runner: runner) -> None:
+        self._wrap = wrap
+
+    def __call__(
+        self,
+        network: Seq2SeqTransformer,
+        rules: TokenRules,
+        config: EngineConfig,
+        cache_dtype: torch.dtype,
+    ) -> Runner:
+        self.runner = self._wrap(make_runner(network, rules, config, cache_dtype))
+        made: Runner = self.runner
+        return made
+
+
 def make_engine(
     *,
     network: Seq2SeqTransformer | None = None,
@@ -92,15 +113,15 @@ def make_prompt(*, length: int = 5, seed: int = 0, prefix: tuple[int, ...] = (ST
     return Prompt((*ids, EOS), prefix)
 
 
-def make_frame(**changes: Any) -> Frame:
+def make_search_config(**changes: Any) -> SearchConfig:
     """Sequences that begin with token 9 and hold four more at most."""
     defaults: dict[str, Any] = {
         "prefix_ids": (9,),
-        "num_hidden": 1,
+        "num_prompt_ids": 1,
         "max_new_tokens": 4,
         "eos_ids": frozenset([EOS]),
     }
-    return Frame(**{**defaults, **changes})
+    return SearchConfig(**{**defaults, **changes})
 
 
 def make_request(
@@ -117,7 +138,7 @@ def make_request(
         request_id=request_id,
         prompt=make_prompt(length=length),
         params=generation,
-        search=IndependentSearch(make_frame(), num_hypotheses=generation.num_rows),
+        search=IndependentSearch(make_search_config(), num_hypotheses=generation.num_rows),
         priority=priority,
         deadline_s=deadline_s,
     )

@@ -8,8 +8,8 @@ from torch import Tensor
 from model.engine.batch import Batch
 from model.engine.config import EngineConfig, TokenRules
 from model.engine.request import Request
-from model.engine.runner import Best, OnProgress, Progress, RowCopy, Scores, Top
-from model.engine.search.search import Growth
+from model.engine.runner import Best, OnProgress, RowCopy, RunnerOutput, Scores, Top
+from model.engine.search.search import Extension
 from model.transformer.seq2seq import Seq2SeqTransformer
 from tests.support.engine.factories import VOCAB_SIZE
 
@@ -67,9 +67,9 @@ class ScriptedRunner:
     ) -> "ScriptedRunner":
         return self
 
-    def run(self, batch: Batch, *, seconds: float = 0.0) -> Progress:
+    def run(self, batch: Batch, *, seconds: float = 0.0) -> RunnerOutput:
         if not batch.decode:  # the last request has just ended
-            return Progress(None)
+            return RunnerOutput(None)
         self.seconds.append(seconds)
         last = [0] * batch.num_rows
         for request in batch.decode:
@@ -81,18 +81,18 @@ class ScriptedRunner:
             num_steps = max(1, num_steps)
         self._is_interrupted = False
         num_chosen = num_steps - self.leaves_last if num_steps > 1 else 0
-        grown = []
+        extensions = []
         for request in batch.decode if num_chosen else ():
-            chosen = []
+            chosen: list[list[int]] = []
             for row in request.rows:
                 chosen.append([])
                 for _ in range(num_chosen):
                     last[row] = next_token(last[row])
                     chosen[-1].append(last[row])
             log_probs = [log_prob - num_chosen for log_prob in request.search.log_probs]
-            grown.append((request, Growth(range(len(request.rows)), chosen, log_probs)))
+            extensions.append((request, Extension(range(len(request.rows)), chosen, log_probs)))
         wants_scores = num_chosen < num_steps
-        return Progress(ScriptedScores(last) if wants_scores else None, num_steps, grown)
+        return RunnerOutput(ScriptedScores(last) if wants_scores else None, num_steps, extensions)
 
     def interrupt(self) -> None:
         self._is_interrupted = True
@@ -120,5 +120,5 @@ def _is_free(request: Request) -> bool:
 
 def _num_missing(request: Request) -> int:
     """Tokens that the request's sequences may still gain."""
-    frame = request.search.frame
-    return frame.max_new_tokens - frame.num_generated(request.search.sequences[0])
+    config = request.search.config
+    return config.max_new_tokens - config.num_generated(request.search.sequences[0])

@@ -78,6 +78,6 @@ def test_a_rehearsal_fills_every_row_to_its_last_token(max_encode_tokens: int) -
     network, rules = make_network(), make_rules()
     runner = ModelRunner(network, rules, config, cache_dtype=torch.float32)
     rehearse(runner, rules, config)
-    assert (runner._cache.own.capacity, runner._cache.source.capacity) == (48, 48)
-    for keys, _ in runner._cache.own.layers:
+    assert (runner.cache.own.capacity, runner.cache.source.capacity) == (48, 48)
+    for keys, _ in runner.cache.own.layers:
         assert keys[:, :, -1].abs().sum(dim=(1, 2)).all()

@@ -26,15 +26,15 @@ def make_cache(dtype: torch.dtype = torch.float32) -> KernelCache:
     cache = KernelCache(
         make_config(decoder=stack), loaded, num_rows=NUM_ROWS, max_tokens=MAX_TOKENS, dtype=dtype
     )
-    cache._table.copy_(torch.arange(NUM_ROWS)[None, :, None, None, None, None])
-    cache._token_ids.copy_(torch.arange(NUM_ROWS)[:, None])
-    cache._holders.copy_(torch.arange(NUM_ROWS)[:, None])
+    cache.table.copy_(torch.arange(NUM_ROWS)[None, :, None, None, None, None])
+    cache.token_ids.copy_(torch.arange(NUM_ROWS)[:, None])
+    cache.holders.copy_(torch.arange(NUM_ROWS)[:, None])
     return cache
 
 
 def test_a_row_has_room_for_the_longest_sequence_in_whole_blocks() -> None:
     cache = make_cache()
-    assert cache._table.shape == (2, NUM_ROWS, 2, 3, 2, 16 * 32)
+    assert cache.table.shape == (2, NUM_ROWS, 2, 3, 2, 16 * 32)
     assert (cache.struct.capacity, cache.struct.d_head) == (32, D_HEAD)
 
 
@@ -45,11 +45,11 @@ def test_the_first_row_begins_a_page(dtype: torch.dtype) -> None:
 
 def test_renumbering_moves_nothing() -> None:
     cache = make_cache()
-    before = cache._table.clone()
+    before = cache.table.clone()
     cache.move([(5, 1), (4, 2)])
     cache.move([(1, 0)])
     assert list(cache.places) == [5, 0, 4, 3, 2, 1]
-    assert torch.equal(cache._table, before)
+    assert torch.equal(cache.table, before)
 
 
 def numbers_of(cache: KernelCache, row: int, first: int, end: int) -> tuple[Tensor, Tensor]:
@@ -57,8 +57,8 @@ def numbers_of(cache: KernelCache, row: int, first: int, end: int) -> tuple[Tens
 
     Keys lie in blocks of 16 tokens, values in lines of a word's tokens: 2 of bfloat16.
     """
-    keys, values = cache._table[:, row].transpose(1, 2).unbind(3)  # (layers, heads, blocks, ...)
-    per_line = 4 // cache._table.element_size()
+    keys, values = cache.table[:, row].transpose(1, 2).unbind(3)  # (layers, heads, blocks, ...)
+    per_line = 4 // cache.table.element_size()
     line_size = per_line * 32
     return (
         keys[:, :, first // 16 : -(-end // 16)],
@@ -73,7 +73,7 @@ def test_a_copy_shares_whole_blocks_and_takes_the_rest(num_tokens: int, dtype: t
     cache.copy([RowCopy(1, 4, num_tokens), RowCopy(1, 2, num_tokens)])
     num_shared = num_tokens // 16
     for row in (4, 2):
-        assert cache._holders[row].tolist() == [1] * num_shared + [row] * (2 - num_shared)
+        assert cache.holders[row].tolist() == [1] * num_shared + [row] * (2 - num_shared)
         for numbers in numbers_of(cache, row, 0, num_shared * 16):
             assert (numbers == row).all()
         for numbers in numbers_of(cache, row, num_shared * 16, num_tokens):
@@ -81,8 +81,8 @@ def test_a_copy_shares_whole_blocks_and_takes_the_rest(num_tokens: int, dtype: t
         for numbers in numbers_of(cache, row, -(-num_tokens // 16) * 16, 32):
             assert (numbers == row).all()
     for row in (0, 1, 3, 5):
-        assert (cache._table[:, row] == row).all()
-        assert cache._holders[row].tolist() == [row, row]
+        assert (cache.table[:, row] == row).all()
+        assert cache.holders[row].tolist() == [row, row]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
@@ -90,9 +90,9 @@ def test_a_copy_shares_whole_blocks_and_takes_the_rest(num_tokens: int, dtype: t
 def test_a_copy_leaves_what_both_rows_have(num_same: int, dtype: torch.dtype) -> None:
     """In the last block: keys if a token differs, values from the line of the first that does."""
     cache = make_cache(dtype)
-    cache._token_ids[4, :num_same] = 1
+    cache.token_ids[4, :num_same] = 1
     cache.copy([RowCopy(1, 4, 20)])
-    assert (cache._token_ids[4, :20] == 1).all()
+    assert (cache.token_ids[4, :20] == 1).all()
     first = max(num_same, 16)
     keys, values = numbers_of(cache, 4, 16, 20)
     assert (keys == (4 if num_same == 20 else 1)).all()
@@ -106,21 +106,21 @@ def test_a_block_is_shared_by_whoever_comes_from_the_same_row() -> None:
     cache = make_cache()
     cache.copy([RowCopy(1, 4, 16)])
     cache.copy([RowCopy(4, 2, 16)])
-    assert cache._holders[:, 0].tolist() == [0, 1, 1, 3, 1, 5]
+    assert cache.holders[:, 0].tolist() == [0, 1, 1, 3, 1, 5]
 
 
 def test_a_row_knows_its_tokens_wherever_they_came_from() -> None:
     cache = make_cache()
     cache.copy([RowCopy(1, 4, 3)])
     cache.copy([RowCopy(4, 2, 5)])
-    assert cache._token_ids[2].tolist() == [1] * 3 + [4] * 2 + [2] * 27
+    assert cache.token_ids[2].tolist() == [1] * 3 + [4] * 2 + [2] * 27
 
 
 def test_a_copy_goes_where_the_rows_lie() -> None:
     cache = make_cache()
     cache.move([(5, 0)])  # row 0 lies at place 5
     cache.copy([RowCopy(0, 3, 20)])
-    assert cache._holders[3].tolist() == [5, 3]
+    assert cache.holders[3].tolist() == [5, 3]
     for numbers in numbers_of(cache, 3, 16, 20):
         assert (numbers == 5).all()
 

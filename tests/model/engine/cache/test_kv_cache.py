@@ -16,7 +16,7 @@ HEADS, D_HEAD, LAYERS = 2, 8, 2  # of make_config()
 
 @pytest.fixture(autouse=True)
 def _small_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kv_cache, "_FIRST_CAPACITY", 2)
+    monkeypatch.setattr(kv_cache, "FIRST_CAPACITY", 2)
 
 
 def make_cache(**changes: Any) -> KVCache:

@@ -18,10 +18,10 @@ from model.engine.search.search import Candidate, IndependentSearch
 from tests.support.engine.factories import (
     EOS,
     make_config,
-    make_frame,
     make_network,
     make_request,
     make_rules,
+    make_search_config,
 )
 
 RULES = make_rules(suppressed_ids=(5,))  # where the vocabulary is 6
@@ -29,8 +29,8 @@ RULES = make_rules(suppressed_ids=(5,))  # where the vocabulary is 6
 
 def greedy(request_id: str, **params: Any) -> Request:
     request = make_request(request_id, **params)
-    frame = make_frame(prefix_ids=(5,))
-    request.search = IndependentSearch(frame, num_hypotheses=request.params.num_rows)
+    config = make_search_config(prefix_ids=(5,))
+    request.search = IndependentSearch(config, num_hypotheses=request.params.num_rows)
     return request
 
 
@@ -46,7 +46,7 @@ def place(*requests: Request) -> list[Request]:
 def beams(request_id: str, *, num_beams: int = 2, **params: Any) -> Request:
     request = make_request(request_id, num_beams=num_beams, **params)
     request.search = BeamSearch(
-        make_frame(prefix_ids=(5,)),
+        make_search_config(prefix_ids=(5,)),
         num_beams=num_beams,
         num_return=1,
         length_penalty=1.0,

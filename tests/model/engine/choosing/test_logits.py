@@ -15,7 +15,7 @@ from model.engine.choosing.logits import (
 )
 from model.engine.params import GenerationParams
 from model.engine.search.search import Candidate, IndependentSearch
-from tests.support.engine.factories import EOS, make_frame, make_rules
+from tests.support.engine.factories import EOS, make_rules, make_search_config
 
 
 def test_used_tokens_lose_whichever_sign_their_scores_have() -> None:
@@ -77,8 +77,8 @@ def test_the_token_that_a_loop_would_go_on_with_is_hidden() -> None:
     assert scores.tolist() == [1.0, -math.inf, 1.0, 1.0]
 
 
-def search_after(*token_ids: int, **frame: Any) -> IndependentSearch:
-    search = IndependentSearch(make_frame(**{"max_new_tokens": 3, **frame}))
+def search_after(*token_ids: int, **config: Any) -> IndependentSearch:
+    search = IndependentSearch(make_search_config(**{"max_new_tokens": 3, **config}))
     for token_id in token_ids:
         search.advance([[Candidate(token_id, 0.0)]])
     return search
@@ -97,7 +97,7 @@ def test_nothing_is_forced_without_such_rules() -> None:
 
 
 def test_a_forced_first_token_is_only_the_one_after_the_start_token() -> None:
-    search = search_after(prefix_ids=(9, 7), num_hidden=2, forced_bos_id=5)
+    search = search_after(prefix_ids=(9, 7), num_prompt_ids=2, forced_bos_id=5)
     assert forced_token(search, make_rules()) is None
 
 

@@ -11,15 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.config import Norm, RelativeBias, Stack
-from model.engine.batch import Batch
 from model.engine.engine import Engine
 from model.engine.params import GenerationParams
 from model.engine.request import RequestOutput
-from model.engine.runner import Progress
 from model.engine.runners.kernel_runner import KernelRunner
 from model.engine.search.beam_search import BeamSearch
 from model.engine.search.repetition import SHORT_RUN, count_repeats
-from model.engine.search.search import Growth
+from model.engine.search.search import Extension
 from model.kernels.linear import padded
 from model.kernels.packing import KernelPacking
 from model.transformer.packing import pack
@@ -28,6 +26,7 @@ from model.transformer.stacks import DecoderLayer
 from tests.support.engine.factories import (
     EOS,
     START,
+    KeepingRunner,
     answer,
     drain,
     make_config,
@@ -99,11 +98,13 @@ def looping_network() -> Seq2SeqTransformer:
     return network
 
 
-def kernel_engine(network: Seq2SeqTransformer, *, run_on_s: float = 0.02) -> Engine:
+def kernel_engine(
+    network: Seq2SeqTransformer, *, run_on_s: float = 0.02, kept: KeepingRunner | None = None
+) -> Engine:
     config = make_engine_config(max_rows=40, run_on_s=run_on_s)
-    engine = Engine(network, make_rules(), config, cache_dtype=torch.bfloat16)
-    assert isinstance(engine._runner, KernelRunner)
-    return engine
+    return Engine(
+        network, make_rules(), config, cache_dtype=torch.bfloat16, make=kept or KeepingRunner()
+    )
 
 
 def bits(output: RequestOutput) -> list[tuple[Sequence[int], float | None]]:
@@ -213,14 +214,15 @@ def test_what_is_stored_of_a_source_is_what_the_encoder_makes_of_it(
     Of one layer: a second would make much of a number that float32's last bits round otherwise.
     """
     network = packed_network(shape, dtype, num_encoder_layers=1)
-    prompt, engine = make_prompt(length=length), kernel_engine(network)
+    kept = KeepingRunner()
+    prompt, engine = make_prompt(length=length), kernel_engine(network, kept=kept)
     engine.add_request("a", prompt, GREEDY)
     engine.step()
-    runner = engine._runner
-    assert isinstance(runner, KernelRunner)
-    stored, layout = runner._source._table, runner._source.struct
+    assert isinstance(kept.runner, KernelRunner)
+    cache = kept.runner.source_cache
+    stored, layout = cache.table, cache.struct
     per_line = 4 // stored.dtype.itemsize  # tokens side by side: a word of each dimension
-    blocks = stored[0, runner._source.places[0], :, :, 1]  # (blocks, heads, 16 * d_head)
+    blocks = stored[0, cache.places[0], :, :, 1]  # (blocks, heads, 16 * d_head)
     lines = blocks.unflatten(2, (-1, padded(layout.d_head), per_line)).transpose(3, 4)
     values = lines.transpose(0, 1).flatten(1, 3)  # (heads, tokens, d_head)
     monkeypatch.setattr(F, "scaled_dot_product_attention", attend_narrowly)
@@ -337,16 +339,16 @@ def test_what_was_chosen_unseen_is_told_although_memory_runs_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A second request's tokens do not fit; the first one's are not lost to whoever streams."""
-    grow, num_calls = BeamSearch.grow, 0
+    extend, num_calls = BeamSearch.extend, 0
 
-    def fail_once(search: BeamSearch, growth: Growth) -> None:
+    def fail_once(search: BeamSearch, extension: Extension) -> None:
         nonlocal num_calls
         num_calls += 1
         if num_calls == 2:
             raise MemoryError
-        grow(search, growth)
+        extend(search, extension)
 
-    monkeypatch.setattr(BeamSearch, "grow", fail_once)
+    monkeypatch.setattr(BeamSearch, "extend", fail_once)
     engine = kernel_engine(looping_network(), run_on_s=60.0)
     engine.add_request("a", make_prompt(), GenerationParams(max_new_tokens=40))
     engine.add_request("b", make_prompt(), GenerationParams(max_new_tokens=40, num_beams=4))
@@ -365,26 +367,6 @@ def test_an_interrupted_engine_looks_up_after_a_step() -> None:
     assert engine.stats().num_steps == 1
     engine.step()
     assert engine.stats().num_steps > 1
-
-
-@pytest.mark.parametrize(("beside", "seconds"), [((), 5.0), ((4,), 5.0), ((4, 1), 1.0)])
-def test_beams_run_on_for_longer_where_nobody_shows_tokens(
-    monkeypatch: pytest.MonkeyPatch, beside: tuple[int, ...], seconds: float
-) -> None:
-    engine = kernel_engine(looping_network(), run_on_s=1.0)
-    for number, num_beams in enumerate((4, *beside)):
-        params = GenerationParams(max_new_tokens=40, num_beams=num_beams)
-        engine.add_request(str(number), make_prompt(), params)
-    engine.step()
-    run, asked = engine._runner.run, []
-
-    def ask(batch: Batch, *, seconds: float = 0.0) -> Progress:
-        asked.append(seconds)
-        return run(batch, seconds=seconds)
-
-    monkeypatch.setattr(engine._runner, "run", ask)
-    engine.step()
-    assert asked == [seconds]
 
 
 @pytest.mark.parametrize("max_rows", [4, 8], ids=["waiting", "running"])

@@ -237,9 +237,8 @@ def test_a_copy_that_proposes_nonsense_still_gets_exact_values(network: Seq2SeqT
     assert isinstance(network.packed_output, KernelOutput)
     exact = network.packed_output
     wrong = packed(torch.zeros(LARGE, D_MODEL), torch.int8)
-    other = copy.copy(network)
-    other._modules = {**network._modules}
-    bias = network.output_bias
+    other = packed_network(network_of(vocab_size=LARGE, d_model=D_MODEL), torch.bfloat16)
+    bias = other.output_bias
     other.packed_output = KernelOutput(exact.packed, bias, rough=wrong)
     hidden = hidden_states(4, D_MODEL).bfloat16().float()
     scores, _ = Heads(other, make_rules(), num_rows=4).scores(hidden)
@@ -249,7 +248,7 @@ def test_a_copy_that_proposes_nonsense_still_gets_exact_values(network: Seq2SeqT
 
 
 def test_a_row_wider_than_a_slice_of_the_vocabulary_has_room() -> None:
-    """What a proposed token's weights are widened into once ended where a slice's logits do."""
+    """A buffer was once as long as a slice's logits, whatever the width of the weights."""
     network = network_of(vocab_size=LARGE, d_model=2_048)
     assert network.output is not None
     network.output.weight.mul_(0.05)

@@ -17,11 +17,11 @@ from model.transformer.seq2seq import Seq2SeqTransformer
 from tests.support.engine.factories import (
     START,
     make_engine_config,
-    make_frame,
     make_network,
     make_prompt,
     make_request,
     make_rules,
+    make_search_config,
 )
 
 
@@ -37,7 +37,9 @@ def placed(
     """A greedy request that was given a row, and the source memory of the same number."""
     request = make_request(request_id, length=length)
     request.prompt = make_prompt(length=length, seed=row, prefix=prefix)
-    request.search = IndependentSearch(make_frame(prefix_ids=prefix, num_hidden=len(prefix)))
+    request.search = IndependentSearch(
+        make_search_config(prefix_ids=prefix, num_prompt_ids=len(prefix))
+    )
     request.rows, request.slot = [row], row
     return request
 

@@ -104,6 +104,6 @@ def test_a_step_reads_nothing_before_its_end(config: TransformerConfig, kind: st
 def test_what_is_recorded_reads_nothing(config: TransformerConfig, width: int) -> None:
     bucket = Bucket(num_sources=2, width=width, num_own=16, num_keys=32)
     with torch.inference_mode():
-        hidden, results = make_runner(config)._compute(bucket)
+        hidden, results = make_runner(config).compute(bucket)
     assert hidden.shape == (2 * width, 16)
     assert results.shape == (2 * width, 2 if width == 1 else 2 + 2 * 2 * width)

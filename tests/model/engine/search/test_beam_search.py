@@ -8,16 +8,18 @@ import pytest
 from model.engine.params import FinishReason
 from model.engine.search.beam_search import BeamSearch
 from model.engine.search.search import Candidate
-from tests.support.engine.factories import EOS, make_frame
+from tests.support.engine.factories import EOS, make_search_config
 
 Choices = list[tuple[int, float]]  # token and log-probability
 
 
 def make_beams(
-    *, num_beams: int = 2, frame: dict[str, Any] | None = None, **options: Any
+    *, num_beams: int = 2, config: dict[str, Any] | None = None, **options: Any
 ) -> BeamSearch:
     defaults = {"num_return": num_beams, "length_penalty": 1.0, "early_stopping": False}
-    return BeamSearch(make_frame(**(frame or {})), num_beams=num_beams, **{**defaults, **options})
+    return BeamSearch(
+        make_search_config(**(config or {})), num_beams=num_beams, **{**defaults, **options}
+    )
 
 
 def advance(search: BeamSearch, *choices: Choices) -> list[int]:
@@ -56,7 +58,7 @@ def test_an_end_that_is_not_among_the_best_does_not_count() -> None:
 
 
 def test_finished_hypotheses_are_ranked_by_log_probability_over_length_to_the_penalty() -> None:
-    search = make_beams(length_penalty=2.0, frame={"max_new_tokens": 3})
+    search = make_beams(length_penalty=2.0, config={"max_new_tokens": 3})
     advance(search, [(EOS, -1.0), (1, -1.5), (2, -9.0), (3, -9.0)])
     advance(search, [(EOS, -0.5), (4, -7.0), (5, -8.0), (6, -9.0)])
     long, short = search.finished()
@@ -70,7 +72,7 @@ def test_finished_hypotheses_are_ranked_by_log_probability_over_length_to_the_pe
 def test_the_length_penalty_decides_between_short_and_long(
     length_penalty: float, best: tuple[int, ...]
 ) -> None:
-    search = make_beams(length_penalty=length_penalty, frame={"max_new_tokens": 2})
+    search = make_beams(length_penalty=length_penalty, config={"max_new_tokens": 2})
     advance(search, [(EOS, -1.0), (1, -1.1), (2, -9.0), (3, -9.0)])
     advance(search, [(EOS, -0.1), (4, -9.0), (5, -9.0), (6, -9.0)])
     assert search.finished()[0].token_ids == best
@@ -111,7 +113,7 @@ def test_never_with_a_penalty_on_length_ends_like_the_default() -> None:
 
 
 def test_at_the_allowed_length_the_best_beams_are_cut() -> None:
-    search = make_beams(frame={"max_new_tokens": 1})
+    search = make_beams(config={"max_new_tokens": 1})
     assert advance(search, [(1, -0.1), (EOS, -0.2), (2, -0.3), (3, -0.4)]) == []
     cut, ended = search.finished()
     assert (cut.token_ids, cut.finish_reason) == ((1,), FinishReason.LENGTH)
@@ -119,7 +121,7 @@ def test_at_the_allowed_length_the_best_beams_are_cut() -> None:
 
 
 def test_only_as_many_as_asked_for_are_returned() -> None:
-    search = make_beams(num_beams=3, num_return=2, frame={"max_new_tokens": 1})
+    search = make_beams(num_beams=3, num_return=2, config={"max_new_tokens": 1})
     advance(search, [(1, -0.1), (2, -0.2), (3, -0.3), (4, -0.4)])
     assert [h.token_ids for h in search.finished()] == [(1,), (2,)]
 
@@ -127,7 +129,7 @@ def test_only_as_many_as_asked_for_are_returned() -> None:
 def test_enough_candidates_are_asked_for_that_all_beams_survive_any_end() -> None:
     assert make_beams(num_beams=3).num_candidates == 6
     ends = {"eos_ids": frozenset([EOS, 1, 2])}
-    search = make_beams(num_beams=2, frame=ends)
+    search = make_beams(num_beams=2, config=ends)
     assert search.num_candidates == 8
     assert advance(search, [(EOS, -0.1), (5, -0.2), (1, -0.3), (2, -0.4), (6, -5.0)]) == [0, 0]
     assert list(search.sequences) == [(9, 5), (9, 6)]
@@ -144,7 +146,7 @@ def test_after_a_token_without_alternative_the_beams_spread_again() -> None:
 
 @pytest.mark.parametrize("impossible", [-math.inf, math.nan])
 def test_what_is_impossible_never_becomes_a_hypothesis(impossible: float) -> None:
-    search = make_beams(frame={"max_new_tokens": 1})
+    search = make_beams(config={"max_new_tokens": 1})
     advance(search, [(1, impossible), (EOS, impossible), (2, -0.5)])
     assert [h.token_ids for h in search.finished()] == [(2,)]
 

@@ -6,11 +6,11 @@ import pytest
 
 from model.engine.params import FinishReason
 from model.engine.search.search import Candidate, IndependentSearch
-from tests.support.engine.factories import EOS, make_frame
+from tests.support.engine.factories import EOS, make_search_config
 
 
-def make_search(*, num_hypotheses: int = 1, **frame: Any) -> IndependentSearch:
-    return IndependentSearch(make_frame(**frame), num_hypotheses=num_hypotheses)
+def make_search(*, num_hypotheses: int = 1, **config: Any) -> IndependentSearch:
+    return IndependentSearch(make_search_config(**config), num_hypotheses=num_hypotheses)
 
 
 def advance(search: IndependentSearch, *choices: tuple[int, float]) -> list[int]:
@@ -37,20 +37,20 @@ def test_a_hypothesis_is_cut_at_the_allowed_length() -> None:
 
 
 @pytest.mark.parametrize(
-    ("frame", "reason"),
+    ("config", "reason"),
     [({}, FinishReason.STOP), ({"forces_end": True}, FinishReason.LENGTH)],
     ids=["its own", "forced"],
 )
 def test_an_end_at_the_last_place_is_the_model_s_own_unless_it_is_forced(
-    frame: dict[str, bool], reason: FinishReason
+    config: dict[str, bool], reason: FinishReason
 ) -> None:
-    search = make_search(max_new_tokens=1, **frame)
+    search = make_search(max_new_tokens=1, **config)
     advance(search, (EOS, 0.0))
     assert search.finished()[0].finish_reason is reason
 
 
 def test_a_forced_beginning_is_output_but_the_hidden_prefix_is_not() -> None:
-    search = make_search(prefix_ids=(9, 8, 4), num_hidden=2)
+    search = make_search(prefix_ids=(9, 8, 4), num_prompt_ids=2)
     advance(search, (5, -1.0))
     advance(search, (EOS, -1.0))
     (found,) = search.finished()

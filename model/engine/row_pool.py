@@ -1,18 +1,18 @@
-"""Which rows of a fixed-size table are taken; plain integers.
+"""Allocation of the rows of a fixed-size table; plain integers.
 
 The taken rows are kept dense, 0 to n - 1, so that a step computes on one slice of each cache table
-and never gathers. A leaver's row is refilled by the next comer, or, if none comes, by the last row.
+and never gathers. The next allocation refills a freed row; without one, the last row moves there.
 """
 
 import heapq
 
 
-class SlotPool:
+class RowPool:
     """The rows 0 to capacity - 1, each free or taken."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self._free = list(range(capacity))  # a heap: the lowest goes first
+        self._free = list(range(capacity))  # a heap: the lowest row is allocated first
         self._taken: set[int] = set()
 
     @property
@@ -23,30 +23,30 @@ class SlotPool:
     def num_taken(self) -> int:
         return len(self._taken)
 
-    def allocate(self, num_slots: int) -> list[int] | None:
-        """The lowest free rows, or None when too few are free; never a part of them."""
-        if num_slots > len(self._free):
+    def allocate(self, num_rows: int) -> list[int] | None:
+        """Return the lowest free rows, all or none: None if fewer are free."""
+        if num_rows > len(self._free):
             return None
-        slots = [heapq.heappop(self._free) for _ in range(num_slots)]
-        self._taken.update(slots)
-        return slots
+        rows = [heapq.heappop(self._free) for _ in range(num_rows)]
+        self._taken.update(rows)
+        return rows
 
-    def free(self, slot: int) -> None:
-        """Gives one row back.
+    def free(self, row: int) -> None:
+        """Free one row.
 
         Raises:
-            KeyError: It was not taken.
+            KeyError: The row is not taken.
         """
-        self._taken.remove(slot)
-        heapq.heappush(self._free, slot)
+        self._taken.remove(row)
+        heapq.heappush(self._free, row)
 
     def compact(self) -> dict[int, int]:
-        """Fills the holes below the taken rows with the last of them.
+        """Move the last taken rows into the holes below them.
 
             taken {0, 3, 4}  ->  moves {4: 1, 3: 2}, taken {0, 1, 2}
 
         Returns:
-            Old row to new row of each that moved. No new row is also an old one.
+            New row of each row that moved. No new row is also an old one.
         """
         moves = {}
         for last in sorted(self._taken, reverse=True):
@@ -60,7 +60,7 @@ class SlotPool:
         return moves
 
     def check_invariants(self) -> None:
-        """Raises when a row is lost, or held twice."""
+        """Raise RuntimeError if a row is neither free nor taken, or both."""
         rows = sorted([*self._free, *self._taken])
         if rows != list(range(self.capacity)):
             raise RuntimeError(

@@ -3,34 +3,34 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from model.engine.slot_pool import SlotPool
+from model.engine.row_pool import RowPool
 
 
-class SlotPoolMachine(RuleBasedStateMachine):
+class RowPoolMachine(RuleBasedStateMachine):
     """A pool beside what its users hold."""
 
-    pool: SlotPool
+    pool: RowPool
     held: list[int]
 
     @initialize(capacity=st.integers(1, 12))
     def start(self, capacity: int) -> None:
-        self.pool, self.held = SlotPool(capacity), []
+        self.pool, self.held = RowPool(capacity), []
 
-    @rule(num_slots=st.integers(0, 5))
-    def allocate(self, num_slots: int) -> None:
-        slots = self.pool.allocate(num_slots)
-        assert (slots is None) == (num_slots > self.pool.capacity - len(self.held))
-        if slots is not None:
-            assert len(slots) == num_slots
-            assert not set(slots) & set(self.held)
-            self.held += slots
+    @rule(num_rows=st.integers(0, 5))
+    def allocate(self, num_rows: int) -> None:
+        rows = self.pool.allocate(num_rows)
+        assert (rows is None) == (num_rows > self.pool.capacity - len(self.held))
+        if rows is not None:
+            assert len(rows) == num_rows
+            assert not set(rows) & set(self.held)
+            self.held += rows
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
     def free(self, data: st.DataObject) -> None:
-        slot = data.draw(st.sampled_from(self.held))
-        self.held.remove(slot)
-        self.pool.free(slot)
+        row = data.draw(st.sampled_from(self.held))
+        self.held.remove(row)
+        self.pool.free(row)
 
     @rule()
     def compact(self) -> None:
@@ -38,7 +38,7 @@ class SlotPoolMachine(RuleBasedStateMachine):
         assert set(moves) <= set(self.held)
         assert not set(moves.values()) & set(self.held)
         assert not set(moves.values()) & set(moves)
-        self.held = [moves.get(slot, slot) for slot in self.held]
+        self.held = [moves.get(row, row) for row in self.held]
         assert sorted(self.held) == list(range(len(self.held)))
 
     @invariant()
@@ -49,4 +49,4 @@ class SlotPoolMachine(RuleBasedStateMachine):
             assert self.pool.num_free == self.pool.capacity - len(self.held)
 
 
-TestSlotPool = SlotPoolMachine.TestCase
+TestRowPool = RowPoolMachine.TestCase

@@ -2,14 +2,14 @@
 
 import pytest
 
-from model.engine.slot_pool import SlotPool
+from model.engine.row_pool import RowPool
 
 
-def make_pool(*, capacity: int = 5, taken: tuple[int, ...] = ()) -> SlotPool:
-    pool = SlotPool(capacity)
+def make_pool(*, capacity: int = 5, taken: tuple[int, ...] = ()) -> RowPool:
+    pool = RowPool(capacity)
     pool.allocate(capacity)
-    for slot in set(range(capacity)) - set(taken):
-        pool.free(slot)
+    for row in set(range(capacity)) - set(taken):
+        pool.free(row)
     return pool
 
 
@@ -48,15 +48,32 @@ def test_the_last_rows_fill_the_holes(taken: tuple[int, ...], moves: dict[int, i
     assert pool.allocate(pool.num_free) == list(range(len(taken), 5))  # so the others are dense
 
 
+class LeakingPool(RowPool):
+    """A faulty pool: a row that is given back is not free again."""
+
+    def free(self, row: int) -> None:
+        self._taken.remove(row)
+
+
+class SharingPool(RowPool):
+    """A faulty pool: a row that is taken stays free."""
+
+    def allocate(self, num_rows: int) -> list[int] | None:
+        rows = self._free[:num_rows]
+        self._taken.update(rows)
+        return rows
+
+
 def test_a_lost_row_is_noticed() -> None:
-    pool = make_pool(taken=(1,))
-    pool._taken.clear()
+    pool = LeakingPool(5)
+    pool.allocate(1)
+    pool.free(0)
     with pytest.raises(RuntimeError, match="4 free and 0 taken rows of 5"):
         pool.check_invariants()
 
 
 def test_a_row_held_twice_is_noticed() -> None:
-    pool = make_pool(taken=(1,))
-    pool._free[0] = 1
-    with pytest.raises(RuntimeError, match="held twice"):
+    pool = SharingPool(5)
+    pool.allocate(1)
+    with pytest.raises(RuntimeError, match="5 free and 1 taken rows of 5"):
         pool.check_invariants()
