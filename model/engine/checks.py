@@ -37,14 +37,26 @@ def check_setup(config: TransformerConfig, rules: TokenRules, limits: EngineConf
 
 
 def check_request(
-    prompt: Prompt, params: GenerationParams, *, config: TransformerConfig, limits: EngineConfig
+    prompt: Prompt,
+    params: GenerationParams,
+    *,
+    config: TransformerConfig,
+    limits: EngineConfig,
+    num_rows: int,
 ) -> None:
     """Check that the network can read a request's tokens and write its longest output.
 
+    Args:
+        prompt: Source and decoder prefix.
+        params: Generation parameters.
+        config: Of the network.
+        limits: Of the engine.
+        num_rows: Rows of the cache.
+
     Raises:
         InputTooLongError: The source exceeds `max_source_tokens`.
-        InvalidParamsError: A token id is not in the vocabulary, the prompt is empty, or the output
-            could exceed `max_target_tokens`.
+        InvalidParamsError: A token id is not in the vocabulary, the prompt is empty, the output
+            could exceed `max_target_tokens`, or it needs more rows than the cache has.
     """
     num_tokens = len(prompt.encoder_ids)
     if num_tokens > limits.max_source_tokens:
@@ -64,6 +76,11 @@ def check_request(
                 field, f"token {unknown} is not between 0 and {vocab_size - 1}"
             )
     _check_length(prompt, params, limits)
+    if params.num_rows > num_rows:
+        raise InvalidParamsError(
+            "num_return" if params.do_sample else "num_beams",
+            f"{params.num_rows} is above the {num_rows} rows of the cache",
+        )
 
 
 def _check_length(prompt: Prompt, params: GenerationParams, limits: EngineConfig) -> None:

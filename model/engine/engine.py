@@ -36,6 +36,8 @@ from model.errors import InvalidParamsError
 from model.tokenizer.prompt import Prompt
 from model.transformer.seq2seq import Seq2SeqTransformer
 
+Decided = tuple[Request, Candidates]
+
 _log = logging.getLogger(__name__)
 
 
@@ -69,12 +71,7 @@ class Engine:
     def warm_up(
         self, *, widths: Sequence[int] = (1,), on_progress: OnProgress = lambda *_: None
     ) -> None:
-        """Prepare for later steps; call it before the first request.
-
-        Args:
-            widths: Rows of a request, for each kind that is expected; 1 is greedy decoding.
-            on_progress: Called with parts done and parts in all.
-        """
+        """Prepare for later steps, as `Runner.warm_up`; call it before the first request."""
         assert not self.has_work
         self._runner.warm_up(widths=widths, on_progress=on_progress)
 
@@ -109,18 +106,14 @@ class Engine:
 
         Raises:
             InputTooLongError: The source exceeds `max_source_tokens`.
-            InvalidParamsError: As `check_request`; or the request needs more rows than the cache
-                has, or the request_id is in use.
+            InvalidParamsError: As `check_request`; or the request_id is in use.
             QueueFullError: `max_waiting` requests wait.
         """
         if request_id in self._requests:
             raise InvalidParamsError("request_id", f"{request_id!r} is in use")
-        check_request(prompt, params, config=self._network_config, limits=self.config)
-        if params.num_rows > self._runner.num_rows:
-            raise InvalidParamsError(
-                "num_return" if params.do_sample else "num_beams",
-                f"{params.num_rows} is above the {self._runner.num_rows} rows of the cache",
-            )
+        num_rows = self._runner.num_rows
+        config, limits = self._network_config, self.config
+        check_request(prompt, params, config=config, limits=limits, num_rows=num_rows)
         request = Request(
             request_id=request_id,
             prompt=prompt,
@@ -153,9 +146,6 @@ class Engine:
 
         After an out-of-memory error all running requests are computed anew, fewer at once, which
         changes none of their tokens.
-
-        Returns:
-            The outputs of this step; none for a request that gained no token.
         """
         outputs = self._end_late_requests()
         try:
@@ -199,11 +189,7 @@ class Engine:
             outputs.append(self._extend(request, extension))
         for request in step.batch.decode:
             request.num_computed += step.output.num_steps
-        deciding = [
-            request
-            for request in step.batch.decode
-            if request.num_computed == len(request.search.sequences[0])
-        ]
+        deciding = [r for r in step.batch.decode if r.num_computed == len(r.search.sequences[0])]
         if step.scores is not None and deciding:
             chosen = self._chooser.choose(step.scores, deciding, self._samplers)
             self._advance(list(zip(deciding, chosen, strict=True)), outputs)
@@ -225,22 +211,19 @@ class Engine:
 
     def _start_ahead(self, step: Step) -> Step | None:
         """Start the step after this one if this step's scores cannot change its batch."""
-        if not self._runner.runs_ahead or step.scores is None:
-            return None
-        if self._scheduler.can_admit or not step.is_whole:
-            return None
-        if not continues_from_best(step.batch.decode, self._rules):
-            return None
-        scores = self._runner.run_ahead(step.batch)
-        if scores is None:
-            return None
-        return Step(Batch(decode=step.batch.decode), RunnerOutput(scores))
+        is_certain = (
+            self._runner.runs_ahead
+            and step.scores is not None
+            and step.is_whole
+            and not self._scheduler.can_admit
+            and continues_from_best(step.batch.decode, self._rules)
+        )
+        scores = self._runner.run_ahead(step.batch) if is_certain else None
+        return (
+            None if scores is None else Step(Batch(decode=step.batch.decode), RunnerOutput(scores))
+        )
 
-    def _advance(
-        self,
-        decided: list[tuple[Request, Candidates]],
-        outputs: list[RequestOutput],
-    ) -> None:
+    def _advance(self, decided: list[Decided], outputs: list[RequestOutput]) -> None:
         """Give every search its candidates; then copy cache rows, for all requests at once."""
         copies: list[RowCopy] = []
         for request, candidates in decided:
@@ -305,18 +288,11 @@ class Engine:
         last failure.
         """
         self._ahead = None
-        num_rows = self._scheduler.num_rows_taken
+        numbers: dict[str, object] = {"rows": self._scheduler.num_rows_taken, "reason": reason}
         restarted = self._scheduler.start_over()
         self._runner.release()
-        _log.warning(
-            "out of memory",
-            extra={
-                "requests": len(restarted),
-                "rows": num_rows,
-                "max_rows": self._scheduler.max_rows,
-                "reason": reason,
-            },
-        )
+        numbers |= {"requests": len(restarted), "max_rows": self._scheduler.max_rows}
+        _log.warning("out of memory", extra=numbers)
         if len(restarted) > 1:
             return []
         stuck = [request for request in restarted if request.failed_alone_at == request.length]
