@@ -1,8 +1,8 @@
-"""The errors a caller can act on: each says what was wrong, how much, and the limit."""
+"""Errors that a caller can act on; each message names the fault, the number and the limit."""
 
 
 class ModelError(Exception):
-    """Anything that `model` refuses to do, with a sentence that says why."""
+    """Base class of the errors of `model`; the message is a sentence."""
 
 
 class ConfigError(ModelError):
@@ -10,15 +10,15 @@ class ConfigError(ModelError):
 
 
 class CheckpointError(ModelError):
-    """A checkpoint that cannot be read, or does not hold what the model needs."""
+    """A checkpoint that cannot be read, or lacks files, tensors or settings."""
 
 
 class UnsupportedModelError(CheckpointError):
-    """A checkpoint of a kind that no family here describes."""
+    """A checkpoint of an unsupported architecture."""
 
 
 class UnsupportedTaskError(ModelError):
-    """A task or language that this model was not made for."""
+    """A task or language that the model was not trained for."""
 
 
 class InvalidParamsError(ModelError):
@@ -30,7 +30,7 @@ class InvalidParamsError(ModelError):
 
 
 class InputTooLongError(ModelError):
-    """The encoder input exceeds what the model can read."""
+    """The encoder input is longer than the model's limit."""
 
     def __init__(self, *, num_tokens: int, limit_tokens: int) -> None:
         super().__init__(
@@ -41,21 +41,21 @@ class InputTooLongError(ModelError):
 
 
 class QueueFullError(ModelError):
-    """The engine's queue holds as many waiting requests as it may."""
+    """The engine's queue is full."""
 
     def __init__(self, *, num_waiting: int, limit: int) -> None:
         super().__init__(f"{num_waiting} requests are waiting; the queue holds at most {limit}")
 
 
 class DeadlineExceededError(ModelError):
-    """The request's deadline passed before its answer was complete."""
+    """The request's deadline passed before its output was complete."""
 
     def __init__(self, *, timeout_ms: float) -> None:
         super().__init__(f"no complete answer within the timeout of {timeout_ms:.0f} ms")
 
 
 class NoTokenError(ModelError):
-    """An output that cannot go on, and has not ended either."""
+    """An unfinished output has no possible next token."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -65,7 +65,7 @@ class NoTokenError(ModelError):
 
 
 class NoMemoryError(ModelError):
-    """A request that the device has too little memory for, even with nothing else to do."""
+    """The device has too little memory for the request, even as the only one."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -75,4 +75,4 @@ class NoMemoryError(ModelError):
 
 
 class EngineStoppedError(ModelError):
-    """The engine was shut down, or failed, before it could answer."""
+    """The engine was shut down, or failed, before the request finished."""

@@ -1,4 +1,4 @@
-"""What a checkpoint itself says of generation: its special tokens, and its defaults."""
+"""A checkpoint's settings for generation: special tokens, prefixes and default parameters."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,10 +16,10 @@ _PROMPT_KEYS = ("src_lang", "tgt_lang", "legacy_behaviour", "add_bos_token", "ad
 
 
 def read_generation_config(folder: Path, hf_config: HfConfig) -> HfConfig:
-    """generation_config.json, or config.json, where old checkpoints keep the same keys.
+    """Return generation_config.json, or config.json, where old checkpoints have the same keys.
 
-    As in `generate`, the one replaces the other: what only config.json says is then of no matter.
-    Only the two tokens that nothing works without are looked for in both.
+    As in `generate`, the first replaces the second: keys of config.json alone are then ignored.
+    Only the start token and the end of sentence are read from both, as nothing works without them.
     """
     path = folder / "generation_config.json"
     if not path.is_file():
@@ -29,10 +29,10 @@ def read_generation_config(folder: Path, hf_config: HfConfig) -> HfConfig:
 
 
 def complete_config(hf_config: HfConfig, generation: HfConfig) -> HfConfig:
-    """config.json, completed by generation_config.json.
+    """Return config.json, completed by generation_config.json.
 
-    What the decoder begins with is the generation config's where both files name it, and the start
-    of sentence where neither does: as in `generate`.
+    As in `generate`, the decoder's start token is that of the generation config if both files name
+    one, and the start of sentence if neither does.
     """
     starts = [generation.get(key) for key in ("decoder_start_token_id", "bos_token_id")]
     starts.append(hf_config.get("bos_token_id"))
@@ -41,9 +41,9 @@ def complete_config(hf_config: HfConfig, generation: HfConfig) -> HfConfig:
 
 
 def tokenizer_settings(folder: Path) -> HfConfig:
-    """What tokenizer_config.json says of the tokens around a text.
+    """Return the settings of tokenizer_config.json for the tokens around a text.
 
-    `src_lang` and `tgt_lang` are there where the checkpoint was made for one pair of languages.
+    `src_lang` and `tgt_lang` are among them if the checkpoint is for one pair of languages.
     """
     path = folder / "tokenizer_config.json"
     settings = read_json_object(path) if path.is_file() else {}
@@ -51,9 +51,9 @@ def tokenizer_settings(folder: Path) -> HfConfig:
 
 
 def task_params(hf_config: HfConfig, task: Task) -> HfConfig:
-    """What config.json says of one task: T5's prefixes and generation defaults.
+    """Return config.json's `task_specific_params` of one task: T5's prefixes and defaults.
 
-    `transformers` once applied `task_specific_params` in its pipelines, which are gone.
+    Earlier releases of `transformers` applied them in their pipelines.
     """
     name = "summarization"
     if isinstance(task, Translation):
@@ -64,17 +64,17 @@ def task_params(hf_config: HfConfig, task: Task) -> HfConfig:
 
 
 def task_prefix(hf_config: HfConfig, task: Task, *, general: Mapping[str, str]) -> str:
-    """The text in front of a source that tells a checkpoint the task.
+    """Return the text in front of a source that names the task.
 
     Args:
-        hf_config: config.json. Its own `prefix` is for all tasks: a blank in BART's summarizers.
-        task: What is to be done.
-        general: The prefixes of the family, for pairs of languages that the file does not list;
-            one without `task_specific_params` was not trained with any.
+        hf_config: config.json. Its `prefix` applies to all tasks: a blank in BART's summarizers.
+        task: The task of the request.
+        general: The prefixes of the family, for pairs of languages that the file does not list; a
+            checkpoint without `task_specific_params` was trained without prefixes.
 
     Raises:
-        UnsupportedTaskError: The family's prefix names a language that the task does not name, or
-            that has no name.
+        UnsupportedTaskError: The family's prefix needs a language that the task lacks, or whose
+            English name is unknown.
     """
     prefix = task_params(hf_config, task).get("prefix")
     if isinstance(prefix, str):
@@ -101,7 +101,7 @@ def _english_name(field: str, code: str | None) -> str:
 
 
 def _old_keys(hf_config: HfConfig) -> HfConfig:
-    """What BART's first checkpoints said by a key that has another name since."""
+    """Return the settings of keys that BART's first checkpoints had under another name."""
     if hf_config.get("force_bos_token_to_be_generated"):
         return {"forced_bos_token_id": hf_config.get("bos_token_id")}
     return {}
@@ -112,14 +112,14 @@ def _without_nulls(hf_config: HfConfig) -> HfConfig:
 
 
 def token_rules(generation: HfConfig, *, vocab_size: int) -> TokenRules:
-    """What the engine must know of a vocabulary.
+    """Return the special tokens of a checkpoint.
 
     Raises:
         CheckpointError: No token ends an output, or an id is not in the vocabulary.
     """
 
     def ids_of(key: str) -> list[int]:
-        """One id or several: checkpoints write either. Words of several tokens cannot be banned."""
+        """Return the ids of a key, which is an id or a list; words of several tokens are errors."""
         value = generation.get(key)
         ids = [] if value is None else value if isinstance(value, list) else [value]
         ids = [id_[0] if isinstance(id_, list) and len(id_) == 1 else id_ for id_ in ids]
@@ -142,7 +142,7 @@ def token_rules(generation: HfConfig, *, vocab_size: int) -> TokenRules:
 
 
 def generation_defaults(generation: HfConfig) -> dict[str, Any]:
-    """The checkpoint's own `GenerationParams`, by field name; only those it has an opinion on."""
+    """Return the fields of `GenerationParams` that the checkpoint sets."""
     names = (
         "num_beams",
         "length_penalty",

@@ -111,8 +111,7 @@ class Engine:
         """
         if request_id in self._requests:
             raise InvalidParamsError("request_id", f"{request_id!r} is in use")
-        num_rows = self._runner.num_rows
-        config, limits = self._network_config, self.config
+        config, limits, num_rows = self._network_config, self.config, self._runner.num_rows
         check_request(prompt, params, config=config, limits=limits, num_rows=num_rows)
         request = Request(
             request_id=request_id,

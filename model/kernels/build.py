@@ -1,7 +1,7 @@
-"""Compiles the kernels: `python -m model.kernels.build`.
+"""Compile the kernels: `python -m model.kernels.build`.
 
-It takes a C++ compiler and some twenty seconds, once for each version of the sources. Without a
-compiler, or on a processor without AVX-512 VNNI, everything runs on PyTorch's own kernels.
+This needs a C++ compiler and takes some twenty seconds, once for each version of the sources.
+Without a compiler, or on a processor without AVX-512 VNNI, PyTorch's kernels are used.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 SOURCES = Path(__file__).parent / "src"
 FILE_NAME = "kernels.so"
 
-# What may be emitted; instructions beyond AVX-512 VNNI run only where the processor has them.
+# Instructions beyond AVX-512 VNNI are compiled, but run only on processors that have them.
 FLAGS = (
     "-std=c++17",
     "-O3",  # unrolls, so that sums stay in registers
@@ -36,14 +36,14 @@ FLAGS = (
 
 
 class BuildError(RuntimeError):
-    """There is no compiler, or it failed; says which."""
+    """The kernels cannot be compiled; the message says why."""
 
 
 def cached_file() -> Path:
-    """Where this version of the sources is, or will be, compiled to.
+    """Return the path that this version of the sources is compiled to.
 
     Raises:
-        BuildError: There is no folder for it: nobody's home is known.
+        BuildError: The user has no home folder.
     """
     digest = hashlib.sha256(" ".join(FLAGS).encode())
     for path in sorted((*SOURCES.glob("*.h"), *SOURCES.glob("*.cpp"))):
@@ -56,7 +56,7 @@ def cached_file() -> Path:
 
 
 def build(target: Path) -> None:
-    """Compiles into a file, which is there whole or not at all.
+    """Compile the sources into a file, which appears only when complete.
 
     Raises:
         BuildError: There is no compiler, it failed, or the folder cannot be written.
@@ -86,9 +86,9 @@ def build(target: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compiles if need be, and says what came of it; a machine that cannot is no failure."""
+    """Compile the kernels unless done before; print the result and return 0 even on failure."""
     parser = argparse.ArgumentParser(
-        prog="python -m model.kernels.build", description="Compiles the kernels for CPUs."
+        prog="python -m model.kernels.build", description="Compile the kernels for CPUs."
     )
     parser.add_argument(
         "--output",

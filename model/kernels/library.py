@@ -1,7 +1,7 @@
-"""The compiled kernels, loaded once: what Python calls, and whether this machine can.
+"""The compiled kernels, loaded once per process, if this machine can run them.
 
-`DRAGOMAN_KERNELS=off` leaves them out, which is how to compare with PyTorch's; a path instead of
-`off` takes a file compiled elsewhere.
+`DRAGOMAN_KERNELS=off` disables them, to compare with PyTorch's; with a path instead of `off`, that
+file is loaded.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ from model.kernels import structures
 from model.kernels.build import FILE_NAME, BuildError, build, cached_file
 
 VARIABLE = "DRAGOMAN_KERNELS"
-_SHIPPED = Path(__file__).with_name(FILE_NAME)  # where an image puts it that has no compiler
+SHIPPED = Path(__file__).with_name(FILE_NAME)  # its place in an image without a compiler
 
 _INSTRUCTIONS = ("none", "AVX-512", "AVX-512 BF16", "AMX")  # by level
 BEST_LEVEL = len(_INSTRUCTIONS) - 1
@@ -26,10 +26,10 @@ _log = logging.getLogger(__name__)
 
 
 class Library:
-    """The functions of `src/kernels.cpp`. Each returns when its whole team of threads is done."""
+    """The functions of `src/kernels.cpp`. Each returns when all its threads are done."""
 
     def __init__(self, path: Path) -> None:
-        """Raises OSError if the file cannot be loaded, or was compiled from other sources."""
+        """Load a file; raise OSError if it cannot be loaded or has other structs."""
         functions = ctypes.CDLL(str(path))
         self.path = path
         self._check_sizes(functions)
@@ -61,19 +61,19 @@ class Library:
 
     @property
     def instructions(self) -> str:
-        """The best that this processor has of what they are written for."""
+        """The best instruction set that both this processor and the kernels have."""
         return _INSTRUCTIONS[self.level]
 
     def start(self, most: int) -> int:
-        """Uses what this processor has, up to a level; see `dragoman_start`. Returns the level.
+        """Use this processor's instructions up to a level; return the level, as `dragoman_start`.
 
-        With int8 weights every level gives the same bits. To be called while nothing is computed.
+        With int8 weights every level gives the same bits. No kernel may run during the call.
         """
         found: int = self._functions.dragoman_start(most)
         return found
 
     def workspace(self) -> "Workspace":
-        """Memory for intermediate results; one for each thread that calls."""
+        """Return memory for intermediate results; each calling thread needs its own."""
         return Workspace(self._functions)
 
     @staticmethod
@@ -86,7 +86,7 @@ class Library:
 
 
 class Workspace:
-    """Grows to what the largest call needed, and is freed with this object."""
+    """Memory as large as the largest call needed, freed with this object."""
 
     def __init__(self, functions: ctypes.CDLL) -> None:
         self._functions = functions
@@ -98,7 +98,7 @@ class Workspace:
 
 @cache
 def library() -> Library | None:
-    """The kernels, compiled if they never were; None where they cannot run, which is logged."""
+    """Return the kernels, compiled at the first call; None if they cannot run, which is logged."""
     asked = os.environ.get(VARIABLE, "")
     if asked.lower() in ("off", "0", "false", "no"):
         return None
@@ -110,12 +110,18 @@ def library() -> Library | None:
 
 
 def _loaded(chosen: Path | None) -> Library | None:
-    """Raises BuildError, OSError or AttributeError, if there is no library, or another one."""
-    # Asked of torch, as even the question would be compiled for AVX-512.
+    """Load a file or the compiled kernels.
+
+    Raises:
+        BuildError: The kernels cannot be compiled.
+        OSError: The file cannot be loaded.
+        AttributeError: It is another library.
+    """
+    # Ask torch: our own code is compiled for AVX-512 as a whole, this check too.
     if not torch.cpu._is_vnni_supported():  # noqa: SLF001 - no public name
         _log.info("this processor has no AVX-512 VNNI: PyTorch's kernels are used")
         return None
-    path = chosen or (_SHIPPED if _SHIPPED.exists() else cached_file())
+    path = chosen or (SHIPPED if SHIPPED.exists() else cached_file())
     if chosen is None and not path.exists():
         _log.info("compiling kernels", extra={"file": str(path)})
         build(path)

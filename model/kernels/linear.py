@@ -1,4 +1,4 @@
-"""Weights in the layout of the kernels, and the modules that multiply and look up by them."""
+"""Weights in the kernels' layout, and the linear and embedding modules that use them."""
 
 import ctypes
 from ctypes import c_void_p
@@ -13,9 +13,9 @@ from model.transformer.int8 import quantize
 
 LANES = 16  # outputs of a block; arrays of one number per output are padded to a multiple
 _WORD_BYTES = 4
-_ZERO = 128  # in activations, which are unsigned
+_ZERO = 128  # the byte of 0 in activations, which are unsigned
 _ROW_BYTES = 64  # rows of weights are padded to a multiple
-PACKED_AT_ONCE = 1 << 20  # numbers: a vocabulary's table is laid out a slice at a time
+PACKED_AT_ONCE = 1 << 20  # numbers packed at once: more would need a second copy of the table
 
 KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.int8: 2}
 
@@ -23,18 +23,18 @@ _workspaces = local()
 
 
 def padded(count: int) -> int:
-    """The next multiple of 16."""
+    """Return the next multiple of 16."""
     return -(-count // LANES) * LANES
 
 
 class Packed:
     """A (out, in) matrix in blocks of 16 outputs, (blocks, words, 16, numbers of a word).
 
-    A word are four bytes: one float32, two bfloat16 or four int8. See `src/linear.h`.
+    A word is four bytes: one float32, two bfloat16 or four int8. See `src/linear.h`.
     """
 
     def __init__(self, weight: Tensor, scales: Tensor | None = None) -> None:
-        """weight: (out, in) float32, bfloat16 or int8; scales: (out,), with int8."""
+        """Pack a matrix; weight: (out, in) float32, bfloat16 or int8; scales: (out,), for int8."""
         self.num_outputs, self.width = weight.shape
         self.kind = KINDS[weight.dtype]
         self.row_bytes = -(-self.width * weight.itemsize // _ROW_BYTES) * _ROW_BYTES
@@ -42,7 +42,7 @@ class Packed:
         num_blocks = padded(self.num_outputs) // LANES
         self.weight = torch.zeros((num_blocks, num_words, LANES, per_word), dtype=weight.dtype)
         self.scales = None if scales is None else _padded_vector(scales.float())
-        self.start: Tensor | None = None  # of sums; see `src/linear.h`
+        self.start: Tensor | None = None  # initial values of sums; see `src/linear.h`
         if weight.dtype == torch.int8:
             self.start = torch.zeros(num_blocks * LANES, dtype=torch.int32)
         num_at_once = max(1, PACKED_AT_ONCE // (LANES * num_words * per_word))
@@ -62,13 +62,13 @@ class Packed:
             self.start[first : first + len(whole)] = sums * -_ZERO
 
     def rows(self, ids: Tensor) -> Tensor:
-        """ids: int64 of any shape; returns that shape + (in,), float32."""
+        """Return rows of the matrix, (*shape, in) float32; ids: int64 of any shape."""
         words = self.weight[ids // LANES, :, ids % LANES]
         rows = words.flatten(-2)[..., : self.width].float()
         return rows if self.scales is None else rows * self.scales[ids][..., None]
 
     def struct(self, bias: Tensor | None) -> structures.Linear:
-        """For the kernels; bias: padded, float32. The tensors must outlive it."""
+        """Return the kernels' struct; bias: padded, float32. The tensors must outlive it."""
         return structures.Linear(
             in_=self.width,
             out=self.num_outputs,
@@ -81,13 +81,13 @@ class Packed:
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes."""
+        """Bytes of all its tensors."""
         parts = (self.weight, self.scales, self.start)
         return sum(part.nbytes for part in parts if part is not None)
 
 
 def packed(weight: Tensor, dtype: torch.dtype) -> Packed:
-    """weight: (out, in), of a float type; dtype: float32, bfloat16 or int8."""
+    """Return a packed matrix of `dtype`: float32, bfloat16 or int8; weight: (out, in), float."""
     if dtype == torch.int8:
         quantized = quantize(weight)
         return Packed(quantized.weight, quantized.scales)
@@ -95,7 +95,7 @@ def packed(weight: Tensor, dtype: torch.dtype) -> Packed:
 
 
 class KernelLinear(nn.Module):
-    """`nn.Linear` by our own kernel, float32 in and out, whatever the weights are."""
+    """`nn.Linear` with our own kernel; float32 in and out for every type of weights."""
 
     def __init__(self, weight: Packed, bias: Tensor | None) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class KernelLinear(nn.Module):
         self.struct = weight.struct(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: (..., in) float32; returns (..., out)."""
+        """Return (..., out) float32; x: (..., in) float32."""
         rows = x.reshape(-1, x.shape[-1]).contiguous()
         width = self.packed.num_outputs
         product = torch.empty((len(rows), padded(width)))
@@ -120,7 +120,7 @@ class KernelLinear(nn.Module):
 
 
 class KernelOutput(KernelLinear):
-    """The output projection, and if there is one a rough copy that says what can be the best."""
+    """The output projection, with an int8 copy that proposes the best tokens, if there is one."""
 
     def __init__(self, weight: Packed, bias: Tensor | None, *, rough: Packed | None) -> None:
         super().__init__(weight, bias)
@@ -131,13 +131,13 @@ class KernelOutput(KernelLinear):
 
 
 class KernelEmbedding(nn.Module):
-    """`nn.Embedding` whose table lies as the kernels multiply by it: one table, read both ways."""
+    """`nn.Embedding` whose table is packed, so that a tied output projection can share it."""
 
     def __init__(self, weight: Packed) -> None:
         super().__init__()
         self.packed = weight
         self.packed_bytes = weight.nbytes
-        self.dtype = torch.float32  # of the vectors looked up
+        self.dtype = torch.float32  # of the vectors
 
     @property
     def weight(self) -> Tensor:
@@ -150,7 +150,7 @@ class KernelEmbedding(nn.Module):
 
 
 def pointer(tensor: Tensor | None) -> int | None:
-    """Where a tensor's numbers lie."""
+    """Return the address of a tensor's numbers; None for None."""
     return None if tensor is None else tensor.data_ptr()
 
 
@@ -162,12 +162,12 @@ def _padded_vector(vector: Tensor) -> Tensor:
 
 def _library() -> Library:
     loaded = library()
-    assert loaded is not None  # noqa: S101 - who packed had it
+    assert loaded is not None  # noqa: S101 - a packed module was made with it
     return loaded
 
 
 def _workspace() -> Workspace:
-    """This thread's own."""
+    """Return this thread's workspace."""
     found: Workspace | None = getattr(_workspaces, "own", None)
     if found is None:
         found = _workspaces.own = _library().workspace()

@@ -1,4 +1,4 @@
-"""A packed network as the kernels see it: structs of pointers to its tensors."""
+"""A packed network as structs of pointers, which the kernels read."""
 
 from collections.abc import Sequence
 from typing import TypeVar, cast
@@ -13,7 +13,7 @@ from model.transformer.layers import RMSNorm
 from model.transformer.seq2seq import Embedding, Seq2SeqTransformer
 from model.transformer.stacks import DecoderLayer, EncoderDecoderStack, EncoderLayer
 
-Kept = TypeVar("Kept")
+T = TypeVar("T")
 
 _ACTIVATIONS = {
     Activation.RELU: 0,
@@ -24,17 +24,17 @@ _ACTIVATIONS = {
 
 
 class KernelNetwork:
-    """The structs of one network, and every tensor that they point into.
+    """The structs of one network; keeps alive every tensor that they point to.
 
     Args:
-        network: laid out by `KernelPacking`.
-        max_tokens: the longest sequence, source or target.
+        network: Laid out by `KernelPacking`.
+        max_tokens: The longest sequence, source or target.
     """
 
     def __init__(self, network: Seq2SeqTransformer, *, max_tokens: int) -> None:
         self._network = network
         self._reach = max_tokens
-        self._kept: list[object] = []
+        self._alive: list[object] = []
         self.encoder = self._stack(network.encoder, network.embedding)
         self.decoder = self._stack(network.decoder, network.target_embedding)
         self.head = self._head()
@@ -46,12 +46,12 @@ class KernelNetwork:
         modules = cast("nn.ModuleList", stack.layers)
         biases = self._relative_biases(stack, num_layers=len(modules))
         made = [self._layer(layer, bias) for layer, bias in zip(modules, biases, strict=True)]
-        layers = self._keep((structures.Layer * len(made))(*made))
+        layers = self._hold((structures.Layer * len(made))(*made))
         positions = None
         if stack.positions is not None:
             table = stack.positions.weight[stack.positions.offset :]
             positions = self._floats(table)
-        return self._keep(
+        return self._hold(
             structures.Stack(
                 layers=layers,
                 embedding=self._table(embedding),
@@ -96,7 +96,7 @@ class KernelNetwork:
     def _relative_biases(
         self, stack: EncoderDecoderStack, *, num_layers: int
     ) -> Sequence[int | None]:
-        """For each layer what is added to scores, (heads, 2 * reach - 1) by distance, or None."""
+        """Return each layer's bias of scores, (heads, 2 * reach - 1) by distance, or None."""
         tables = list(stack.relative_biases)
         if not tables:
             return [None] * num_layers
@@ -111,11 +111,11 @@ class KernelNetwork:
         head = structures.Head(exact=self._linear(output), table=self._packed_table(output))
         if output.rough is not None:
             head.rough = output.rough
-        return self._keep(head)
+        return self._hold(head)
 
     def _linear(self, module: nn.Module) -> structures.Linear:
         assert isinstance(module, KernelLinear)  # noqa: S101 - as `KernelPacking` makes it
-        self._kept.append(module)
+        self._alive.append(module)
         return module.struct
 
     def _norm(self, module: nn.Module) -> structures.Norm:
@@ -139,7 +139,7 @@ class KernelNetwork:
     def _packed_table(self, module: KernelEmbedding | nn.Module) -> structures.Table:
         assert isinstance(module, KernelEmbedding | KernelLinear)  # noqa: S101
         weight = module.packed
-        self._kept.append(weight)
+        self._alive.append(weight)
         return structures.Table(
             rows=weight.weight.data_ptr(),
             scales=pointer(weight.scales),
@@ -150,14 +150,14 @@ class KernelNetwork:
 
     def _floats(self, tensor: Tensor) -> int:
         floats = tensor.detach().float().contiguous()
-        self._kept.append(floats)
+        self._alive.append(floats)
         return floats.data_ptr()
 
-    def _keep(self, structure: Kept) -> Kept:
-        self._kept.append(structure)
+    def _hold(self, structure: T) -> T:
+        self._alive.append(structure)
         return structure
 
 
 def is_packed(network: Seq2SeqTransformer) -> bool:
-    """Whether `KernelPacking` laid this network out."""
+    """Return whether `KernelPacking` laid out this network."""
     return isinstance(network.packed_output, KernelLinear)

@@ -1,4 +1,4 @@
-"""Lays a network out for our own kernels, layer by layer as it is loaded."""
+"""Packing of a network's weights for our own kernels, layer by layer while it is loaded."""
 
 from dataclasses import dataclass
 
@@ -14,17 +14,17 @@ from model.transformer.seq2seq import Seq2SeqTransformer
 
 @dataclass(frozen=True, slots=True)
 class KernelPacking:
-    """Weights of one type, float32, bfloat16 or int8, in the kernels' layout; all else in float32.
+    """A `Packing` of weights as float32, bfloat16 or int8; all other parameters are float32.
 
-    A vocabulary's table is looked up in the layout by which it is multiplied, so it is there once.
-    For greedy decoding in bfloat16 an int8 copy of a large one proposes tokens.
+    Embedding and tied output projection share one table. In bfloat16, an int8 copy of a large
+    output projection proposes tokens for greedy decoding.
     """
 
     dtype: torch.dtype
 
     @staticmethod
     def fits(config: TransformerConfig) -> bool:
-        """Whether the kernels are here, and know all that this network computes."""
+        """Return whether the kernels are loaded and support this architecture."""
         heads = config.heads(config.encoder), config.heads(config.decoder)
         stacks = config.encoder, config.decoder
         return (
@@ -53,7 +53,7 @@ class KernelPacking:
             rough = self._rough(module.weight)
             network.packed_output = KernelOutput(weight, network.output_bias, rough=rough)
         if module is network.output:
-            network.output = None  # `packed_output` is all that is left of it
+            network.output = None  # `packed_output` replaces it
         elif isinstance(module, nn.Linear):
             setattr(parent, attribute, KernelLinear(weight, module.bias))
         elif self.takes(network, module):

@@ -1,4 +1,4 @@
-"""The structs of `src/structures.h`, field by field, for `ctypes`."""
+"""The structs of `src/structures.h` for `ctypes`, field by field."""
 
 import ctypes
 from ctypes import POINTER, c_double, c_float, c_int32, c_void_p
@@ -19,13 +19,13 @@ class Linear(ctypes.Structure):
 
 
 class Norm(ctypes.Structure):
-    """A normalisation; without a gain there is none."""
+    """A normalization layer; none if `gain` is null."""
 
     _fields_ = (("gain", c_void_p), ("bias", c_void_p), ("eps", c_float), ("is_rms", c_int32))
 
 
 class Table(ctypes.Structure):
-    """A row of numbers for each token."""
+    """An embedding table: a row of numbers for each token."""
 
     _fields_ = (
         ("rows", c_void_p),
@@ -37,7 +37,7 @@ class Table(ctypes.Structure):
 
 
 class Layer(ctypes.Structure):
-    """One layer of either stack; an encoder's has no cross-attention."""
+    """A layer of encoder or decoder; the encoder's has no cross-attention."""
 
     _fields_ = (
         ("qkv", Linear),
@@ -55,7 +55,7 @@ class Layer(ctypes.Structure):
 
 
 class Stack(ctypes.Structure):
-    """Encoder or decoder."""
+    """The encoder or the decoder."""
 
     _fields_ = (
         ("layers", POINTER(Layer)),
@@ -79,7 +79,7 @@ class Stack(ctypes.Structure):
 
 
 class Cache(ctypes.Structure):
-    """Keys and values of all layers."""
+    """A KV cache of all layers."""
 
     _fields_ = (
         ("data", c_void_p),
@@ -95,7 +95,7 @@ class Cache(ctypes.Structure):
 
 
 class Sources(ctypes.Structure):
-    """Encoder inputs, one after another without padding."""
+    """Encoder inputs, concatenated without padding."""
 
     _fields_ = (
         ("count", c_int32),
@@ -113,7 +113,7 @@ class Head(ctypes.Structure):
 
 
 class Projection(ctypes.Structure):
-    """What is asked of the output projection, and where the answers go."""
+    """Arguments of the output projection, and addresses for its results."""
 
     _fields_ = (
         ("num_rows", c_int32),
@@ -131,11 +131,11 @@ class Projection(ctypes.Structure):
     )
 
 
-MOST_ROWS, MOST_STEPS = 8, 16  # of a `Search`, in a `Run`
+MOST_ROWS, MOST_STEPS = 8, 16  # hypotheses of a `Search`, steps of a `Run`
 
 
 class Search(ctypes.Structure):
-    """One request's hypotheses, and what became of them; see `src/search.h`."""
+    """Hypotheses of one request, and the tokens chosen for them; see `src/search.h`."""
 
     _fields_ = (
         ("slot", c_int32),
@@ -162,7 +162,7 @@ class Search(ctypes.Structure):
 
 
 class Run(ctypes.Structure):
-    """Some steps of a batch."""
+    """A run of one or more steps of a batch."""
 
     _fields_ = (
         ("num_searches", c_int32),

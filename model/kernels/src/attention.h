@@ -1,12 +1,12 @@
 // Attention of one to four queries of one head over the keys and values of one sequence, or of sequences
 // that begin alike.
 //
-// All is in words of four bytes: one float or two bfloat16. Keys lie in blocks of sixteen positions,
-// and each vector of a block has a word of every position: one dimension of them, or two. Values lie
-// in lines, one or two positions each, and a line has a word of every dimension. So scores and
-// answers are sums of words times vectors, by the instructions that multiply by weights, and nothing
-// is summed across lanes. Only keys that exist are looked at: no padding is read, and nothing
-// depends on who else is in the batch.
+// The unit is a word of four bytes: one float or two bfloat16. Keys are stored in blocks of sixteen
+// positions; each vector of a block has a word of every position: one dimension of it, or two. Values
+// are stored in lines of one or two positions; a line has a word of every dimension. Scores and
+// outputs are therefore sums of words times vectors, by the same instructions as products with
+// weights, and no sum crosses lanes. No padding is read, so a result depends on nothing else in the
+// batch.
 #pragma once
 
 #include <algorithm>
@@ -19,13 +19,13 @@ namespace dragoman {
 
 constexpr int kMostQueries = 4;
 
-// Where one head's keys and values lie: sixteen positions' keys, then their values, are a cell.
+// Addresses of one head's keys and values. A cell is the keys of sixteen positions, then their values.
 template <class Number>
 struct HeadMemory {
   static constexpr int kPerWord = 4 / sizeof(Number), kLines = kLanes / kPerWord;
 
   Number* cells;
-  size_t block_size;  // numbers from a block's cell to the next one's
+  size_t block_size;  // numbers between the cells of neighbouring blocks
   int d_head;
 
   static size_t cell_size(int d_head) { return static_cast<size_t>(padded(d_head)) * kLanes * 2; }
@@ -35,7 +35,7 @@ struct HeadMemory {
   int line_size() const { return padded(d_head) * kPerWord; }
   Number* values(int block) const { return keys(block) + cell_size(d_head) / 2; }
 
-  // Positions are written one after another.
+  // Positions must be written in order.
   void write(int position, const float* key, const float* value) const {
     Number* column = keys(position / kLanes) + position % kLanes * kPerWord;
     Number* line = values(position / kLanes) + position % kLanes / kPerWord * line_size();
@@ -61,16 +61,16 @@ struct HeadMemory {
   }
 };
 
-// What queries look at, block by block. Hypotheses of one request have their own last tokens, and share the
-// blocks before them.
+// The keys and values of a group of queries, block by block. Hypotheses of one request share blocks of common
+// tokens and have their own for the others.
 template <class Number>
 struct Pages {
   HeadMemory<Number> first;             // of the first place
-  size_t place_size;                    // numbers from a place to the next
-  const int32_t* places[kMostQueries];  // for each query, the place that has each of its blocks
-  int num_shared;                       // blocks, from the first on, that all queries find in one place
+  size_t place_size;                    // numbers between neighbouring places
+  const int32_t* places[kMostQueries];  // for each query, the place that stores each of its blocks
+  int num_shared;                       // leading blocks that all queries read from one place
 
-  // All queries look at one sequence that lies in one piece.
+  // All queries attend to one contiguous sequence.
   static Pages of(const HeadMemory<Number>& memory) { return {memory, 0, {}, INT_MAX}; }
 
   const char* keys(int query, int block) const {
@@ -85,7 +85,7 @@ struct Pages {
 };
 
 struct Query {
-  const float* query;  // (d_head), not scaled yet
+  const float* query;  // (d_head), not scaled
   const float* bias;   // added to the scores, one per key; or null
   float* answer;       // (d_head)
 };
@@ -96,12 +96,12 @@ inline int32_t word_at(const void* words, int index) {
   return word;
 }
 
-// Scores are added up in so many chains, as an addition lasts longer than it occupies its unit; in as
-// many whatever the number of queries, since what one gets must not depend on who asks beside it.
+// Partial sums of a score: an addition takes longer than the unit is busy, so several run in parallel. Their
+// number does not depend on the number of queries, or a result would depend on the others in the batch.
 constexpr int kChains = 2;
 
-// The scores of kQueries queries, given as words, for kBlocks blocks of keys of so many words. As much is
-// fetched from `next` on.
+// Computes the scores of kQueries queries, given as words, for kBlocks blocks of keys. Prefetches as many
+// bytes from `next` on.
 template <class Dot, int kQueries, int kBlocks>
 inline void block_scores(const char* const (&keys)[2], const char* const (&next)[2], int num_words,
                          const char* queries, int query_bytes, Float16 (&scores)[kQueries][2]) {
@@ -159,7 +159,7 @@ inline void add_values(const Pages<typename Dot::Number>& pages, const Pages<typ
   }
 }
 
-// The weighted sum of kVectors vectors of dimensions of the values, from `first` on.
+// Computes the weighted sum of kVectors vectors of dimensions of the values, from `first` on.
 template <class Dot, int kQueries, int kVectors>
 inline void weighted_values(const Pages<typename Dot::Number>& pages, const Pages<typename Dot::Number>& next,
                             const Query* queries, int first, int num_keys, int num_shared,
@@ -203,7 +203,7 @@ inline void attend_together(const Pages<typename Dot::Number>& pages, const Quer
   const Float16 lowest = _mm512_set1_ps(-INFINITY);
   Float16 largest[kQueries], totals[kQueries];
   for (int q = 0; q < kQueries; ++q) largest[q] = lowest, totals[q] = _mm512_setzero_ps();
-  // The scores of kTogether queries, from `first` on, for the blocks from `begin` to `end`, two by two.
+  // Computes the scores of kTogether queries, from `first` on, for blocks `begin` to `end`, two at a time.
   const auto score = [&](auto together, int first, int begin, int end) {
     constexpr int kTogether = together();
     for (int block = begin; block < end; block += 2) {
@@ -234,7 +234,7 @@ inline void attend_together(const Pages<typename Dot::Number>& pages, const Quer
   for (int q = 0; q < kQueries; ++q) {
     const float* scores = scratch + static_cast<size_t>(q) * stride;
     Number* weights =
-        reinterpret_cast<Number*>(scratch + static_cast<size_t>(q) * stride);  // behind the scores
+        reinterpret_cast<Number*>(scratch + static_cast<size_t>(q) * stride);  // after the scores
     const Float16 most = _mm512_set1_ps(_mm512_reduce_max_ps(largest[q]));
     for (int first = 0; first < num_keys; first += kLanes) {
       const Float16 weight = exponential(_mm512_sub_ps(load(scores + first), most));
@@ -267,7 +267,7 @@ inline void attend_together(const Pages<typename Dot::Number>& pages, const Quer
 }
 
 // answer = softmax(scale * query . keys + bias) . values
-// next: what will be attended to afterwards, which is fetched meanwhile.
+// next: keys and values of the following call, which are prefetched.
 template <class Dot>
 inline void attend(const Pages<typename Dot::Number>& pages, const Query* queries, int num_queries,
                    int num_keys, float scale, float* scratch, const Pages<typename Dot::Number>& next) {

@@ -1,4 +1,4 @@
-// One token further, for every row of the batch.
+// A decode step: one token for every row of the batch.
 #pragma once
 
 #include "attention.h"
@@ -6,8 +6,8 @@
 
 namespace dragoman {
 
-// Each row's new token looks at those of its own row before it. Hypotheses of one request ask side by side:
-// what they have in common is read once.
+// Self-attention of each row's new token. Hypotheses of one request are queries of one group, which reads
+// common blocks once.
 template <class Dot>
 inline void attend_own(const Stack& stack, int layer, const Cache& own, const Step& step,
                        const Workspace& work, const Pass& pass, Team& team, float* scratch) {
@@ -46,8 +46,7 @@ inline void attend_own(const Stack& stack, int layer, const Cache& own, const St
   });
 }
 
-// Rows of one source (beams) ask side by side, so its keys and values are read once for all of
-// them.
+// Cross-attention. Rows of one source (beams) are queries of one group, which reads keys and values once.
 template <class Dot>
 inline void attend_sources(const Stack& stack, int layer, const Cache& source, const Step& step,
                            const Workspace& work, const Pass& pass, Team& team, float* scratch) {
@@ -73,8 +72,8 @@ inline void attend_sources(const Stack& stack, int layer, const Cache& source, c
   });
 }
 
-// Puts rows of one source side by side, `kMostQueries` at most in a group. They are of one request, and so
-// have as many tokens.
+// Groups the rows of each source, `kMostQueries` at most in a group. They belong to one request and have the
+// same number of tokens.
 inline void group_rows(const Step& step, const Cache& own, Workspace& work) {
   work.order.resize(step.num_rows);
   for (int row = 0; row < step.num_rows; ++row) work.order[row] = row;
@@ -145,10 +144,9 @@ inline void decode(const Stack& stack, const Cache& own, const Cache& source, co
   }
 }
 
-// Makes the first tokens of rows those of others, of the same request; no row is both. Whole blocks stay
-// where they are, as nobody writes to them any more: rows of a request have as many tokens, and end together.
-// Of the last block only what differs is copied: where two hypotheses have the same tokens, as up to where
-// they parted, they have the same keys and values, too.
+// Copies the first tokens of rows to others of the same request; no row is both source and target. Full
+// blocks are shared, as they are never written again: all rows of a request have the same number of tokens.
+// Of the last block only tokens that differ are copied: equal prefixes have equal keys and values.
 template <class Number>
 inline void copy_rows(const Cache& cache, int num_copies, const int32_t* from, const int32_t* to,
                       const int32_t* num_tokens) {

@@ -1,4 +1,5 @@
-// Reads sources of any lengths, one after another without padding, and stores what the decoder reads of them.
+// The encoder, for sources of any lengths, concatenated without padding; stores keys and values for the
+// decoder.
 #pragma once
 
 #include "pass.h"
@@ -6,11 +7,10 @@
 
 namespace dragoman {
 
-constexpr int kTiledLength = 24;  // tokens of a source from which tiles are quicker
+constexpr int kTiledLength = 24;  // tokens of a source from which tiles are faster
 
-// Every position of a source looks at every other of the same source. With narrow weights long
-// sources go by tiles, and how long one is, is its own affair: nothing depends on who else is
-// encoded.
+// Self-attention within each source. Long sources are computed with tiles if the weights are bfloat16 or
+// int8; this depends on the source's own length alone, so its result does not depend on the others.
 template <class Dot>
 inline void attend_within(const Stack& stack, const Layer& layer, const Sources& sources, const Pass& pass,
                           Team& team, float* scratch, float* memory_scratch, int longest) {
@@ -52,8 +52,8 @@ inline void attend_within(const Stack& stack, const Layer& layer, const Sources&
   });
 }
 
-// Stores what a decoder layer's cross-attention reads of the sources: kv holds keys, then values,
-// of each token.
+// Stores keys and values of the sources for a decoder layer's cross-attention; kv: keys, then values, of each
+// token.
 template <class Number>
 inline void store_sources(const Stack& decoder, int layer, const Cache& cache, const Sources& sources,
                           const float* kv, Team& team) {

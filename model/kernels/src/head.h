@@ -1,9 +1,9 @@
-// From hidden states to the best tokens, without ever writing all logits to memory unless they are
-// wanted.
+// The output projection: from hidden states to the best tokens, without all logits in memory unless they are
+// requested.
 //
-// Threads take slices of the vocabulary: a slice's logits stay in the cache while the best few and
-// the normalizer are found. Who took which does not matter: sums are kept by slice and added in
-// their order.
+// Threads take slices of the vocabulary; a slice's logits stay in the processor's cache while the best tokens
+// and the normalizer are computed. Sums are stored by slice and added in the slices' order, so the result
+// does not depend on which thread computed which slice.
 #pragma once
 
 #include "pass.h"
@@ -11,10 +11,10 @@
 namespace dragoman {
 
 constexpr int kSliceBlocks = 64;   // of the vocabulary: 1,024 tokens
-constexpr int kRowsTogether = 32;  // whose logits of a slice stay in the second cache
-constexpr int kProposed = 8;       // of the rough product
+constexpr int kRowsTogether = 32;  // rows whose logits of a slice stay in the second-level cache
+constexpr int kProposed = 8;       // tokens that the rough product proposes
 
-// The best tokens so far, best first; of equals the one with the lower id is better.
+// The best tokens so far, best first; of equal values the lower id comes first.
 struct Best {
   float* values;
   int32_t* token_ids;
@@ -35,8 +35,8 @@ struct Best {
   }
 };
 
-// log(sum(e^x)) of numbers that come slice by slice, the sum in units of 2^exponent. To choose other units
-// changes no bit of it, so a thread takes those of the slice that it had before.
+// log(sum(e^x)) of numbers that arrive slice by slice; the sum is in units of 2^exponent. The result is the
+// same to the bit in other units, so a thread uses those of its previous slice.
 struct LogSum {
   double sum = 0.0;
   int exponent = 0;
@@ -64,7 +64,7 @@ inline void scan(const float* logits, int count, int first_token, const Best& be
   }
 }
 
-// Calls work(numbers) for every sixteen of `count`; where there are fewer, -inf stands for the others.
+// Calls work(numbers) for every sixteen of `count` numbers, the last ones filled up with -inf.
 template <class Work>
 inline void for_logits(const float* logits, int count, const Work& work) {
   int i = 0;
@@ -80,14 +80,14 @@ inline float largest(const float* logits, int count) {
 
 constexpr float kLog2e = 1.44269504f;
 
-// The unit, a power of 2, in which to sum up the exponentials of such numbers.
+// Returns the unit, a power of 2, in which to sum the exponentials of numbers up to `most`.
 inline float unit_of(float most) {
   const float unit = std::ceil(most * kLog2e);
   return std::isnan(unit) ? 0.0f : std::min(std::max(unit, -1e9f), 1e9f);
 }
 
-// The sum of e^x = 2^n 2^r, with a whole n and 0 <= r < 1, and 2^r to 2e-7; also finds the largest x. From
-// `next` on, weights are fetched meanwhile.
+// Computes the sum of e^x = 2^n 2^r, with an integer n and 0 <= r < 1, and 2^r to 2e-7, and the largest x.
+// Prefetches weights from `next` on.
 inline LogSum log_sum(const float* logits, int count, const uint8_t* next, float unit, float& most) {
   const auto constant = [](float x) { return _mm512_set1_ps(x); };
   Float16 sums = _mm512_setzero_ps(), mosts = constant(-INFINITY);
@@ -95,7 +95,7 @@ inline LogSum log_sum(const float* logits, int count, const uint8_t* next, float
     mosts = _mm512_max_ps(mosts, x);
     _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T1);
     next += 64;
-    // In this order what is no number stays none.
+    // In this order NaN stays NaN.
     const Float16 y = _mm512_max_ps(constant(-1e10f), _mm512_mul_ps(x, constant(kLog2e)));
     const Float16 n = _mm512_roundscale_ps(y, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
     const Float16 r = _mm512_sub_ps(y, n);
@@ -110,9 +110,9 @@ inline LogSum log_sum(const float* logits, int count, const uint8_t* next, float
   return {_mm512_reduce_add_ps(sums), static_cast<int>(unit)};
 }
 
-// The same in the unit of the numbers that came before, unless these are far above them. NaN: none came.
+// The same in the unit of the previous numbers, unless these are far larger. NaN: there were none.
 inline LogSum log_sum_near(const float* logits, int count, const uint8_t* next, float& unit, float& most) {
-  constexpr float kRoom = 100.0f;  // powers of 2, times as many numbers as a slice has
+  constexpr float kRoom = 100.0f;  // powers of 2 that the sum of a slice may exceed the unit by
   if (std::isnan(unit)) unit = unit_of(largest(logits, count));
   const LogSum sum = log_sum(logits, count, next, unit, most);
   if (!(most * kLog2e > unit + kRoom)) return sum;
@@ -128,7 +128,7 @@ inline void for_suppressed(const Projection& projection, int first_token, int co
   }
 }
 
-// What the exact weights make of a token, from activations rounded as they are for the whole product.
+// Returns a token's logit by the exact weights, from activations rounded as for the whole product.
 inline float table_logit(const Head& head, const float* hidden, int32_t token_id, float* row) {
   const int width = head.table.width;
   look_up(head.table, token_id, 1.0f, row);
@@ -141,7 +141,7 @@ inline float table_logit(const Head& head, const float* hidden, int32_t token_id
 }
 
 inline void project(const Head& head, const Projection& projection, Workspace& work) {
-  // For the best token alone, a rough product proposes a few and the exact weights decide.
+  // For the best token alone, the rough product proposes a few and the exact weights decide among them.
   const bool proposes =
       head.rough.out > 0 && projection.num_best == 1 && !projection.logits && !projection.wants_normalizer;
   const Linear& linear = proposes ? head.rough : head.exact;
@@ -231,7 +231,7 @@ inline void project(const Head& head, const Projection& projection, Workspace& w
       }
       for (int i = 0; i < projection.num_best; ++i)
         if (!(chosen.values[i] > -INFINITY))
-          chosen.token_ids[i] = 0;  // an id of the vocabulary, though nobody's
+          chosen.token_ids[i] = 0;  // a valid id, for rows without any number
     };
     team.share(num_rows, 1, [&](int begin, int end) {
       for (int row = begin; row < end; ++row) finish(row);

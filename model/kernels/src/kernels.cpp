@@ -1,5 +1,5 @@
-// What Python calls. Every function works on the calling thread and its OpenMP team, and returns
-// when done.
+// The functions that Python calls. Each runs on the calling thread and its OpenMP team, and returns when all
+// threads are done.
 
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -23,7 +23,7 @@ void check(bool is_met, const char* what) {
   }
 }
 
-// Calls work with what multiplies by the numbers in a cache.
+// Calls `work` with the multiply-add type of a cache's numbers.
 template <class Work>
 void with_dot(const Cache& cache, const Work& work) {
   if (!cache.is_bfloat)
@@ -38,8 +38,8 @@ void with_dot(const Cache& cache, const Work& work) {
 
 extern "C" {
 
-// What this processor has of what is written for, no more than `most`: 0 nothing, 1 AVX-512 with VNNI, 2
-// bfloat16 besides, 3 AMX besides. From now on calls use that; may be called again.
+// Selects the best instruction set of this processor, `most` at most, for all later calls, and returns it:
+// 0 none, 1 AVX-512 with VNNI, 2 bfloat16 as well, 3 AMX as well.
 int dragoman_start(int most) {
   __builtin_cpu_init();
   const bool fits = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -97,7 +97,7 @@ void dragoman_project(const Head* head, const Projection* projection, Workspace*
   project(*head, *projection, *work);
 }
 
-// Decodes and chooses, step after step; what it leaves in `projection` is how the last one was ranked.
+// Decodes one or more steps and chooses their tokens; leaves the last step's ranking in `projection`.
 void dragoman_run(const Stack* decoder, const Head* head, const Cache* own, const Cache* source,
                   Projection* projection, Run* run, Workspace* work) {
   check(own->is_bfloat == source->is_bfloat, "caches of two types");

@@ -1,14 +1,13 @@
 // Products of few rows with many weights, in three types of weights and one layout.
 //
-// A weight matrix is cut into blocks of sixteen outputs. A block is a sequence of vectors of 64
+// A weight matrix is stored in blocks of sixteen outputs. A block is a sequence of vectors of 64
 // bytes, and each vector has four bytes of each of the sixteen outputs: one float, two bfloat16 or
-// four int8. So the instruction that multiplies and adds (vfmadd, vdpbf16ps, vpdpbusd) takes a
-// vector of weights and four bytes of a row of activations, repeated sixteen times; and sixteen
-// vectors, one after another, are what AMX calls a tile. Decoding reads every weight once a step,
-// in the order in which it lies in memory.
+// four int8. The multiply-add instruction (vfmadd, vdpbf16ps, vpdpbusd) takes a vector of weights and
+// four bytes of a row of activations, repeated sixteen times; sixteen consecutive vectors form an AMX
+// tile. A decode step reads every weight once, in memory order.
 //
-// With int8 weights each row of activations becomes bytes, scaled by its own largest magnitude.
-// Sums of integers are exact whatever the order, so a row's result depends on nothing but the row.
+// With int8 weights each row of activations is quantized to bytes, scaled by its own largest magnitude.
+// Sums of integers are exact in any order, so a row's result depends on that row alone.
 #pragma once
 
 #include <algorithm>
@@ -21,8 +20,7 @@ namespace dragoman {
 
 enum class Kind : int32_t { kFloat = 0, kBfloat = 1, kInt8 = 2 };
 
-// What an instruction set offers beyond the AVX-512 (F, BW, DQ, VL, VNNI) that everything here
-// needs.
+// Instruction sets beyond AVX-512 (F, BW, DQ, VL, VNNI), which all code here needs.
 struct Features {
   bool bf16 = false;
   bool amx = false;
@@ -38,7 +36,7 @@ struct Linear {
   int32_t in, out;
   Kind kind;
   const uint8_t* weights;
-  const float* scales;   // int8: what a weight of 1 is worth, per output
+  const float* scales;   // int8: the value of a weight of 1, per output
   const int32_t* start;  // int8: minus 128 times the sum of an output's weights, see `kZero`
   const float* bias;     // or null
 
@@ -51,7 +49,7 @@ struct Linear {
   }
 };
 
-// Rows of activations in the type of the weights they will meet.
+// Rows of activations in the type of the weights that they are multiplied by.
 struct Rows {
   uint8_t* data;  // a multiple of 16 rows, `stride` bytes apart
   int stride;
@@ -59,11 +57,11 @@ struct Rows {
   int count;
 };
 
-// Activations of int8 weights are unsigned, and this stands for 0. What that adds to a sum is known
-// in advance, so sums start with minus that.
+// The byte of 0 in activations of int8 weights, which are unsigned. Its contribution to a sum is known in
+// advance, so sums start at minus that.
 constexpr int kZero = 128;
 
-// Writes one row of `width` floats; the end up to the stride becomes zeros.
+// Writes one row of `width` floats and zeros up to the stride.
 inline void narrow_row(const float* x, int width, Kind kind, const Rows& rows, int row) {
   uint8_t* to = rows.data + static_cast<size_t>(row) * rows.stride;
   if (kind == Kind::kFloat) {
@@ -76,7 +74,7 @@ inline void narrow_row(const float* x, int width, Kind kind, const Rows& rows, i
     for (int i = whole; i < width; ++i) store_one(numbers + i, x[i]);
     std::memset(numbers + width, 0, rows.stride - width * sizeof(bfloat));
   } else {
-    // The bits of a magnitude are in its order, and those of NaN above all others.
+    // The bits of magnitudes are ordered as the magnitudes, those of NaN above all others.
     __m512i largest = _mm512_setzero_si512();
     for_vectors(width, [&](int i, auto lanes) {
       largest = _mm512_max_epi32(largest, _mm512_castps_si512(_mm512_abs_ps(load(x + i, lanes))));
@@ -99,7 +97,7 @@ inline void narrow_row(const float* x, int width, Kind kind, const Rows& rows, i
 }
 
 // Four bytes of activations times a vector of weights, added to sixteen sums. Two are written as assembly
-// because GCC 12 copies the sums of its own intrinsics to other registers and back, until there are too few.
+// because GCC 12 copies the sums of its intrinsics between registers until none are left.
 struct FloatDot {
   using Number = float;
   using Sums = __m512;
@@ -119,7 +117,7 @@ struct BfloatDot {
   }
 };
 
-struct WidenedBfloatDot {  // where there is no vdpbf16ps
+struct WidenedBfloatDot {  // for processors without vdpbf16ps
   using Number = bfloat;
   using Sums = __m512;
   static Sums start(const void* from) { return _mm512_loadu_ps(from); }
@@ -140,7 +138,7 @@ struct Int8Dot {
   }
 };
 
-// What the sums of sixteen outputs start with, and how they become results.
+// Initial values of the sums of sixteen outputs, and their conversion to results.
 struct Outputs {
   const void* start;
   Float16 scales, bias;
@@ -159,9 +157,9 @@ struct Outputs {
   }
 };
 
-constexpr int kGroupBytes = 256 << 10;  // of weights that stay in the second cache
-constexpr int kNearBytes = 2048;        // how far ahead of tiles weights are fetched, to the first cache
-constexpr int kFarBytes = 4096;         // and of vectors, in each block, to the second
+constexpr int kGroupBytes = 256 << 10;  // of weights that stay in the second-level cache
+constexpr int kNearBytes = 2048;        // prefetch distance of tiles, to the first-level cache
+constexpr int kFarBytes = 4096;         // and of vectors, in each block, to the second-level cache
 
 template <class Dot, int kRows, int kBlocks, class Emit>
 inline void multiply_few(const Linear& linear, const Rows& rows, int row, int block, const Emit& emit) {
@@ -174,7 +172,7 @@ inline void multiply_few(const Linear& linear, const Rows& rows, int row, int bl
   const uint8_t* weights = linear.block(block);
   const size_t block_bytes = static_cast<size_t>(linear.row_bytes()) * kLanes;
   const uint8_t* x = rows.data + static_cast<size_t>(row) * rows.stride;
-  // Multiplies the vectors from `begin` to `end` of each block; as many are fetched from `ahead` on.
+  // Multiplies the vectors from `begin` to `end` of each block; prefetches as many from `ahead` on.
   const auto add = [&](int begin, int end, const uint8_t* ahead) {
     const uint8_t* at = weights + static_cast<size_t>(begin) * 64;
     for (int v = begin; v < end; ++v, at += 64, ahead += 64) {
@@ -262,7 +260,7 @@ inline void multiply_tiles(const Linear& linear, const Rows& rows, int row, int 
   const uint8_t* weights = linear.block(block);
   const uint8_t* other_weights = weights + static_cast<size_t>(linear.row_bytes()) * kLanes;
   for (int k = 0; k < linear.row_bytes(); k += 64) {
-    for (int line = 0; line < 16 && row == 0; ++line) {  // later rows find the weights in the cache
+    for (int line = 0; line < 16 && row == 0; ++line) {  // for later rows the weights are cached
       _mm_prefetch(reinterpret_cast<const char*>(weights + k * 16 + line * 64 + kNearBytes), _MM_HINT_T0);
       if (kBlocks > 1)
         _mm_prefetch(reinterpret_cast<const char*>(other_weights + k * 16 + line * 64 + kNearBytes),
@@ -303,8 +301,8 @@ inline void multiply_tiles(const Linear& linear, const Rows& rows, int row, int 
   }
 }
 
-// Two tiles of rows stay in the first cache while a group of blocks passes, which stays in the second
-// until all rows are through.
+// Two tiles of rows stay in the first-level cache during a group of blocks, and the group stays in the
+// second-level cache until all rows are done.
 template <bool kIsInt8, class Emit>
 inline void multiply_by_tiles(const Linear& linear, const Rows& rows, int begin, int end, const Emit& emit) {
   const int group = std::max(2, kGroupBytes / (linear.row_bytes() * kLanes) / 2 * 2);
@@ -329,19 +327,18 @@ inline void multiply_by_tiles(const Linear& linear, const Rows& rows, int begin,
   }
 }
 
-// Blocks of outputs from `begin` to `end` of all rows; emit(row, block, sixteen results) takes
-// them.
+// Computes blocks of outputs from `begin` to `end` of all rows; calls emit(row, block, sixteen results).
 template <class Emit>
 inline void multiply(const Linear& linear, const Rows& rows, int begin, int end, const Emit& emit) {
   switch (linear.kind) {
     case Kind::kFloat:
       return multiply_vectors<FloatDot>(linear, rows, begin, end, emit);
-    case Kind::kBfloat:  // always by the same instruction: the order of sums is in the result
+    case Kind::kBfloat:  // always by the same instruction, as the order of sums changes the result
       if (features().amx) return multiply_by_tiles<false>(linear, rows, begin, end, emit);
       if (features().bf16) return multiply_vectors<BfloatDot>(linear, rows, begin, end, emit);
       return multiply_vectors<WidenedBfloatDot>(linear, rows, begin, end, emit);
     case Kind::kInt8:
-      if (features().amx && rows.count > 1)  // the same bits; one row is quicker by vectors
+      if (features().amx && rows.count > 1)  // the same bits; for one row vectors are faster
         return multiply_by_tiles<true>(linear, rows, begin, end, emit);
       return multiply_vectors<Int8Dot>(linear, rows, begin, end, emit);
   }

@@ -1,5 +1,5 @@
-// What layers of encoder and decoder have in common. Every method is one phase or several: it is shared out
-// among the threads, and over for one when it is for all.
+// The parts common to encoder and decoder layers. Every method is one parallel phase or several: threads
+// share its work and leave it together.
 #pragma once
 
 #include "structures.h"
@@ -32,7 +32,7 @@ inline void normalize(const Norm& norm, const float* x, int width, float* y) {
 inline void look_up(const Table& table, int token_id, float scale, float* y) {
   const int size = table.kind == Kind::kInt8 ? 1 : table.kind == Kind::kBfloat ? 2 : 4;
   const uint8_t* at = table.rows + static_cast<size_t>(token_id) * table.width * size;
-  size_t step = 4;  // bytes from four bytes of the row to the next four
+  size_t step = 4;  // bytes between consecutive words of the row
   if (table.row_bytes) {
     at = table.rows + static_cast<size_t>(token_id / kLanes) * table.row_bytes * kLanes +
          token_id % kLanes * 4;
@@ -59,8 +59,7 @@ inline void look_up(const Table& table, int token_id, float scale, float* y) {
   }
 }
 
-// One pass of a stack over rows of hidden states: what layers of encoder and decoder have in
-// common.
+// One pass of a stack over rows of hidden states.
 class Pass {
  public:
   Pass(const Stack& stack, Workspace& workspace, int num_rows, Team& team)
@@ -71,7 +70,7 @@ class Pass {
         inner_(spread(stack.num_heads * stack.d_head)),
         work_(workspace) {}
 
-  // Once, by one thread, before the others look.
+  // Runs in one thread, before the others read the result.
   static void reserve(const Stack& stack, Workspace& work, int num_rows) {
     const int width = spread(stack.d_model), inner = spread(stack.num_heads * stack.d_head);
     const int qkv = spread(3 * stack.num_heads * stack.d_head),
@@ -95,7 +94,7 @@ class Pass {
   int width() const { return width_; }
   int inner() const { return inner_; }
 
-  // Calls work(row) for every row, and is done when all are.
+  // Calls work(row) for every row; returns when all rows are done.
   template <class Work>
   void each_row(int num_rows, const Work& work) {
     team_.share(num_rows, 1, [&](int begin, int end) {
@@ -117,8 +116,8 @@ class Pass {
     });
   }
 
-  // Before a sublayer: the norm that is still due after the last sum, the one before this sublayer,
-  // and the rows in the type of the weights. norm: this sublayer's own.
+  // Before a sublayer: applies the post-norm that is pending from the previous sublayer and the pre-norm of
+  // this one, and converts the rows to the type of the weights. norm: this sublayer's own.
   Rows enter(const Norm& norm, const Norm* due, const Linear& next) {
     const Rows rows = narrow_rows(next);
     each_row(num_rows_, [&](int row) {
@@ -135,7 +134,7 @@ class Pass {
     return rows;
   }
 
-  // After the last layer: the norms that are left, then work(row, its state).
+  // After the last layer: applies the remaining norms, then calls work(row, its state).
   template <class Work>
   void leave(const Norm* due, const Work& work) {
     each_row(num_rows_, [&](int row) {
@@ -146,7 +145,7 @@ class Pass {
     });
   }
 
-  // wide = rows W^T + b for all outputs, which lie `spread` apart
+  // wide = rows W^T + b for all outputs, in rows `spread` apart
   void project(const Linear& linear, const Rows& rows) {
     float* y = wide();
     const int stride = spread(linear.out);
@@ -169,7 +168,7 @@ class Pass {
     });
   }
 
-  // The answers of all heads, in the type of the weights of the projection that follows.
+  // Converts the outputs of all heads to the type of the weights of the output projection.
   Rows narrow_answers(const Linear& next) {
     const Rows rows = narrow_rows(next);
     each_row(num_rows_, [&](int row) {
@@ -179,7 +178,7 @@ class Pass {
     return rows;
   }
 
-  // A slice of rows at a time, so that what lies between the two products stays in the cache.
+  // A slice of rows at a time, so that activations between the two products stay in the cache.
   void feed_forward(const Layer& layer, const Rows& all) {
     const int stride = spread(layer.up.out);
     for (int first = 0; first < num_rows_; first += kSlice) {

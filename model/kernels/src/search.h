@@ -1,9 +1,9 @@
-// Steps that follow each other without Python: a step's tokens are chosen here wherever nothing but the
-// scores decides, and the next one begins at once. Where something else decides (an output that ends, a
-// rule, a draw), the run ends, and who is in charge of that is asked.
+// Runs of several steps: tokens are chosen here while they depend on the scores alone, and the next step
+// begins at once. If anything else decides (an output ends, a rule applies, a token is sampled), the run ends
+// and control returns to Python.
 //
-// What is chosen is what `IndependentSearch` and `BeamSearch` (model/engine) choose from the same scores,
-// which both say what a search does; here is the part of it that most steps need.
+// The tokens are those that `IndependentSearch` and `BeamSearch` (model/engine/search) choose from the same
+// scores; this is the part of these searches that most steps need.
 #pragma once
 
 #include <chrono>
@@ -16,55 +16,54 @@ namespace dragoman {
 constexpr int kMostSteps = 16;  // of a run
 constexpr int kMostRows = 8;    // of a request
 
-// One request: its hypotheses, best first, and what has to be known to go on with them.
+// One request: its hypotheses, best first, and the state of its search.
 struct Search {
-  int32_t slot, source_length;  // its source in the other cache
+  int32_t slot, source_length;  // its source in the cross-attention cache
   int32_t width;                // hypotheses
-  int32_t position;             // of the tokens to come, after how many
+  int32_t position;             // of the next token: the number of cached ones
   int32_t rows[kMostRows];
   int32_t token_ids[kMostRows];
   double log_probs[kMostRows];
-  int32_t num_best;   // continuations that a choice is among; 0: it is not made here
-  int32_t is_scored;  // it wants log-probabilities
+  int32_t num_best;   // candidates per hypothesis; 0: tokens are not chosen here
+  int32_t is_scored;  // log-probabilities are needed
   int32_t is_beam_search;
-  int32_t chooses;  // its tokens may be chosen here
+  int32_t chooses;  // tokens may be chosen here
   int32_t num_generated, max_generated;
-  int32_t max_repeats;      // times in a row that an n-gram may occur; 0: any
-  int32_t compared_length;  // tokens that the best beam is thought to have then; 0: as many as it has
-  double worst_rank;        // that the best beam has to be better than; -inf: none
+  int32_t max_repeats;      // consecutive occurrences of an n-gram; 0: no limit
+  int32_t compared_length;  // length assumed for the best beam in that comparison; 0: its own
+  double worst_rank;        // rank that the best beam must exceed; -inf: any
   double length_penalty;
-  // Answers.
+  // Results.
   int32_t num_chosen;                     // steps
-  int32_t ancestors[kMostRows];           // which of those at the beginning each one continues
-  int32_t chosen[kMostRows][kMostSteps];  // what it got since
+  int32_t ancestors[kMostRows];           // the former hypothesis that each one continues
+  int32_t chosen[kMostRows][kMostSteps];  // the tokens appended to it
 };
 
-// Some steps of a batch.
+// A run of one or more steps of a batch.
 struct Run {
   int32_t num_searches, num_rows, num_ends;
   Search* const* searches;
   const int32_t* ends;            // tokens that end an output
-  const int32_t* source_places;   // where each slot's keys and values lie
-  int32_t* own_places;            // where each row's lie; branching changes it
+  const int32_t* source_places;   // the place of each slot's keys and values
+  int32_t* own_places;            // the place of each row's; branching changes it
   float* hidden;                  // (rows, d_model), of the last step
-  const int32_t* is_interrupted;  // by another thread
-  double max_seconds;             // no step begins after so many, but the first
-  // Answers.
+  const int32_t* is_interrupted;  // set by another thread
+  double max_seconds;             // no step but the first begins later than this
+  // Results.
   int32_t num_steps;
 };
 
-// A hypothesis from its end: the token it was given last, then those in the cache.
+// A hypothesis in reverse: its newest token, then the cached ones.
 struct Ending {
   const int32_t* before;
-  int position;  // how many those are
+  int position;  // the number of cached ones
   int32_t last;
 
   int size() const { return position + 1; }
   int32_t back(int i) const { return i == 1 ? last : before[size() - i]; }
 };
 
-// Whether some token would make an n-gram follow itself too often: as `banned_by_repeats`, which then says
-// which token.
+// Returns whether `banned_by_repeats` would ban any token.
 inline bool loops(const Ending& ending, int max_repeats) {
   constexpr int kMaxPeriod = 16, kShortRun = 6;
   const int longest = std::min(kMaxPeriod, (ending.size() + 1) / (max_repeats + 1));
@@ -79,13 +78,13 @@ inline bool loops(const Ending& ending, int max_repeats) {
   return false;
 }
 
-// What one step's scores make of the searches.
+// The choice of tokens from one step's scores.
 class Choice {
  public:
   Choice(const Run& run, const Projection& ranked, Workspace& work)
       : run_(run), ranked_(ranked), work_(work) {}
 
-  // Gives each hypothesis its next token; false, and nothing is changed, if that is not for us to do.
+  // Appends a token to each hypothesis; returns false, with nothing changed, if Python must choose.
   bool advance(Search& search) {
     if (!search.chooses || search.num_generated + 1 == search.max_generated) return false;
     if (!(search.is_beam_search ? advance_beams(search) : advance_one(search))) return false;
@@ -123,7 +122,7 @@ class Choice {
       if (!ends(next.token_id))
         survivors[num_survivors++] = &next;
       else if (place < search.width)
-        return false;  // it is finished now
+        return false;  // the search is over
       ++place;
     }
     if (num_survivors < search.width || is_over(search, survivors[0]->log_prob)) return false;
@@ -131,7 +130,7 @@ class Choice {
     return true;
   }
 
-  // The best continuations of all beams; of equals the one that comes first.
+  // Finds the best continuations of all beams; of equal ones the first.
   void rank(const Search& search) {
     std::vector<Continuation>& best = work_.continuations;
     best.clear();
@@ -141,7 +140,7 @@ class Choice {
         const double log_prob = search.log_probs[parent] + value(search.rows[parent], i);
         if (!(log_prob > -INFINITY)) continue;
         const bool is_full = static_cast<int>(best.size()) == search.num_best;
-        if (is_full && !(log_prob > best.back().log_prob)) break;  // nor will those after it
+        if (is_full && !(log_prob > best.back().log_prob)) break;  // nor do those after it
         if (is_full) best.pop_back();
         const auto is_better = [](double mine, const Continuation& other) { return mine > other.log_prob; };
         best.insert(std::upper_bound(best.begin(), best.end(), log_prob, is_better),
@@ -156,8 +155,8 @@ class Choice {
     return best / std::pow(length, search.length_penalty) <= search.worst_rank;
   }
 
-  // Every parent's first child takes over its keys and values; the others get a copy, in the place of a beam
-  // that nobody continues.
+  // The first child of each parent inherits its keys and values; the others get a copy, in the place of a
+  // beam without children.
   void branch(Search& search, const Continuation* const* survivors) {
     const Search old = search;
     int places[kMostRows], num_children[kMostRows] = {}, spare = 0;
@@ -197,7 +196,7 @@ inline void copy_branches(const Cache& own, Workspace& work) {
   work.copied_from.clear(), work.copied_to.clear(), work.copied_tokens.clear();
 }
 
-// The rows of a step that the searches make.
+// Fills in the rows of a step from the searches.
 inline Step step_of(const Run& run, Workspace& work) {
   const int count = run.num_rows;
   int32_t* token_ids = work.step.reserve<int32_t>(static_cast<size_t>(count) * 4);
@@ -213,7 +212,7 @@ inline Step step_of(const Run& run, Workspace& work) {
   return {count, token_ids, positions, slots, source_lengths, run.own_places};
 }
 
-// Decodes a step, and goes on as long as every search could be given its tokens, and time remains.
+// Decodes a step, and further ones while tokens can be chosen for every search and time remains.
 template <class Dot>
 inline void run_on(const Stack& stack, const Head& head, const Cache& own, const Cache& source,
                    Projection& projection, Run& run, Workspace& work) {

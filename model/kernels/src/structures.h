@@ -1,5 +1,5 @@
-// What Python hands over: a network as pointers to its packed weights, caches, and one step's rows.
-// kernels/structures.py mirrors every struct, field by field.
+// Structs shared with Python: a network as pointers to its packed weights, caches, and the rows of a step.
+// kernels/structures.py mirrors those that Python fills in, field by field.
 #pragma once
 
 #include "attention.h"
@@ -7,10 +7,10 @@
 namespace dragoman {
 
 struct Norm {
-  const float* gain;  // null: there is no norm
+  const float* gain;  // null: no norm
   const float* bias;  // null where there is none
   float eps;
-  int32_t is_rms;  // the root of the mean square alone, nothing subtracted
+  int32_t is_rms;  // RMSNorm: no mean is subtracted
 };
 
 struct Table {  // a row of numbers for each token
@@ -18,8 +18,8 @@ struct Table {  // a row of numbers for each token
   const float* scales;  // int8: of each row
   Kind kind;
   int32_t width;
-  int32_t row_bytes;  // 0: rows lie as they are; else as the weights of a `Linear` with rows of so
-                      // many bytes
+  int32_t row_bytes;  // 0: plain rows; otherwise packed as the weights of a `Linear` with rows of
+                      // this many bytes
 };
 
 struct Layer {
@@ -43,11 +43,11 @@ struct Stack {
 // (layers, rows, blocks of 16 tokens, heads, keys then values, 16 * d_head padded to 16)
 struct Cache {
   void* data;
-  int32_t* token_ids;  // (rows, capacity), of which token each key and value is; not kept of sources
-  int32_t* holders;    // (rows, capacity / 16), which row has each block of 16 tokens; not kept of sources
+  int32_t* token_ids;  // (rows, capacity), the token of each key and value; unused for sources
+  int32_t* holders;    // (rows, capacity / 16), the row that stores each block of 16; unused for sources
   int32_t is_bfloat, num_layers, num_rows, num_heads, capacity, d_head;
 
-  // Heads lie side by side, as they are attended to, so a row is read in long pieces.
+  // Heads of a block are adjacent, so a row is read in long contiguous pieces.
   template <class Number>
   HeadMemory<Number> memory(int layer, int row, int head) const {
     const size_t cell_size = HeadMemory<Number>::cell_size(d_head);
@@ -63,21 +63,21 @@ struct Step {
   int32_t num_rows;
   const int32_t* token_ids;
   const int32_t* positions;
-  const int32_t* slots;           // of each row: its source in the other cache
+  const int32_t* slots;           // of each row: its source in the cross-attention cache
   const int32_t* source_lengths;  // of each row
-  const int32_t* places;          // of each row: where its own keys and values lie
+  const int32_t* places;          // of each row: the place of its own keys and values
 };
 
 struct Sources {
   int32_t count, num_tokens;
-  const int32_t* token_ids;  // one source after another
-  const int32_t* starts;     // (count + 1), where each begins among them
+  const int32_t* token_ids;  // of all sources, concatenated
+  const int32_t* starts;     // (count + 1), the first token of each source
   const int32_t* slots;      // of each source
 };
 
 struct Head {
   Linear exact;
-  Linear rough;  // proposes the few that `table` decides among; no outputs: there is none
+  Linear rough;  // proposes tokens that `table` decides among; without outputs: unused
   Table table;   // the exact weights, row by row
 };
 
@@ -86,7 +86,7 @@ struct Projection {
   const float* hidden;  // (rows, d_model)
   int32_t num_best;
   int32_t num_suppressed;
-  const int32_t* suppressed;      // tokens that are never the answer
+  const int32_t* suppressed;      // tokens that are never returned
   int32_t is_normalized_without;  // the normalizer leaves suppressed tokens out
   int32_t wants_normalizer;
   float* logits;       // (rows, padded vocabulary), or null

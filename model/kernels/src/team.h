@@ -1,4 +1,4 @@
-// The threads that work on one call, and how they share what there is to do.
+// The threads of one call, and the distribution of work among them.
 #pragma once
 
 #include <omp.h>
@@ -8,7 +8,7 @@
 
 namespace dragoman {
 
-// What is left of a phase of work. Phases follow each other, and a barrier stands between any two.
+// The remaining work of a phase. A barrier separates consecutive phases.
 class Counters {
  public:
   void clear() {
@@ -25,9 +25,8 @@ class Counters {
   Counter counters_[kPhases];
 };
 
-// One thread's view of its team. Nobody is told in advance what to do: who is done takes the next
-// part, since cores are not equally fast when others use them as well (one took three times as long
-// as the other where this was measured).
+// One thread's view of its team. Work is distributed dynamically: a thread that is done takes the next part,
+// as cores shared with other processes differ in speed (by a factor of three where this was measured).
 class Team {
  public:
   explicit Team(Counters& counters)
@@ -35,12 +34,11 @@ class Team {
 
   int thread() const { return thread_; }
 
-  // Calls work(begin, end) for parts of 0 to count, `unit` at least in each, until all are done by
-  // all.
+  // Calls work(begin, end) for parts of 0 to count, at least `unit` in each; returns when all parts are done.
   template <class Work>
   void share(int count, int unit, const Work& work) {
     ++phase_;
-    // Nobody is in that phase any more, or yet.
+    // No thread is in that phase.
     if (thread_ == 0) counters_.of(phase_ + 2).store(0, std::memory_order_relaxed);
     if (size_ == 1) {
       work(0, count);
@@ -55,7 +53,7 @@ class Team {
   }
 
  private:
-  static constexpr int kTurns = 4;  // of each thread in a phase, if all are equally fast
+  static constexpr int kTurns = 4;  // parts per thread in a phase, if all are equally fast
 
   Counters& counters_;
   int size_, thread_, phase_ = 0;

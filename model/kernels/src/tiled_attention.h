@@ -1,8 +1,7 @@
-// Attention of a whole source with itself by AMX: many queries, so two matrix products.
+// Self-attention of a whole source with AMX: with many queries, it is two matrix products.
 //
-// Queries, keys, values and weights are rounded to bfloat16, as everything is that meets a bfloat16
-// weight; scores, their softmax and all sums stay float. `attend` in attention.h says what is
-// computed.
+// Queries, keys, values and attention weights are rounded to bfloat16, as the activations of bfloat16 weights
+// are; scores, softmax and all sums are float. The result is that of `attend` in attention.h.
 #pragma once
 
 #include "attention.h"
@@ -15,7 +14,7 @@ constexpr int kQueryRows = 32;    // two tiles of queries at a time
 
 inline int padded_to_tile(int count) { return (count + kTileNumbers - 1) / kTileNumbers * kTileNumbers; }
 
-// What one head needs for a source of up to `longest` tokens, in one piece of memory.
+// The buffers of one head for a source of up to `longest` tokens, in one allocation.
 class TiledHead {
  public:
   TiledHead(float* memory, int longest, int d_head) : d_head_(d_head), depth_(padded_to_tile(d_head)) {
@@ -34,7 +33,7 @@ class TiledHead {
     return kQueryRows * (keys + kTileNumbers) + (kQueryRows * (keys + depth) + 2 * keys * depth) / 2 + kLanes;
   }
 
-  // Lays out keys and values, (length, d_head) each, whose rows are `stride` floats apart.
+  // Packs keys and values, (length, d_head) each, whose rows are `stride` floats apart.
   void set_source(const float* keys, const float* values, int stride, int length) {
     length_ = length;
     const int num_keys = padded_to_tile(length);
@@ -63,8 +62,8 @@ class TiledHead {
     }
   }
 
-  // For queries first to first + kQueryRows, as far as there are; bias: of the first one, or null,
-  // and one float to the left for each query after it.
+  // Computes queries first to first + kQueryRows, or to the end; bias: of the first query, or null. The bias
+  // of each further query begins one float earlier.
   void attend(const float* queries, int stride, int first, const float* bias, float scale, float* answers,
               int answers_stride) {
     const int count = std::min(kQueryRows, length_ - first), num_keys = padded_to_tile(length_);
@@ -103,7 +102,7 @@ class TiledHead {
     return _mm512_cvtepu16_epi32(narrowed(load(values + static_cast<size_t>(token) * stride + d, lanes)));
   }
 
-  // 32 rows of `depth` numbers times two blocks of 16 columns, to 32 columns of `sums`.
+  // Multiplies 32 rows of `depth` numbers by two blocks of 16 columns, into 32 columns of `sums`.
   static void multiply(const bfloat* rows, int stride, int depth, const bfloat* left, const bfloat* right,
                        float* sums, int sums_stride) {
     const int row_bytes = stride * static_cast<int>(sizeof(bfloat)),
@@ -128,8 +127,7 @@ class TiledHead {
     _tile_stored(3, sums + static_cast<size_t>(kLanes) * sums_stride + kLanes, out_bytes);
   }
 
-  // The softmax of a row of scores, not divided by its sum yet; returns what to multiply by for
-  // that.
+  // Computes the exponentials of a row's softmax; returns the factor that normalizes them.
   float weigh(int row, int num_keys, float scale, const float* bias) {
     float* scores = scores_ + static_cast<size_t>(row) * num_keys;
     bfloat* weights = weights_ + static_cast<size_t>(row) * num_keys;

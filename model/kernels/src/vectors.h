@@ -1,4 +1,4 @@
-// Sixteen floats at a time: conversions, exponentials and what is made of them.
+// Functions of sixteen floats: conversions, exponentials and activations.
 #pragma once
 
 #include <immintrin.h>
@@ -16,8 +16,8 @@ constexpr int kLanes = 16;
 
 inline int padded(int count) { return (count + kLanes - 1) / kLanes * kLanes; }
 
-// From one row of `count` floats to the next: an odd number of cache lines, as a power of two would
-// put all rows into the same few sets of a cache.
+// Returns the distance of rows of `count` floats: an odd number of cache lines, as with a power of two all
+// rows would map to the same few sets of a cache.
 inline int spread(int count) { return (padded(count) / kLanes | 1) * kLanes; }
 
 inline __mmask16 first_lanes(int count) {
@@ -37,7 +37,7 @@ struct AllLanes {};
 
 inline Float16 load(const float* from, AllLanes) { return load(from); }
 
-// To bfloat16, to the nearest and ties to even; NaN stays NaN.
+// Rounds to bfloat16, to nearest, ties to even; NaN stays NaN.
 inline __m256i narrowed(Float16 x) {
   const __m512i bits = _mm512_castps_si512(x);
   const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
@@ -47,7 +47,7 @@ inline __m256i narrowed(Float16 x) {
   return _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16));
 }
 
-// To bfloat16 and back.
+// Rounds to bfloat16 and converts back.
 inline Float16 rounded(Float16 x) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(narrowed(x)), 16));
 }
@@ -65,7 +65,7 @@ inline Float16 minus(Float16 x, Float16 y, AllLanes) { return _mm512_sub_ps(x, y
 
 inline Float16 minus(Float16 x, Float16 y, __mmask16 lanes) { return _mm512_maskz_sub_ps(lanes, x, y); }
 
-// Calls work(i, lanes) for every sixteen of `count` numbers; the last may be fewer.
+// Calls work(i, lanes) for every sixteen of `count` numbers; the last call may have fewer.
 template <class Work>
 inline void for_vectors(int count, const Work& work) {
   int i = 0;

@@ -1,4 +1,4 @@
-// What calls keep between them: intermediate results, and who works on what.
+// State that is reused between calls: intermediate results and the distribution of work.
 #pragma once
 
 #include <cstdlib>
@@ -9,7 +9,7 @@
 
 namespace dragoman {
 
-// Memory that grows, and stays: in the steady state a step allocates nothing.
+// Memory that grows and is never freed, so that in the steady state a step allocates nothing.
 class Buffer {
  public:
   ~Buffer() { std::free(data_); }
@@ -31,13 +31,13 @@ class Buffer {
   size_t size_ = 0;
 };
 
-// Rows of one source, whose queries look together.
+// Rows of one source, whose queries form a group.
 struct Group {
   int first, count;  // in `Workspace::order`
-  int num_shared;    // blocks of tokens of their own that are the same for all
+  int num_shared;    // leading blocks of the self-attention cache that all of them share
 };
 
-// What a beam search may keep: a token more for one of its hypotheses.
+// A continuation of a beam by one token.
 struct Continuation {
   double log_prob;
   int parent;
@@ -50,7 +50,7 @@ struct Workspace {
   std::vector<int> order;
   std::vector<Group> groups;
   std::vector<Continuation> continuations;
-  std::vector<int32_t> copied_from, copied_to, copied_tokens;  // places, and how much of them
+  std::vector<int32_t> copied_from, copied_to, copied_tokens;  // places, and tokens of each
   Counters counters;
 };
 

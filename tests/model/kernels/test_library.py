@@ -38,7 +38,7 @@ def ask_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: True)
-    monkeypatch.setattr(library, "_SHIPPED", tmp_path / "shipped.so")
+    monkeypatch.setattr(library, "SHIPPED", tmp_path / "shipped.so")
     library.library.cache_clear()
     yield
     library.library.cache_clear()  # the next to ask gets the one of the tests again
@@ -164,7 +164,7 @@ def test_structs_of_another_size_are_refused(
 def test_a_file_that_was_shipped_is_taken_and_nothing_compiled(
     monkeypatch: pytest.MonkeyPatch, compiled: Path
 ) -> None:
-    monkeypatch.setattr(library, "_SHIPPED", compiled)
+    monkeypatch.setattr(library, "SHIPPED", compiled)
     monkeypatch.setattr(library, "build", None)
     found = library.library()
     assert found is not None
