@@ -55,7 +55,7 @@ Step = tuple[Prompt, tuple[int, ...], Tensor]  # what a row had read and written
 
 @pytest.fixture(autouse=True, scope="module")
 def _small_limits() -> Iterator[None]:
-    """Tables that grow in the middle of everything, and loops that begin as early."""
+    """Make tables grow and repetitions count from the first tokens on."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kv_cache, "FIRST_CAPACITY", 2)
         patch.setattr(repetition, "SHORT_RUN", 1)
@@ -63,7 +63,7 @@ def _small_limits() -> Iterator[None]:
 
 
 class RecordingRunner:
-    """A model runner that remembers what it made of which sequence."""
+    """A model runner that records each sequence with its hidden state."""
 
     runs_ahead = False
 
@@ -87,7 +87,7 @@ class RecordingRunner:
 
 
 def full_forward(network: Seq2SeqTransformer, prompt: Prompt, sequence: Sequence[int]) -> Tensor:
-    """Logits after every position of a sequence, (length, vocab), with no cache and no batch."""
+    """Return logits after every position of a sequence, (length, vocab), without cache or batch."""
     logits: Tensor = network(torch.tensor([prompt.encoder_ids]), torch.tensor([sequence]))
     return logits[0]
 
@@ -104,7 +104,7 @@ def same_answer(one: RequestOutput, other: RequestOutput) -> None:
 def test_a_request_gets_the_same_answer_alone_and_in_company(
     network: Seq2SeqTransformer, token_rules: TokenRules, todo: list[Job], max_rows: int
 ) -> None:
-    """Few rows, so that requests queue, and those who leave make others move."""
+    """Rows are few, so that requests queue, and rows of finished requests are refilled by moves."""
     engine = make_engine(
         network=network, rules=token_rules, max_rows=max_rows, max_encode_tokens=15
     )
@@ -146,7 +146,7 @@ def test_tokens_as_they_come_are_the_tokens_at_the_end(
 
 @unshrunk
 @given(networks, jobs(abortable=True))
-def test_whoever_leaves_and_whenever_all_rows_are_free_at_the_end(
+def test_all_rows_are_free_once_all_requests_have_ended(
     network: Seq2SeqTransformer, todo: list[Job]
 ) -> None:
     engine = make_engine(network=network, max_rows=5)
@@ -185,7 +185,7 @@ def test_a_priority_or_a_deadline_changes_when_and_never_what(
 def decode_uncached(
     network: Seq2SeqTransformer, prompt: Prompt, search: Search
 ) -> tuple[Hypothesis, ...]:
-    """Drives a search by full forwards, one sequence at a time; no token rules but suppression."""
+    """Run a search with full forwards, one sequence at a time; the only rule is suppression."""
     parents = [0]
     while parents:
         candidates = []

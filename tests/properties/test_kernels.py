@@ -1,4 +1,4 @@
-"""Our own kernels compute what PyTorch's do: the same tokens in float32, whatever the network."""
+"""Our own kernels give the tokens of PyTorch's in float32, for any network."""
 
 import copy
 from typing import Any
@@ -97,7 +97,7 @@ def test_kernels_give_the_tokens_of_pytorch_in_float32(
 @pytest.mark.parametrize("shape", SHAPES)
 @given(seed=st.integers(0, 50), token_rules=rules, todo=jobs(), max_rows=st.integers(4, 20))
 @settings(unshrunk, max_examples=60, deadline=None, derandomize=True)
-def test_steps_that_nobody_sees_bring_what_seen_ones_do(
+def test_runs_of_several_steps_give_the_tokens_of_single_steps(
     shape: str, seed: int, token_rules: TokenRules, todo: list[Job], max_rows: int
 ) -> None:
     network = packed(make_network(config=make_config(**SHAPES[shape]), seed=seed))

@@ -56,7 +56,7 @@ class BeamSearch:
 
     @property
     def num_candidates(self) -> int:
-        """Enough that `num_beams` continuations do not end, whatever their tokens."""
+        """Enough that `num_beams` continuations are unfinished, however many of them end."""
         return self._num_candidates
 
     @property

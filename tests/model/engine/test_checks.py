@@ -1,4 +1,4 @@
-"""What would fail in the middle of everybody's step is refused before it begins."""
+"""A bad request is refused before a step, in which it would fail the whole batch."""
 
 from typing import Any
 

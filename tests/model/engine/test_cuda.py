@@ -1,4 +1,4 @@
-"""What only a GPU can show: graphs replay what was recorded, and nobody waits but once a step."""
+"""On a GPU: graphs replay what was recorded, and the host waits once a step."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,7 +74,7 @@ def tokens(answers: dict[str, RequestOutput]) -> dict[str, list[tuple[int, ...]]
 
 @contextmanager
 def counted_waits() -> Iterator[list[int]]:
-    """How often the host waited for an event; any other wait is an error."""
+    """Yield the number of waits for an event so far; any other wait is an error."""
     waits = [0]
     synchronize = torch.cuda.Event.synchronize
 

@@ -28,14 +28,14 @@ NEVER = make_rules(suppressed_ids=(EOS, START))  # outputs end only at their len
 
 
 def add(engine: Engine, request_id: str, *, length: int = 5, **options: Any) -> None:
-    """Adds a request; `options` are its place in the queue or fields of `GenerationParams`."""
+    """Add a request; `options` are its priority and deadline, or fields of `GenerationParams`."""
     place = {name: options.pop(name) for name in ("priority", "deadline_s") if name in options}
     params = GenerationParams(**{"max_new_tokens": 6, **options})
     engine.add_request(request_id, make_prompt(length=length), params, **place)
 
 
 def assert_same(one: RequestOutput, other: RequestOutput) -> None:
-    """Equal up to the rounding of float32, which differs between batch shapes."""
+    """Assert equal hypotheses, up to float32's rounding, which differs between batch shapes."""
     assert [h.token_ids for h in one.hypotheses] == [h.token_ids for h in other.hypotheses]
     scores = [h.score for h in other.hypotheses]
     assert [h.score for h in one.hypotheses] == pytest.approx(scores, abs=1e-4)
@@ -203,9 +203,9 @@ def test_an_aborted_request_frees_its_rows_at_once(params: dict[str, Any], steps
     assert engine.step() == []
 
 
-def test_aborting_whom_nobody_knows_is_no_error() -> None:
+def test_aborting_an_unknown_request_is_no_error() -> None:
     engine = make_engine()
-    engine.abort("nobody")
+    engine.abort("unknown")
     add(engine, "a", max_new_tokens=1)
     drain(engine)
     engine.abort("a")
@@ -233,7 +233,7 @@ def test_a_name_in_use_is_refused_and_free_again_afterwards() -> None:
 
 
 def test_a_request_of_the_same_name_and_place_is_answered_anew() -> None:
-    """Sources were once recognised by name and place, so the second request read the first's."""
+    """Sources were once identified by request id and slot; the second request read the first's."""
     engine = make_engine()
     for length in (4, 9, 6):
         wanted = GenerationParams(max_new_tokens=6, return_scores=True)
@@ -284,7 +284,7 @@ def test_an_engine_with_rules_about_unknown_tokens_is_not_built() -> None:
 
 
 def poisoned_network(*, token_id: int) -> Seq2SeqTransformer:
-    """A network that makes no number of one source token, as float16 makes none of 1e5."""
+    """Return a network with a NaN embedding of one token, as float16 overflows at 1e5."""
     network = make_network()
     network.embedding.weight[token_id] = torch.nan
     return network
@@ -296,7 +296,7 @@ def poisoned_network(*, token_id: int) -> Seq2SeqTransformer:
     ids=str,
 )
 def test_a_source_that_makes_no_numbers_fails_alone(params: dict[str, Any]) -> None:
-    """Its company, and whoever takes its rows beside longer sequences, must not notice."""
+    """Requests beside it, and a later one in its rows, get the answers they get alone."""
     rules = make_rules(suppressed_ids=(13, EOS, START))
     network = poisoned_network(token_id=13)
     healthy = {
@@ -354,7 +354,7 @@ def test_more_beams_than_tokens_are_no_trouble(num_beams: int) -> None:
 
 
 def test_a_vocabulary_of_two_is_enough_for_beams() -> None:
-    """One token that ends and one that does not: never more than one beam can live."""
+    """One token ends and one does not, so at most one beam is live."""
     network = make_network(config=make_config(vocab_size=2))
     engine = make_engine(network=network, rules=make_rules(suppressed_ids=()))
     prompt = Prompt((1, 0), (1,))

@@ -73,7 +73,7 @@ def test_greedy_steps_are_started_ahead_but_never_beyond_the_last_token() -> Non
 @pytest.mark.parametrize(
     "params", [{"num_beams": 2}, {"seed": 1}, {"return_scores": True}], ids=str
 )
-def test_what_goes_on_from_something_else_than_the_best_token_is_not(
+def test_a_request_that_may_not_continue_from_the_best_token_is_not_started_ahead(
     params: dict[str, Any],
 ) -> None:
     engine = start("a", **params)
@@ -82,7 +82,7 @@ def test_what_goes_on_from_something_else_than_the_best_token_is_not(
         assert not engine.is_ahead
 
 
-def test_whoever_may_be_admitted_is_not_kept_waiting_by_a_step_that_was_started() -> None:
+def test_a_step_that_was_started_does_not_delay_the_admission_of_a_request() -> None:
     engine = start("a")
     engine.step()
     was_ahead = engine.is_ahead
@@ -92,14 +92,14 @@ def test_whoever_may_be_admitted_is_not_kept_waiting_by_a_step_that_was_started(
     assert [output.request_id for output in engine.step()] == ["a", "b"]
 
 
-def test_those_who_wait_for_rows_do_not_keep_others_from_running_ahead() -> None:
+def test_requests_that_wait_for_rows_do_not_keep_others_from_running_ahead() -> None:
     engine = start("a", "b", "c", max_rows=2)
     engine.step()
     assert engine.is_ahead
 
 
 @pytest.mark.parametrize("leaver", ["a", "b"])
-def test_nothing_is_heard_of_one_who_left_while_a_step_was_under_way(leaver: str) -> None:
+def test_a_request_aborted_during_a_step_gets_no_more_outputs(leaver: str) -> None:
     engine, undisturbed = start("a", "b"), start("a", "b")
     expected = drain(undisturbed)
     found = {output.request_id: [output] for output in engine.step()}
@@ -114,7 +114,7 @@ def test_nothing_is_heard_of_one_who_left_while_a_step_was_under_way(leaver: str
     assert len(found["c"]) == 4
 
 
-def test_a_step_that_everybody_left_is_forgotten() -> None:
+def test_a_step_whose_requests_are_all_aborted_is_dropped() -> None:
     engine = start("a")
     engine.step()
     engine.abort("a")

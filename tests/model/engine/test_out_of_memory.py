@@ -1,4 +1,4 @@
-"""Memory runs out in the middle of a step: everybody begins anew and gets the same answer."""
+"""Memory runs out in the middle of a step: all requests restart and get the same answers."""
 
 import logging
 from collections.abc import Callable, Collection, Sequence
@@ -38,7 +38,7 @@ NEVER = make_rules(suppressed_ids=(EOS, START))  # outputs end only at their len
 
 
 class Memory:
-    """Runs out at the operations of these numbers: some before anything is done, some after."""
+    """Memory that runs out at the given operations: before odd ones, after even ones."""
 
     def __init__(self, fails_at: Collection[int], *, max_rows: int = 1_000) -> None:
         self._fails_at = fails_at
@@ -130,13 +130,13 @@ def streamed(outputs: Sequence[RequestOutput]) -> tuple[int, ...]:
 
 @unshrunk
 @given(networks, rules, jobs(abortable=True), st.sets(st.integers(0, 60), max_size=6))
-def test_nobody_is_lost_and_nobody_notices(
+def test_running_out_of_memory_loses_no_request_and_changes_no_answer(
     network: Seq2SeqTransformer,
     token_rules: TokenRules,
     todo: list[Job],
     fails_at: set[int],
 ) -> None:
-    """Whoever runs alone may fail twice in one place, which is the end of it; others never do."""
+    """Only a request that runs alone ends with OUT_OF_MEMORY, after two failures at one length."""
     engine = failing(Memory(fails_at), network=network, rules=token_rules, max_rows=9)
     outputs = run_together(engine, todo)
     for number, job in enumerate(todo):

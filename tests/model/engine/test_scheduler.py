@@ -1,4 +1,4 @@
-"""Who is admitted, in which order, and where; decided on plain integers."""
+"""The order of admission and the rows that requests get; decided on plain integers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -128,7 +128,7 @@ def test_a_full_queue_refuses_and_says_how_full_it_is() -> None:
     add(scheduler, "d")
 
 
-def test_rows_and_memories_are_dense_after_somebody_leaves() -> None:
+def test_rows_and_slots_are_dense_after_a_request_ends() -> None:
     scheduler = make_scheduler(num_rows=6)
     first, second, third = (
         *add(scheduler, "a", num_beams=2),
@@ -145,7 +145,7 @@ def test_rows_and_memories_are_dense_after_somebody_leaves() -> None:
     assert (second.slot, third.slot) == (1, 0)
 
 
-def test_a_newcomer_takes_the_place_of_a_leaver_so_that_nobody_moves() -> None:
+def test_a_new_request_takes_a_freed_row_so_that_none_moves() -> None:
     scheduler = make_scheduler(num_rows=3)
     first, _ = add(scheduler, "a", "b")
     schedule(scheduler)
@@ -194,7 +194,7 @@ def test_a_row_that_no_request_holds_is_noticed() -> None:
         scheduler.check_invariants()
 
 
-def test_a_memory_that_no_request_holds_is_noticed() -> None:
+def test_a_slot_that_no_request_holds_is_noticed() -> None:
     scheduler = make_scheduler()
     (request,) = add(scheduler, "a")
     schedule(scheduler)
@@ -243,13 +243,13 @@ def test_rows_come_back_as_requests_finish() -> None:
     assert found == [3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4]
 
 
-def test_a_failure_with_nobody_running_takes_no_rows_away() -> None:
+def test_a_failure_without_running_requests_takes_no_rows_away() -> None:
     scheduler = Scheduler(make_engine_config(), num_rows=4)
     assert scheduler.start_over() == []
     assert scheduler.max_rows == 4
 
 
-def test_only_somebody_whose_rows_are_free_could_be_admitted() -> None:
+def test_a_request_can_be_admitted_only_if_its_rows_are_free() -> None:
     scheduler = Scheduler(make_engine_config(), num_rows=2)
     found = [scheduler.can_admit]
     scheduler.add(make_request("a"))

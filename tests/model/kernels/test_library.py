@@ -92,7 +92,7 @@ def test_with_a_broken_compiler_it_is_pytorch_and_the_log_says_why(
 def test_with_a_cache_that_cannot_be_written_it_is_pytorch_and_the_log_says_why(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    (tmp_path / "file").touch()  # no folder can be in it, whoever runs the test
+    (tmp_path / "file").touch()  # a file cannot hold a folder, even for root
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert library.library() is None
     (reason,) = reasons(caplog)

@@ -37,7 +37,7 @@ def rounded(x: Tensor, dtype: torch.dtype) -> Tensor:
 
 @pytest.fixture
 def set_threads() -> Iterator[None]:
-    """Threads are as many after the test as before."""
+    """Restore the number of threads after the test."""
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)

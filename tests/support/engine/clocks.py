@@ -1,8 +1,8 @@
-"""Time that passes only when a test says so."""
+"""A clock that tests set."""
 
 
 class FakeClock:
-    """Call it for the time; `tick` is a clock that moves on by a second whenever it is asked."""
+    """Call it for the time in seconds; calling `tick` also advances it by a second."""
 
     def __init__(self, now_s: float = 0.0) -> None:
         self.now_s = now_s

@@ -24,7 +24,10 @@ START = VOCAB_SIZE - 1  # also the padding, which is never generated
 
 
 def make_config(**changes: Any) -> TransformerConfig:
-    """Two decoder layers; pre-norm and untied, or random networks repeat their last token."""
+    """Return a config of two decoder layers, pre-norm and untied.
+
+    With post-norm or a tied output, random networks repeat their last token.
+    """
     defaults: dict[str, Any] = {
         "vocab_size": VOCAB_SIZE,
         "d_model": 16,
@@ -44,7 +47,7 @@ def make_config(**changes: Any) -> TransformerConfig:
 def make_network(
     *, config: TransformerConfig | None = None, seed: int = 0, dtype: torch.dtype = torch.float32
 ) -> Seq2SeqTransformer:
-    """Random weights, large enough that outputs differ and that some of them end by themselves."""
+    """Return a network whose random weights make outputs differ and some of them end."""
     network = Seq2SeqTransformer(config or make_config())
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in network.named_parameters():
@@ -57,19 +60,19 @@ def make_network(
 
 
 def make_rules(**changes: Any) -> TokenRules:
-    """As in a Marian checkpoint: one end of sentence, the start token suppressed."""
+    """Return rules as of a Marian checkpoint: one end of sentence, the start token suppressed."""
     defaults: dict[str, Any] = {"eos_ids": frozenset([EOS]), "suppressed_ids": (START,)}
     return TokenRules(**{**defaults, **changes})
 
 
 def make_engine_config(**changes: Any) -> EngineConfig:
-    """Room for eight hypotheses of 48 tokens."""
+    """Return limits of eight hypotheses of 48 tokens."""
     defaults: dict[str, Any] = {"max_source_tokens": 48, "max_target_tokens": 48, "max_rows": 8}
     return EngineConfig(**{**defaults, **changes})
 
 
 class KeepingRunner:
-    """A `MakeRunner` that keeps the runner, wrapped or not, for the test to look at."""
+    """A `MakeRunner` whose runner, wrapped if wanted, is open to the test."""
 
     runner: Any
 
@@ -96,7 +99,7 @@ def make_engine(
     make: MakeRunner = make_runner,
     **limits: float | MemoryFraction,
 ) -> Engine:
-    """An engine over a tiny network; `limits` are fields of `EngineConfig`."""
+    """Return an engine over a tiny network; `limits` are fields of `EngineConfig`."""
     return Engine(
         network or make_network(),
         rules or make_rules(),
@@ -107,14 +110,14 @@ def make_engine(
 
 
 def make_prompt(*, length: int = 5, seed: int = 0, prefix: tuple[int, ...] = (START,)) -> Prompt:
-    """A source of that many tokens, the last of them the end of sentence."""
+    """Return a source of `length` tokens, the last of them the end of sentence."""
     rng = random.Random(f"{seed}/{length}")
     ids = [rng.randrange(1, START) for _ in range(length - 1)]
     return Prompt((*ids, EOS), prefix)
 
 
 def make_search_config(**changes: Any) -> SearchConfig:
-    """Sequences that begin with token 9 and hold four more at most."""
+    """Return limits of sequences that begin with token 9 and have four more at most."""
     defaults: dict[str, Any] = {
         "prefix_ids": (9,),
         "num_prompt_ids": 1,
@@ -132,7 +135,7 @@ def make_request(
     deadline_s: float | None = None,
     **params: Any,
 ) -> Request:
-    """A request as the scheduler sees it; `params` are fields of `GenerationParams`."""
+    """Return a waiting request; `params` are fields of `GenerationParams`."""
     generation = GenerationParams(**params)
     return Request(
         request_id=request_id,
@@ -145,7 +148,7 @@ def make_request(
 
 
 def drain(engine: Engine, *, max_steps: int = 1_000) -> dict[str, list[RequestOutput]]:
-    """Steps until nothing is left to do, checking the books after every step.
+    """Step until no request is left, checking invariants after every step.
 
     Returns:
         All outputs of each request, in order.
@@ -161,6 +164,6 @@ def drain(engine: Engine, *, max_steps: int = 1_000) -> dict[str, list[RequestOu
 
 
 def answer(engine: Engine, prompt: Prompt, params: GenerationParams) -> RequestOutput:
-    """The last output of one request that has the engine to itself."""
+    """Return the last output of a request that has the engine to itself."""
     engine.add_request("only", prompt, params)
     return drain(engine)["only"][-1]

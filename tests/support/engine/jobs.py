@@ -26,7 +26,7 @@ from tests.support.engine.factories import (
     make_rules,
 )
 
-# Each way to know positions; one with its layers' own biases, and one with all that T5Gemma has.
+# Each kind of positions, one with biases per layer, and one with all features of T5Gemma.
 CONFIGS = (
     make_config(),
     make_config(
@@ -52,7 +52,7 @@ RULES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One request, and the steps before which it comes and, perhaps, is aborted."""
+    """A request, the step before which it arrives, and the one before which it is aborted."""
 
     prompt: Prompt
     params: GenerationParams
@@ -64,7 +64,7 @@ class Job:
 
 @cache
 def network_of(number: int) -> Seq2SeqTransformer:
-    """One of a few networks; in float64, so that no batch shape can round a token into another."""
+    """Return a network in float64, so that no batch shape changes a token by rounding."""
     return make_network(config=CONFIGS[number], seed=number, dtype=torch.float64)
 
 
@@ -79,7 +79,7 @@ tokens = st.integers(1, START - 1)
 
 @st.composite
 def prompts(draw: st.DrawFn) -> Prompt:
-    """Sources of up to 12 tokens; the decoder begins with one token, or with a language tag too."""
+    """Draw a source of up to 12 tokens; the decoder prefix may have a language token."""
     prefix = draw(st.sampled_from([(START,), (START, 7)]))
     return make_prompt(
         length=draw(st.integers(1, 12)), seed=draw(st.integers(0, 99)), prefix=prefix
@@ -88,7 +88,7 @@ def prompts(draw: st.DrawFn) -> Prompt:
 
 @st.composite
 def parameters(draw: st.DrawFn) -> GenerationParams:
-    """Greedy, sampling with a seed, or beams, with or without token rules."""
+    """Draw greedy decoding, sampling with a seed, or beams, with or without token rules."""
     common = GenerationParams(
         max_new_tokens=draw(st.integers(1, 9)),
         repetition_penalty=draw(st.sampled_from([1.0, 1.0, 1.4])),
@@ -120,7 +120,7 @@ def parameters(draw: st.DrawFn) -> GenerationParams:
 
 
 def jobs(*, abortable: bool = False) -> st.SearchStrategy[list[Job]]:
-    """A handful of requests; some have a first token of their own forced upon them."""
+    """Return lists of up to eight requests; some have a forced first token."""
     forced = st.sampled_from([None, None, 9])
     return st.lists(
         st.builds(
@@ -137,7 +137,7 @@ def jobs(*, abortable: bool = False) -> st.SearchStrategy[list[Job]]:
 
 
 def run_together(engine: Engine, todo: Sequence[Job]) -> dict[int, list[RequestOutput]]:
-    """All outputs of each job, by its number; the books are checked after every step."""
+    """Return all outputs of each job, by its number; check invariants after every step."""
     outputs: dict[int, list[RequestOutput]] = {number: [] for number in range(len(todo))}
     last_event = max(max(job.arrives_at, job.aborted_at or 0) for job in todo)
     step = 0
@@ -163,5 +163,5 @@ def run_together(engine: Engine, todo: Sequence[Job]) -> dict[int, list[RequestO
 
 
 def alone(network: Seq2SeqTransformer, token_rules: TokenRules, job: Job) -> RequestOutput:
-    """The last output of a job that has an engine to itself."""
+    """Return the last output of a job that has an engine to itself."""
     return answer(make_engine(network=network, rules=token_rules), job.prompt, job.params)

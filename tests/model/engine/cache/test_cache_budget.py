@@ -1,4 +1,4 @@
-"""What of a device's memory is left for a cache, in numbers worked out by hand."""
+"""The bytes left for a cache, against numbers worked out by hand."""
 
 import pytest
 import torch

@@ -102,7 +102,7 @@ def test_a_copy_leaves_what_both_rows_have(num_same: int, dtype: torch.dtype) ->
     assert (values[..., num_own:] == 1).all()
 
 
-def test_a_block_is_shared_by_whoever_comes_from_the_same_row() -> None:
+def test_a_block_is_shared_by_all_copies_of_a_row() -> None:
     cache = make_cache()
     cache.copy([RowCopy(1, 4, 16)])
     cache.copy([RowCopy(4, 2, 16)])

@@ -100,7 +100,7 @@ def test_a_score_is_the_log_probability_before_anything_was_suppressed(dtype: to
     assert log_prob == pytest.approx(float(expected))
 
 
-def test_a_score_that_nobody_asked_for_is_0_whoever_else_is_in_the_batch() -> None:
+def test_a_score_that_was_not_requested_is_0_in_any_batch() -> None:
     logits = make_logits(RISING, RISING)
     first, _ = choose(logits, greedy("a"), greedy("b", return_scores=True))
     assert first == [[(4, 0.0)]]

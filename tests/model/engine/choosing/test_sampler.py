@@ -171,7 +171,7 @@ def test_rows_of_different_requests_are_drawn_as_each_would_be_alone() -> None:
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_a_row_of_no_numbers_gets_some_token_and_disturbs_nobody(bad: float) -> None:
+def test_a_row_of_nan_gets_some_token_and_changes_no_other(bad: float) -> None:
     logits = torch.stack([torch.full_like(LOGITS, bad), LOGITS])
     params = [GenerationParams(seed=1)] * 2
     some, found = sampler.draw(logits, params, [0.6, 0.6]).tolist()

@@ -163,7 +163,7 @@ def test_more_candidates_than_were_recorded_are_computed_anew(num_tokens: int) -
     assert [len(row) for row in found[0][1]] == [num_tokens] * 2
 
 
-def test_numbers_that_are_none_fail_their_own_request_alone() -> None:
+def test_a_request_with_nan_logits_fails_alone() -> None:
     network = make_network(dtype=torch.float64)
     network.embedding.weight[13] = torch.nan
     rules = make_rules(suppressed_ids=(13, EOS, START))

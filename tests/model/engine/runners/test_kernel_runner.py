@@ -1,4 +1,4 @@
-"""What a request gets from our own kernels depends on nothing but the request."""
+"""The result of a request with our own kernels depends on that request alone."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -82,7 +82,7 @@ def packed_network(
 
 
 def loose_network(*, end: float) -> Seq2SeqTransformer:
-    """One that likes to say what it has just said; end: how much it likes to end an output."""
+    """Return a network that repeats its last token; end: the bias of the end of sentence."""
     shape = {"norm": Norm(placement="post"), "final_norm": False, "tied_output": True}
     network = make_network(config=make_config(**shape))
     assert network.output_bias is not None
@@ -92,7 +92,7 @@ def loose_network(*, end: float) -> Seq2SeqTransformer:
 
 @cache
 def looping_network() -> Seq2SeqTransformer:
-    """One that never ends an output by itself."""
+    """Return a packed network whose outputs end only at their length."""
     network = loose_network(end=-50.0)
     pack(network, KernelPacking(torch.float32))
     return network
@@ -113,14 +113,14 @@ def bits(output: RequestOutput) -> list[tuple[Sequence[int], float | None]]:
 
 @pytest.fixture
 def set_threads() -> Iterator[None]:
-    """Threads are as many after the test as before."""
+    """Restore the number of threads after the test."""
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
 
 
 def company() -> list[Job]:
-    """Requests of all kinds and lengths that come at different steps; more than fit at once."""
+    """Return jobs of all kinds and lengths, with different arrivals, more than fit at once."""
     lengths = (1, 2, 5, 9, 15, 16, 17, 31, 33, 40)
     return [
         Job(
@@ -239,7 +239,7 @@ def test_what_is_stored_of_a_source_is_what_the_encoder_makes_of_it(
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_a_source_that_is_no_number_fails_alone(dtype: torch.dtype) -> None:
-    """A token whose vector is broken: who reads it gets no answer, and nobody else notices."""
+    """Requests with a token whose embedding is NaN get no output; the others are unchanged."""
     network = make_network(config=make_config(**SHAPES["plain"]))
     network.embedding.weight[9].fill_(torch.nan)
     pack(network, KernelPacking(dtype))
@@ -276,7 +276,7 @@ LONG: tuple[dict[str, Any], ...] = (
 def test_long_outputs_are_those_of_pytorch_whether_their_steps_are_seen_or_not(
     run_on_s: float, end: float, max_repeats: int
 ) -> None:
-    """In company of many kinds, some of them led out of loops; as long as the cache has room."""
+    """In a batch of many kinds of requests, some with a limit on repetitions."""
     plain, network = loose_network(end=end), loose_network(end=end)
     pack(network, KernelPacking(torch.float32))
     todo = [
@@ -297,7 +297,7 @@ def test_long_outputs_are_those_of_pytorch_whether_their_steps_are_seen_or_not(
         assert [h.rank for h in ours] == pytest.approx(ranks, rel=1e-5, abs=1e-4)
 
 
-def test_a_loop_is_noticed_in_a_step_that_nobody_sees() -> None:
+def test_a_loop_is_noticed_within_a_run() -> None:
     params = GenerationParams(max_new_tokens=40)
     loops, guarded = (
         answer(kernel_engine(looping_network(), run_on_s=60.0), make_prompt(), one).hypotheses
@@ -338,7 +338,7 @@ def test_a_guard_that_allows_any_number_of_repeats_allows_them(max_repeats: int)
 def test_what_was_chosen_unseen_is_told_although_memory_runs_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A second request's tokens do not fit; the first one's are not lost to whoever streams."""
+    """The second request's tokens do not fit; those of the first one are still streamed."""
     extend, num_calls = BeamSearch.extend, 0
 
     def fail_once(search: BeamSearch, extension: Extension) -> None:
@@ -372,7 +372,7 @@ def test_an_interrupted_engine_looks_up_after_a_step() -> None:
 @pytest.mark.parametrize("max_rows", [4, 8], ids=["waiting", "running"])
 @pytest.mark.parametrize("num_beams", [1, 4])
 def test_no_unseen_step_begins_after_a_deadline(num_beams: int, max_rows: int) -> None:
-    """Whether it is of one who runs or of one who waits for a place."""
+    """The deadline of a running or of a waiting request."""
     engine = make_engine(
         network=looping_network(), clock=lambda: 5.0, run_on_s=60.0, max_rows=max_rows
     )

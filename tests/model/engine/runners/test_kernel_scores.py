@@ -65,7 +65,7 @@ def hidden_states(num_rows: int, d_model: int = 32, *, seed: int = 0) -> Tensor:
 
 @pytest.fixture
 def set_threads() -> Iterator[None]:
-    """Threads are as many after the test as before."""
+    """Restore the number of threads after the test."""
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
@@ -131,7 +131,7 @@ def test_tokens_are_the_same_however_many_threads_look_for_them(vocab_size: int)
 def test_logits_may_be_as_far_apart_as_they_like(
     levels: tuple[float, float], *, renormalizes: bool
 ) -> None:
-    """The first slice of 1,024 tokens at one level, the rest at another, whoever takes which."""
+    """The first slice of 1,024 tokens is at one level, the rest at another, on any threads."""
     network = network_of()
     assert network.output_bias is not None
     network.output_bias[:1024] += levels[0]
@@ -233,7 +233,7 @@ def test_what_is_suppressed_is_not_proposed(network: Seq2SeqTransformer) -> None
 
 
 def test_a_copy_that_proposes_nonsense_still_gets_exact_values(network: Seq2SeqTransformer) -> None:
-    """Values come from the exact weights, whatever was proposed."""
+    """Values come from the exact weights, not from those that propose."""
     assert isinstance(network.packed_output, KernelOutput)
     exact = network.packed_output
     wrong = packed(torch.zeros(LARGE, D_MODEL), torch.int8)
@@ -248,7 +248,7 @@ def test_a_copy_that_proposes_nonsense_still_gets_exact_values(network: Seq2SeqT
 
 
 def test_a_row_wider_than_a_slice_of_the_vocabulary_has_room() -> None:
-    """A buffer was once as long as a slice's logits, whatever the width of the weights."""
+    """A buffer was once as long as a slice's logits, although weights may be wider."""
     network = network_of(vocab_size=LARGE, d_model=2_048)
     assert network.output is not None
     network.output.weight.mul_(0.05)

@@ -68,7 +68,7 @@ def test_hidden_states_are_those_of_a_full_forward_for_every_row() -> None:
             request.search.advance([[Candidate(token_id, 0.0)]])
 
 
-def test_nothing_is_returned_while_everybody_still_reads_a_prefix() -> None:
+def test_there_are_no_scores_while_all_requests_read_a_prefix() -> None:
     runner = make_runner()
     request = placed("a", row=0, prefix=(START, 7, 8))
     found = [step(runner, [request], encode=[request]), step(runner, [request])]

@@ -1,6 +1,6 @@
 """No step reads a number back from its device but in the one copy at its end.
 
-On the device "meta" tensors have no numbers, so whatever needs one (`.item()`, `.tolist()`,
+On the device "meta" tensors have no numbers, so code that needs one (`.item()`, `.tolist()`,
 a mask as an index) fails there; on a GPU it would make the host wait.
 """
 
@@ -43,7 +43,7 @@ every_network = pytest.mark.parametrize("config", CONFIGS, ids=str)
 
 
 class Copied(Exception):  # noqa: N818 - it is the end of a step, and no error
-    """Whatever a step chose is on its way to the host."""
+    """The step has started its only copy to the host."""
 
 
 @pytest.fixture(autouse=True)

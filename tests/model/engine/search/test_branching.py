@@ -1,4 +1,4 @@
-"""Who keeps which row when hypotheses branch."""
+"""Cache rows of hypotheses that branch."""
 
 import pytest
 

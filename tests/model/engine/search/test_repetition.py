@@ -1,4 +1,4 @@
-"""What is a loop and what is not, on tokens written by hand, and that no search stays in one."""
+"""Loops are told from other repetitions, and no search stays in one."""
 
 from dataclasses import replace
 from typing import Any
@@ -60,7 +60,7 @@ def test_the_token_that_would_go_on_with_a_loop_is_banned(
 
 
 @given(st.lists(st.integers(0, 2), max_size=80), st.integers(1, 4))
-def test_whoever_keeps_to_the_bans_repeats_nothing_more_often(
+def test_sequences_without_banned_tokens_repeat_no_ngram_more_often(
     wanted: list[int], max_repeats: int
 ) -> None:
     sequence: list[int] = []
