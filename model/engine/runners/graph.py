@@ -3,6 +3,8 @@
 A decoding step is a few hundred small kernels; on a GPU, starting them from Python takes longer
 than they run. A CUDA graph starts all of them at once. It reads and writes the memory addresses
 that it was recorded with: inputs are copied there before a replay, and outputs are read from there.
+
+`CudaGraph` has not been run on a GPU yet.
 """
 
 import threading
