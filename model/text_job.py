@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypedDict
 
+from model.config import TransformerConfig
 from model.engine.checks import check_request
 from model.engine.config import EngineConfig
 from model.engine.params import FinishReason, GenerationParams
@@ -10,12 +11,9 @@ from model.engine.request import RequestOutput
 from model.engine.search.search import Hypothesis
 from model.errors import InvalidParamsError, NoMemoryError, NoTokenError
 from model.load import LoadedModel
-from model.tokenizer.prompt import Prompt, Task, Translation
+from model.request_params import default_max_new_tokens, merge_params
+from model.tokenizer.prompt import Prompt, Task
 from model.tokenizer.tokenizer import Tokenizer
-
-# A translation has at most 4 tokens for each of its source's, and 32 more: a loop ends there.
-_TOKENS_PER_SOURCE_TOKEN, _SPARE_TOKENS = 4, 32
-_SAMPLING = ("temperature", "top_k", "top_p", "seed")
 
 
 class GenerationOptions(TypedDict, total=False):
@@ -77,6 +75,14 @@ class TextJob:
     prompt: Prompt
     params: GenerationParams
 
+    def check(self, *, config: TransformerConfig, limits: EngineConfig, num_rows: int) -> None:
+        """Check as the engine will, so that a list is refused before any of it is queued.
+
+        Raises:
+            InputTooLongError, InvalidParamsError: As `check_request`.
+        """
+        check_request(self.prompt, self.params, config=config, limits=limits, num_rows=num_rows)
+
     def result(self, output: RequestOutput, tokenizer: Tokenizer) -> TextOutput:
         """Return the text of the request's last output.
 
@@ -110,9 +116,9 @@ def make_job(
     *,
     defaults: GenerationOptions,
     loaded: LoadedModel,
-    limits: EngineConfig,
+    max_target_tokens: int,
 ) -> TextJob:
-    """Return the prompt and the parameters of one text, checked as the engine checks them.
+    """Return the prompt and the parameters of one text.
 
     Args:
         text: The source.
@@ -120,10 +126,9 @@ def make_job(
         options: Of the call; they go before the checkpoint's own, and those before `defaults`.
         defaults: For options that neither the call nor the checkpoint gives.
         loaded: The checkpoint.
-        limits: Of the engine.
+        max_target_tokens: The engine's limit of an output, its prefix included.
 
     Raises:
-        InputTooLongError: The text exceeds `max_source_tokens`.
         InvalidParamsError: An option is out of range, or the text is no string.
         UnsupportedTaskError: The vocabulary has no tag for a language or a style.
     """
@@ -132,17 +137,14 @@ def make_job(
     prompt = loaded.prompt(text, task, prefix=options.get("prefix"))
     given: dict[str, Any] = {name: value for name, value in options.items() if name != "prefix"}
     prefix_ids = tuple(loaded.tokenizer.encode_target(given.pop("target_prefix", "")))
-    fields = {**defaults, **loaded.generation_for(task), **given}
-    if any(given.get(name) is not None for name in _SAMPLING):
-        fields["num_beams"] = given.get("num_beams", 1)
+    fields = merge_params({**defaults, **loaded.generation_for(task)}, given)
     if "max_new_tokens" not in given:
-        default = fields.get("max_new_tokens", GenerationParams().max_new_tokens)
-        used = len(prompt.decoder_prefix_ids) + 1 + len(prefix_ids)  # one may be forced
-        fields["max_new_tokens"] = min(default, limits.max_target_tokens - used)
-        if isinstance(task, Translation):
-            longest = _TOKENS_PER_SOURCE_TOKEN * len(prompt.encoder_ids) + _SPARE_TOKENS
-            fields["max_new_tokens"] = min(fields["max_new_tokens"], longest)
-        fields["max_new_tokens"] = max(1, fields["max_new_tokens"])
+        fields["max_new_tokens"] = default_max_new_tokens(
+            fields.get("max_new_tokens", GenerationParams().max_new_tokens),
+            prompt,
+            task,
+            num_prefix_tokens=len(prefix_ids),
+            max_target_tokens=max_target_tokens,
+        )
     params = GenerationParams(**fields, target_prefix_ids=prefix_ids)
-    check_request(prompt, params, config=loaded.config, limits=limits)
     return TextJob(prompt, params)

@@ -285,13 +285,16 @@ class TextModel:
 
     def _job(self, field: str, text: str, task: Task, options: GenerationOptions) -> TextJob:
         try:
-            defaults, limits = self._defaults, self._config
-            return make_job(
-                text, task, options, defaults=defaults, loaded=self._loaded, limits=limits
+            loaded, most = self._loaded, self._config.max_target_tokens
+            job = make_job(
+                text, task, options, defaults=self._defaults, loaded=loaded, max_target_tokens=most
             )
+            num_rows = self._engine.stats().max_rows
+            job.check(config=loaded.config, limits=self._config, num_rows=num_rows)
         except ModelError as error:
             error.add_note(f"in {field}")
             raise
+        return job
 
 
 def _bundled_names() -> list[str]:

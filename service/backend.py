@@ -96,24 +96,9 @@ class ParamOverrides:
 
 
 _PARAM_NAMES = tuple(each.name for each in fields(ParamOverrides))
-_SAMPLING_NAMES = ("temperature", "top_k", "top_p", "seed")
 
 
 NO_OVERRIDES = ParamOverrides()
-
-
-def merge_params(defaults: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Return generation parameters by name, those of `chosen` before those of `defaults`.
-
-    To choose sampling means one beam, and to choose several beams means no sampling, whatever the
-    defaults say of the other.
-    """
-    both = {**defaults, **chosen}
-    if any(chosen.get(name) is not None for name in _SAMPLING_NAMES):
-        both["num_beams"] = chosen.get("num_beams", 1)
-    elif chosen.get("num_beams", 1) > 1:
-        both |= dict.fromkeys(_SAMPLING_NAMES)
-    return both
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from model.engine.params import GenerationParams
 from model.engine.request import RequestOutput
 from model.errors import InputTooLongError, InvalidParamsError, UnsupportedTaskError
 from model.load import load_model
+from model.request_params import default_max_new_tokens, merge_params
 from model.tokenizer.detokenizer import IncrementalDetokenizer
 from model.tokenizer.prompt import Prompt, Summarization, Task, Translation
 from service.backend import (
@@ -22,7 +23,6 @@ from service.backend import (
     ModelInfo,
     Output,
     TokenEvent,
-    merge_params,
 )
 from service.catalogue.catalogue import CatalogueError, ModelEntry
 from service.hosting.async_engine import AsyncEngine, EngineRequest
@@ -43,9 +43,6 @@ from service.telemetry.log import get_logger
 from service.telemetry.metrics import EngineMetrics
 
 MAX_PREFIX_TOKENS = 256
-# Tokens of a translation for each of its source's, at most: Hindi has three bytes for one of
-# English, and a byte is a token to ByT5. A few words may need more.
-MAX_TOKENS_PER_SOURCE_TOKEN, SPARE_TOKENS = 4, 32
 MAX_MEASURED = 256  # prompts of texts that were counted and not yet sent
 
 logger = get_logger(__name__)
@@ -189,9 +186,6 @@ class ModelHost:
     def _params(self, request: GenerateRequest, prompt: Prompt) -> GenerationParams:
         """Return the client's parameters, filled up with the model's own defaults.
 
-        Unless the client says otherwise, a translation ends at a few times the length of its
-        source: a small model in a loop should not hold its rows up to the model's limit.
-
         Raises:
             InvalidParamsError: A parameter out of range, or a target_prefix that is too long.
         """
@@ -203,11 +197,13 @@ class ModelHost:
                 f"has {len(prefix)} tokens; at most {MAX_PREFIX_TOKENS} are allowed",
             )
         if request.overrides.max_new_tokens is None:
-            limits = [fields["max_new_tokens"], self._room(prompt, len(prefix))]
-            if isinstance(request.task, Translation):
-                num_tokens = len(prompt.encoder_ids)
-                limits.append(MAX_TOKENS_PER_SOURCE_TOKEN * num_tokens + SPARE_TOKENS)
-            fields["max_new_tokens"] = max(1, min(limits))
+            fields["max_new_tokens"] = default_max_new_tokens(
+                fields["max_new_tokens"],
+                prompt,
+                request.task,
+                num_prefix_tokens=len(prefix),
+                max_target_tokens=self._config.max_target_tokens,
+            )
         return GenerationParams(
             **fields, target_prefix_ids=prefix, return_scores=request.return_scores
         )
@@ -218,11 +214,6 @@ class ModelHost:
         if generation == self._loaded.generation:
             return self.info.defaults
         return defaults_of(self._entry, generation, self._config)
-
-    def _room(self, prompt: Prompt, num_prefix_tokens: int) -> int:
-        """Return how many new tokens fit after the prefixes and a forced token."""
-        used = len(prompt.decoder_prefix_ids) + 1 + num_prefix_tokens
-        return self._config.max_target_tokens - used
 
     def _finished(
         self, prompt: Prompt, params: GenerationParams, output: RequestOutput, *, was_cut: bool

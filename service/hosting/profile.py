@@ -18,9 +18,10 @@ from model.families.registry import family_of
 from model.generation_config import generation_defaults, read_generation_config
 from model.json_file import read_json_object
 from model.load import LoadedModel
+from model.request_params import merge_params
 from model.tokenizer.languages import LanguageTags
 from model.transformer.seq2seq import Seq2SeqTransformer
-from service.backend import ModelInfo, merge_params
+from service.backend import ModelInfo
 from service.catalogue.catalogue import CatalogueError, ModelEntry
 from service.pairs import Pairs
 from service.settings import Settings

@@ -137,26 +137,38 @@ class ServedModel:
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         """Generate as `Backend.generate` does; load the model first if it is not loaded yet."""
-        if self.num_free_places <= 0:
-            raise QueueFullError(num_waiting=self._max_waiting, limit=self._max_waiting)
-        self._num_requests += 1
-        try:
-            with self.in_use():
-                host = self._host
-                if host is None:
-                    async with request.deadline.enforced():
-                        host = await self._loaded()
-                async with aclosing(host.generate(request)) as events:
-                    async for event in events:
-                        yield event
-        finally:
-            self._num_requests -= 1
+        with self._place(), self.in_use():
+            host = self._host
+            if host is None:
+                async with request.deadline.enforced():
+                    host = await self._loaded()
+            async with aclosing(host.generate(request)) as events:
+                async for event in events:
+                    yield event
 
     async def count_tokens(self, text: str, task: Task) -> int:
         """Count as `Backend.count_tokens` does; load the model first if it is not loaded yet."""
         with self.in_use():
-            host = self._host or await self._loaded()
+            host = self._host
+            if host is None:
+                with self._place():
+                    host = await self._loaded()
             return host.num_input_tokens(text, task)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Count one more request within the block.
+
+        Raises:
+            QueueFullError: As many wait as may.
+        """
+        if self.num_free_places <= 0:
+            raise QueueFullError(num_waiting=self._max_waiting, limit=self._max_waiting)
+        self._num_requests += 1
+        try:
+            yield
+        finally:
+            self._num_requests -= 1
 
     async def _loaded(self) -> ModelHost:
         """Wait until the model is loaded; a caller that is cancelled leaves the load running.

@@ -1,7 +1,8 @@
 """Checks of a request against the operator's settings and the model's limits."""
 
 from model.engine.params import GenerationParams
-from service.backend import ModelInfo, ParamOverrides, merge_params
+from model.request_params import merge_params
+from service.backend import ModelInfo, ParamOverrides
 from service.deadline import Deadline
 from service.errors import InvalidFieldError, TextTooLongError, show
 from service.settings import Settings

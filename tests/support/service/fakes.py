@@ -8,6 +8,7 @@ from typing import Any
 
 from model.engine.params import FinishReason
 from model.errors import InputTooLongError, QueueFullError
+from model.request_params import merge_params
 from model.tokenizer.prompt import Task, Translation
 from service.backend import (
     Event,
@@ -16,7 +17,6 @@ from service.backend import (
     ModelInfo,
     Output,
     TokenEvent,
-    merge_params,
 )
 from service.deadline import Deadline
 from service.errors import ModelNotFoundError
