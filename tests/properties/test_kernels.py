@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from model.config import Activation, Norm, RelativeBias, Sinusoidal, Stack
@@ -69,18 +69,19 @@ def same_answer(one: RequestOutput, other: RequestOutput, *, tolerance: float = 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @given(
-    seed=st.integers(0, 50),
+    network_seed=st.integers(0, 50),
     token_rules=rules,
     todo=jobs(abortable=True),
     max_rows=st.integers(4, 20),
 )
-# The same examples every time: float32 rounds differently here and there, and a near-tie could fall
-# either way, as it could not in the float64 of the other properties.
+# The same examples every time, and after any edit of the test, which `derandomize` alone would not
+# give: at a near-tie two float32 sums choose different tokens, as float64 does not in practice.
+@seed(0)
 @settings(unshrunk, max_examples=60, deadline=None, derandomize=True)
 def test_kernels_give_the_tokens_of_pytorch_in_float32(
-    shape: str, seed: int, token_rules: TokenRules, todo: list[Job], max_rows: int
+    shape: str, network_seed: int, token_rules: TokenRules, todo: list[Job], max_rows: int
 ) -> None:
-    network = make_network(config=make_config(**SHAPES[shape]), seed=seed)
+    network = make_network(config=make_config(**SHAPES[shape]), seed=network_seed)
     kept = KeepingRunner()
     ours = make_engine(
         network=packed(network), rules=token_rules, max_rows=max_rows, run_on_s=0, make=kept
@@ -95,12 +96,13 @@ def test_kernels_give_the_tokens_of_pytorch_in_float32(
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@given(seed=st.integers(0, 50), token_rules=rules, todo=jobs(), max_rows=st.integers(4, 20))
+@given(network_seed=st.integers(0, 50), token_rules=rules, todo=jobs(), max_rows=st.integers(4, 20))
+@seed(0)
 @settings(unshrunk, max_examples=60, deadline=None, derandomize=True)
 def test_runs_of_several_steps_give_the_tokens_of_single_steps(
-    shape: str, seed: int, token_rules: TokenRules, todo: list[Job], max_rows: int
+    shape: str, network_seed: int, token_rules: TokenRules, todo: list[Job], max_rows: int
 ) -> None:
-    network = packed(make_network(config=make_config(**SHAPES[shape]), seed=seed))
+    network = packed(make_network(config=make_config(**SHAPES[shape]), seed=network_seed))
     unseen, seen = (
         make_engine(network=network, rules=token_rules, max_rows=max_rows, run_on_s=run_on_s)
         for run_on_s in (60.0, 0.0)
