@@ -70,7 +70,7 @@ class TextOutput:
 
 @dataclass(frozen=True, slots=True)
 class TextJob:
-    """What the engine gets for one text."""
+    """The engine's request for one text: its prompt and its parameters."""
 
     prompt: Prompt
     params: GenerationParams

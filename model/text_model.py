@@ -19,8 +19,7 @@ from model.tokenizer.prompt import Summarization, Task, Translation
 
 _BUNDLED_PREFIX = "bundled/"
 _BUNDLED_DEFAULTS = {"max_repeats": 3}  # as in service/catalogue/dragoman.yaml
-_CPU_CACHE_BYTES = 2 << 30
-_GPU_MEMORY = MemoryFraction(0.9)
+_CPU_CACHE_BYTES, _GPU_MEMORY = 2 << 30, MemoryFraction(0.9)
 
 
 class TextModel:

@@ -44,7 +44,7 @@ pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installe
 
 
 async def visit(backend: FakeBackend, steps: str, *, tmp_path: Path, fragment: str = "") -> Any:
-    """What the steps, the body of a JavaScript function, return."""
+    """Return the value of the steps, the body of a JavaScript function."""
     app = create_api(backend, Settings())
 
     @app.get("/around")

@@ -70,7 +70,7 @@ async def change(client: httpx.AsyncClient, action: str, **fields: Any) -> httpx
 
 
 def as_json(entry: ModelEntry) -> dict[str, Any]:
-    """What an operator would send for an entry."""
+    """Return an operator's body for an entry."""
     return entry.model_dump(mode="json", exclude_unset=True)
 
 

@@ -265,7 +265,7 @@ def test_progress_is_drawn_on_a_terminal_and_never_on_standard_output(
 
 
 def _read(terminal: int) -> bytes:
-    """What was written to a terminal since; nothing once nobody is left to write."""
+    """Return the text written to a terminal since; nothing once no process is left to write."""
     try:
         return os.read(terminal, 65_536)
     except OSError:

@@ -1,4 +1,4 @@
-"""Checkpoints on disk, answered from text to text: what a served model does with a request."""
+"""Checkpoints on disk, answered from text to text: a served model and one request."""
 
 import asyncio
 from collections.abc import Iterator
@@ -48,8 +48,7 @@ def backend(folders: dict[str, Path]) -> Iterator[LocalBackend]:
 
 async def generate(backend: LocalBackend, request: GenerateRequest) -> tuple[str, FinishedEvent]:
     """Return the streamed pieces, joined, and the last event."""
-    events = [event async for event in backend.generate(request)]
-    *pieces, last = events
+    *pieces, last = [event async for event in backend.generate(request)]
     assert isinstance(last, FinishedEvent)
     assert all(isinstance(piece, TokenEvent) for piece in pieces)
     return "".join(piece.text for piece in pieces if isinstance(piece, TokenEvent)), last
