@@ -13,7 +13,7 @@
 #include <climits>
 #include <type_traits>
 
-#include "linear.h"
+#include "tiled_linear.h"
 
 namespace dragoman {
 

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "attention.h"
-#include "linear.h"
+#include "tiled_linear.h"
 
 namespace dragoman {
 

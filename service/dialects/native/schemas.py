@@ -62,9 +62,9 @@ class GenerationRequest(_Request):
     on_overflow: Overflow = Field(
         default="split", description="Treatment of a segment longer than the model reads."
     )
-    num_beams: int | None = Field(default=None, ge=1, le=8)
+    num_beams: int | None = Field(default=None, ge=1, le=MAX_BEAMS)
     num_return: int = Field(
-        default=1, ge=1, le=8, description="Outputs of each segment, best first."
+        default=1, ge=1, le=MAX_BEAMS, description="Outputs of each segment, best first."
     )
     max_new_tokens: int | None = Field(default=None, ge=1, description="For each segment.")
     length_penalty: float | None = Field(default=None, ge=-10, le=10, allow_inf_nan=False)
