@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from model.engine.params import MAX_BEAMS
 from service.backend import ModelState, TaskName
 from service.pairs import Pair, Pairs
 

@@ -1,12 +1,14 @@
 """One item from several segments: its score, its other outputs, its stream."""
 
+import asyncio
+
 import pytest
 
 from model.engine.params import FinishReason, GenerationParams
 from model.tokenizer.prompt import Translation
-from service.backend import FinishedEvent, Output
+from service.backend import FinishedEvent, Output, TokenEvent
 from service.tasks.generation import Generation
-from service.tasks.items import Item, answer, fit
+from service.tasks.items import Emit, Item, answer, fit
 from service.tasks.records import ItemAnswer, Span
 from service.text.documents import Document, Segment
 from tests.support.service.fakes import TRANSLATOR, FakeBackend, make_request
@@ -37,7 +39,7 @@ def finished(*outputs: Output, reason: FinishReason = FinishReason.STOP) -> Fini
     )
 
 
-async def answered(events: dict[str, FinishedEvent]) -> ItemAnswer:
+async def answered(events: dict[str, FinishedEvent], emit: Emit | None = None) -> ItemAnswer:
     request = make_request(return_scores=True)
     generation = Generation(Scripted(events), request, max_in_flight=2)
     item = Item(
@@ -47,7 +49,7 @@ async def answered(events: dict[str, FinishedEvent]) -> ItemAnswer:
         document=DOCUMENT,
         params=GenerationParams(),
     )
-    return await answer(item, generation, request=request, emit=None)
+    return await answer(item, generation, request=request, emit=emit)
 
 
 async def test_the_score_is_the_mean_over_all_tokens_with_the_ends_of_sentences() -> None:
@@ -103,3 +105,48 @@ async def test_spans_mark_each_segment_in_the_source_and_in_the_target_text() ->
     assert [segment.source for segment in found.segments] == [Span(2, 5), Span(6, 9)]
     assert [segment.target for segment in found.segments] == [Span(2, 7), Span(8, 9)]
     assert found.token_ids == (1, 2)
+
+
+class Streaming(FakeBackend):
+    """Answers both segments word by word, the second one first."""
+
+    def __init__(self, *, as_tokens: bool) -> None:
+        super().__init__()
+        self.as_tokens = as_tokens
+        self.second_is_done = asyncio.Event()
+
+    async def generate(self, request):  # type: ignore[no-untyped-def]
+        if request.text == "one":
+            await self.second_is_done.wait()
+        for piece in ("a ", "b"):
+            if self.as_tokens:
+                yield TokenEvent(piece)
+        try:
+            yield finished(Output("a b", (1, 2), -1.0))
+        finally:  # the reader closes the events after the last
+            self.second_is_done.set()
+
+
+@pytest.mark.parametrize(("as_tokens", "kind"), [(True, "token"), (False, "segment")])
+async def test_pieces_are_emitted_in_order_and_join_to_the_answer(
+    as_tokens: bool,  # noqa: FBT001 - a parameter of the test
+    kind: str,
+) -> None:
+    emitted: list[tuple[str, int, str]] = []
+    request = make_request()
+    item = Item(
+        index=3,
+        model=TRANSLATOR,
+        task=Translation("de", "en"),
+        document=DOCUMENT,
+        params=GenerationParams(),
+    )
+    backend = Streaming(as_tokens=as_tokens)
+    generation = Generation(backend, request, max_in_flight=2)
+    found = await answer(
+        item, generation, request=request, emit=lambda *piece: emitted.append(piece)
+    )
+    assert found.text == "  a b a b\n"
+    assert "".join(text for _, _, text in emitted) == found.text
+    assert {(each, index) for each, index, text in emitted if text.strip()} == {(kind, 3)}
+    assert (generation.usage.input_tokens, generation.usage.output_tokens) == (2, 2)
