@@ -57,10 +57,10 @@ class OperationsRoutes:
         """Return the routes."""
         router = APIRouter(tags=["operations"])
         for path, handler in (("/health", self.health), ("/ready", self.ready)):
-            router.add_api_route(path, handler, methods=["HEAD"], include_in_schema=False)
             router.add_api_route(path, handler, methods=["GET"])
+            router.add_api_route(path, handler, methods=["HEAD"], include_in_schema=False)
         router.add_api_route("/info", self.info)
-        router.add_api_route("/metrics", self.metrics, response_class=Response)
+        router.add_api_route("/metrics", self.metrics, response_class=Response, name="prometheus")
         return router
 
     async def health(self) -> StatusResponse:

@@ -137,7 +137,7 @@ class ServedModel:
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         """Generate as `Backend.generate` does; load the model first if it is not loaded yet."""
-        with self._place(), self.in_use():
+        with self._counted(), self.in_use():
             host = self._host
             if host is None:
                 async with request.deadline.enforced():
@@ -151,19 +151,13 @@ class ServedModel:
         with self.in_use():
             host = self._host
             if host is None:
-                with self._place():
+                with self._counted():
                     host = await self._loaded()
             return host.num_input_tokens(text, task)
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
-        """Count one more request within the block.
-
-        Raises:
-            QueueFullError: As many wait as may.
-        """
-        if self.num_free_places <= 0:
-            raise QueueFullError(num_waiting=self._max_waiting, limit=self._max_waiting)
+    def _counted(self) -> Iterator[None]:
+        """Count one more request within the block."""
         self._num_requests += 1
         try:
             yield
@@ -175,7 +169,11 @@ class ServedModel:
 
         Raises:
             ModelNotLoadedError: It could not be loaded, just now or a moment ago.
+            QueueFullError: As many requests wait for the load as may. Once the model is loaded the
+                engine refuses, which alone knows exactly how many wait.
         """
+        if self._num_requests > self._max_waiting:  # this one is counted already
+            raise QueueFullError(num_waiting=self._max_waiting, limit=self._max_waiting)
         if self._loading is None:
             self._begin_loading()
         assert self._loading is not None  # noqa: S101 - just begun

@@ -26,13 +26,15 @@ def check_texts(texts: tuple[str, ...], settings: Settings) -> None:
     """Check the number of texts and of their characters together.
 
     Raises:
-        InvalidFieldError: no text at all, or too many.
+        InvalidFieldError: no text at all, too many, or one that no encoding can write.
         TextTooLongError: too many characters.
     """
     if not 1 <= len(texts) <= settings.max_items:
         raise InvalidFieldError(
             "text", f"has {len(texts)} entries; it must have 1 to {settings.max_items}"
         )
+    if not all(map(_is_encodable, texts)):
+        raise InvalidFieldError("text", "holds half of a surrogate pair, which is no character")
     num_characters = sum(map(len, texts))
     if num_characters > settings.max_text_characters:
         raise TextTooLongError(num_characters=num_characters, limit=settings.max_text_characters)
@@ -55,3 +57,12 @@ def params_for(model: ModelInfo, overrides: ParamOverrides) -> GenerationParams:
             f"is {show(asked)}; {model.name} writes at most {model.max_new_tokens}",
         )
     return params
+
+
+def _is_encodable(text: str) -> bool:
+    """Return False for a text with half of a surrogate pair, as undecodable arguments have."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

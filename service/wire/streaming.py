@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel
+from pydantic_core import from_json
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -116,8 +117,8 @@ async def _run(work: Work, queue: asyncio.Queue[StreamEvent | Exception | None])
 
     try:
         response = await work(emit)
-        done = response.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        queue.put_nowait(StreamEvent("done", done))
+        done = response.model_dump_json(by_alias=True, exclude_unset=True)  # null for a NaN
+        queue.put_nowait(StreamEvent("done", from_json(done)))
     except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
         queue.put_nowait(error)
     queue.put_nowait(None)

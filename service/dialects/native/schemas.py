@@ -186,11 +186,9 @@ def _listed(pairs: Pairs) -> list[Pair] | None:
 
 
 class ModelOutput(_Response):
-    """One served model: its tasks, its checkpoint and its limits.
+    """One served model: its tasks, its checkpoint and its limits."""
 
-    Built from a `service.backend.ModelInfo`, whose attributes have these names but for the aliases.
-    """
-
+    # Built from a `service.backend.ModelInfo`: attributes have these names, but for the aliases.
     model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
 
     name: str

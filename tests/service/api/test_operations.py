@@ -36,3 +36,9 @@ def test_metrics_count_requests_by_route_and_status() -> None:
     assert 'dragoman_requests_total{route="/v1/detect",status="200"}' in text
     assert 'dragoman_requests_total{route="other",status="404"}' in text
     assert "nowhere" not in text
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready"])
+def test_a_probe_with_a_wrong_method_is_told_to_get(path: str) -> None:
+    response = client_of().post(path)
+    assert (response.status_code, response.headers["allow"]) == (405, "GET")

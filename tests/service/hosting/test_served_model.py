@@ -23,6 +23,7 @@ from service.settings import Settings
 from tests.support.checkpoints.tiny_models import (
     SETTINGS,
     SUMMARIZER,
+    TEXT,
     TRANSLATOR,
     make_request,
     tiny_entry,
@@ -140,6 +141,24 @@ async def test_no_more_wait_for_a_load_than_may_wait_for_a_model(
             with pytest.raises(QueueFullError):
                 await text_of(backend, make_request())
         await asyncio.gather(*tasks)
+
+
+async def test_counts_of_tokens_take_places_too_while_a_model_loads(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long texts are measured before they are sent, so those requests wait there."""
+    task = Translation("de", "en")
+    with serving(lazy(folders, max_waiting=2)) as backend:
+        with loads_held(monkeypatch, TRANSLATOR):
+            counts = [
+                asyncio.create_task(backend.count_tokens(TRANSLATOR, TEXT, task)) for _ in range(2)
+            ]
+            await until(lambda: backend.num_free_places(TRANSLATOR) == 0)
+            with pytest.raises(QueueFullError):
+                await backend.count_tokens(TRANSLATOR, TEXT, task)
+        found = await asyncio.gather(*counts)
+        assert found == [await backend.count_tokens(TRANSLATOR, TEXT, task)] * 2
+        assert backend.num_free_places(TRANSLATOR) == 2
 
 
 @pytest.mark.parametrize("how", ["is too late", "leaves"])

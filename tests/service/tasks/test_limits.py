@@ -64,3 +64,8 @@ def test_the_most_tokens_that_a_model_writes_may_be_asked_for() -> None:
     assert params_for(TRANSLATOR, ParamOverrides(max_new_tokens=most)).max_new_tokens == most
     with pytest.raises(InvalidFieldError, match=f"`max_new_tokens` is {most + 1}; .* most {most}"):
         params_for(TRANSLATOR, ParamOverrides(max_new_tokens=most + 1))
+
+
+def test_half_of_a_surrogate_pair_is_refused_with_its_field() -> None:
+    with pytest.raises(InvalidFieldError, match="`text` holds half of a surrogate pair"):
+        check_texts(("fine", "bad \udcff argument"), Settings())

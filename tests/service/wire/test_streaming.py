@@ -1,6 +1,9 @@
 """Streamed answers: the pieces joined are the text, whatever the order in which they came."""
 
 import json
+import math
+from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from model.errors import EngineStoppedError
+from service.backend import Event, FinishedEvent, GenerateRequest
 from tests.support.service.clients import Json, client_of, sse_events
 from tests.support.service.fakes import SUMMARIZER, FakeBackend, same
 
@@ -145,3 +149,20 @@ def test_silence_is_broken_by_a_ping(accept: str, ping: str) -> None:
         "/v1/translate", json={**BODY, "text": "Good morning."}, headers={"accept": accept}
     )
     assert response.text.startswith(ping)
+
+
+def test_a_score_that_is_no_number_is_null_in_a_stream_as_in_one_piece() -> None:
+    class Unlikely(FakeBackend):
+        async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
+            async for event in super().generate(request):
+                if isinstance(event, FinishedEvent):
+                    outputs = tuple(replace(output, score=-math.inf) for output in event.outputs)
+                    yield replace(event, outputs=outputs)
+                else:
+                    yield event
+
+    client = client_of(Unlikely())
+    body = {**BODY, "text": "One is here.", "return": ["scores"]}
+    whole = client.post("/v1/translate", json={**body, "stream": False}).json()
+    assert whole["translations"][0]["score"] is None
+    assert stream(client, **body)[-1] == ("done", whole)
