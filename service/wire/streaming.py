@@ -35,6 +35,9 @@ class StreamEvent:
     fields: Mapping[str, Any]
 
 
+# Made once: `json.dumps` with options makes an encoder at every call.
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 PING = StreamEvent("ping", {})  # sent in silence, so that proxies keep the connection
 
 
@@ -145,7 +148,3 @@ def _as_sse(event: StreamEvent) -> str:
 
 def _as_ndjson(event: StreamEvent) -> str:
     return _json({"event": event.name, **event.fields}) + "\n"
-
-
-def _json(fields: Mapping[str, Any]) -> str:
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from model.tokenizer.prompt import Translation
 from service.backend import ParamOverrides
 from service.pairs import Pairs
 from service.settings import Settings
@@ -225,3 +226,13 @@ def test_the_times_of_an_answer_are_those_of_its_slowest_segment() -> None:
     body = {**GOOD, "text": "One is here. Two is there. Three is nowhere."}
     headers = client_of().post("/v1/translate", json=body).headers
     assert (headers["x-queue-time"], headers["x-inference-time"]) == ("1.0", "2.0")
+
+
+def test_the_model_is_told_both_languages() -> None:
+    backend = FakeBackend()
+    translate(client_of(backend), "Guten Morgen.", source_lang="de", target_lang="en")
+    assert [request.task for request in backend.requests] == [Translation("en", "de")]
+
+
+def test_a_queue_with_one_free_place_takes_a_request() -> None:
+    assert texts(translate(client_of(FakeBackend(places=1)), "Good morning.")) == ["GOOD MORNING."]

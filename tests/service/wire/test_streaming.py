@@ -62,6 +62,7 @@ def test_a_text_without_words_is_streamed_as_it_is_and_no_model_is_asked(
     backend = FakeBackend()
     events = stream(client_of(backend), text=text, num_beams=num_beams)
     assert "".join(e["text"] for name, e in events if name != "done") == text
+    assert {name for name, _ in events} <= {"token" if num_beams == 1 else "segment", "done"}
     assert events[-1][1]["translations"][0]["text"] == text
     assert backend.requests == []
 
