@@ -206,7 +206,7 @@ class TransformerConfig:
 
     @property
     def can_read_longer(self) -> bool:
-        """Whether sequences may be longer than `max_positions`: positions have no learned table."""
+        """True if sequences may be longer than `max_positions`: positions have no learned table."""
         return not isinstance(self.positions, Learned)
 
     def with_max_positions(self, max_positions: int) -> "TransformerConfig":

@@ -30,5 +30,5 @@ class Batch:
 
     @property
     def wants_logits(self) -> bool:
-        """Whether the next token of any request depends on this step's logits."""
+        """True if the next token of any request depends on this step's logits."""
         return any(request.wants_logits for request in self.decode)

@@ -77,12 +77,12 @@ class Engine:
 
     @property
     def has_work(self) -> bool:
-        """Whether a request is unfinished."""
+        """True if a request is unfinished."""
         return bool(self._requests)
 
     @property
     def is_ahead(self) -> bool:
-        """Whether a step was started whose scores have not been read yet."""
+        """True if a step was started whose scores have not been read yet."""
         return self._ahead is not None
 
     def add_request(

@@ -89,7 +89,7 @@ class GenerationParams:
 
     @property
     def do_sample(self) -> bool:
-        """Whether tokens are drawn at random: a sampling field is given."""
+        """True if tokens are drawn at random: a sampling field is given."""
         given = (self.temperature, self.top_k, self.top_p, self.seed)
         return any(value is not None for value in given)
 

@@ -75,7 +75,7 @@ class Request:
 
     @property
     def has_chosen_token(self) -> bool:
-        """Whether a sequence has a token beyond its prefix and its forced first token."""
+        """True if a sequence has a token beyond its prefix and its forced first token."""
         config = self.search.config
         is_forced = config.forced_bos_id is not None and len(config.prefix_ids) == 1
         return len(self.search.sequences[0]) > len(config.prefix_ids) + is_forced
@@ -91,7 +91,7 @@ class Request:
 
     @property
     def wants_logits(self) -> bool:
-        """Whether this step's logits decide the next token."""
+        """True if this step's logits decide the next token."""
         return self.num_computed + 1 == len(self.search.sequences[0])
 
 

@@ -109,7 +109,7 @@ class Runner(Protocol):
 
     @property
     def runs_ahead(self) -> bool:
-        """Whether `run_ahead` can start a step; constant."""
+        """True if `run_ahead` can start a step; constant."""
         ...
 
     def run_ahead(self, batch: Batch) -> Scores | None:

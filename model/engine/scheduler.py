@@ -63,7 +63,7 @@ class Scheduler:
 
     @property
     def can_admit(self) -> bool:
-        """Whether the next step would admit a waiting request."""
+        """True if the next step would admit a waiting request."""
         queue = self._next_queue()
         return queue is not None and self._has_room(queue[0])
 

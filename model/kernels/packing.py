@@ -37,13 +37,13 @@ class KernelPacking:
         )
 
     def takes(self, network: Seq2SeqTransformer, module: nn.Module) -> bool:  # noqa: ARG002
-        """As `Packing.takes`."""
+        """Implement `Packing.takes`."""
         if isinstance(module, nn.Embedding):
             return self.dtype != torch.float32
         return isinstance(module, nn.Linear)
 
     def replace(self, network: Seq2SeqTransformer, name: str) -> None:
-        """As `Packing.replace`."""
+        """Implement `Packing.replace`."""
         parent, attribute = place(network, name)
         module = getattr(parent, attribute)
         if not isinstance(module, nn.Linear | nn.Embedding):

@@ -64,7 +64,7 @@ class _Meaning:
 
     @property
     def has_usual_script(self) -> bool:
-        """Whether the script is the language's usual one, or the usual one is unknown."""
+        """True if the script is the language's usual one, or the usual one is unknown."""
         return self.script is None or replace(self, script=None).likely_script in (
             None,
             self.script,

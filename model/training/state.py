@@ -18,7 +18,7 @@ _FILE = "training.pt"
 
 @dataclass(slots=True)
 class Position:
-    """How far a training is: its counters."""
+    """Counters of a training's progress."""
 
     step: int = 0
     tokens: int = 0  # source and target tokens seen

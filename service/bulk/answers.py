@@ -6,7 +6,7 @@ from model.engine.params import Priority
 from service.backend import NO_OVERRIDES, Backend, ParamOverrides
 from service.deadline import Deadline
 from service.settings import Settings
-from service.tasks.records import SummaryRequest, TaskAnswer, TranslationRequest
+from service.tasks.records import SummaryRequest, TaskAnswer, TaskFields, TranslationRequest
 from service.tasks.registry import ModelRegistry
 from service.tasks.summarization import Summarizer
 from service.tasks.translation import Translator
@@ -52,9 +52,20 @@ class BulkOptions:
     overrides: ParamOverrides = NO_OVERRIDES
     verbatim: bool = False
 
-    def split(self, usual: Mode) -> Mode:
-        """Return how texts are cut into segments."""
-        return "verbatim" if self.verbatim else usual
+    def fields(self, text: str, *, split: Mode) -> TaskFields:
+        """Return the fields of a request of one text that arrives now; `split` is the usual one."""
+        return {
+            "request_id": "bulk",
+            "text": (text,),
+            "deadline": Deadline.after(TIMEOUT_MS),
+            "model": self.model,
+            "split": "verbatim" if self.verbatim else split,
+            "overrides": self.overrides,
+            "target_prefix": None,
+            "return_scores": True,
+            "on_overflow": "error" if self.verbatim else "split",
+            "priority": Priority.BULK,
+        }
 
 
 def unlimited(settings: Settings) -> Settings:
@@ -88,22 +99,9 @@ class BulkTranslator:
         Raises:
             ApiError, ModelError: The text cannot be translated; the sentence says why.
         """
-        options = self._options
-        plan = self._translator.plan(
-            TranslationRequest(
-                request_id="bulk",
-                text=(text,),
-                deadline=Deadline.after(TIMEOUT_MS),
-                model=options.model,
-                split=options.split("sentences"),
-                overrides=options.overrides,
-                return_scores=True,
-                on_overflow="error" if options.verbatim else "split",
-                priority=Priority.BULK,
-                target_lang=self._target,
-                source_lang=self._source,
-            )
-        )
+        fields = self._options.fields(text, split="sentences")
+        request = TranslationRequest(**fields, target_lang=self._target, source_lang=self._source)
+        plan = self._translator.plan(request)
         return Answer.of(await self._translator.run(plan))
 
 
@@ -123,19 +121,6 @@ class BulkSummarizer:
         Raises:
             ApiError, ModelError: The text cannot be summarized; the sentence says why.
         """
-        options = self._options
-        plan = self._summarizer.plan(
-            SummaryRequest(
-                request_id="bulk",
-                text=(text,),
-                deadline=Deadline.after(TIMEOUT_MS),
-                model=options.model,
-                split=options.split("none"),
-                overrides=options.overrides,
-                return_scores=True,
-                on_overflow="error" if options.verbatim else "split",
-                priority=Priority.BULK,
-                style=self._style,
-            )
-        )
+        fields = self._options.fields(text, split="none")
+        plan = self._summarizer.plan(SummaryRequest(**fields, style=self._style))
         return Answer.of(await self._summarizer.run(plan))

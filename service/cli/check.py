@@ -1,4 +1,4 @@
-"""Whether a model loads, is what it should be, and answers: `dragoman models check`."""
+"""Check that a model loads, has the files it should have, and answers: `dragoman models check`."""
 
 import asyncio
 import resource

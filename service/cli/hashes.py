@@ -37,7 +37,7 @@ class FileHash:
 
     @property
     def is_wrong(self) -> bool:
-        """Whether there is an expected hash and the file has another."""
+        """True if there is an expected hash and the file has another."""
         return self.expected is not None and self.hash != self.expected
 
 

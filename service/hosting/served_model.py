@@ -53,7 +53,7 @@ class ServedModel:
 
     @property
     def is_open(self) -> bool:
-        """Whether its files have been read, so that it has an `info`."""
+        """True if its files have been read, so that it has an `info`."""
         return self._info is not None
 
     @property
@@ -69,13 +69,13 @@ class ServedModel:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it is not closed, and its engine, if it is loaded, is alive."""
+        """True if it is not closed, and its engine, if it is loaded, is alive."""
         host = self._host
         return not self._is_closed and (host is None or host.engine.is_alive())
 
     @property
     def is_ready(self) -> bool:
-        """Whether it can take requests; a lazy model can before its load."""
+        """True if it can take requests; a lazy model can before its load."""
         is_lazy = self.placement.entry.load == "lazy"
         return self.is_alive and (is_lazy or self._host is not None)
 

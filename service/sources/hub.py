@@ -70,12 +70,12 @@ class HubModel:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether the revision is a commit, so that its files never change."""
+        """True if the revision is a commit, so that its files never change."""
         return self.revision is not None and COMMIT.fullmatch(self.revision) is not None
 
     @property
     def is_offline(self) -> bool:
-        """Whether the hub must not be contacted."""
+        """True if the hub must not be contacted."""
         return self.settings.offline or constants.HF_HUB_OFFLINE
 
     def cached(self) -> Snapshot | None:

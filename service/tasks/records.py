@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, chain
-from typing import Literal
+from typing import Literal, TypedDict
 
 from model.engine.params import Priority
 from service.backend import NO_OVERRIDES, FinishedEvent, OnOverflow, Output, ParamOverrides
@@ -51,8 +51,23 @@ class TaskRequest:
 
     @property
     def backend_overflow(self) -> OnOverflow:
-        """How the backend treats a segment that is still too long after splitting."""
+        """The backend's treatment of a segment that is still too long after splitting."""
         return "truncate" if self.on_overflow == "truncate" else "error"
+
+
+class TaskFields(TypedDict):
+    """The fields of a `TaskRequest` by name, for a caller that makes both kinds of request."""
+
+    request_id: str
+    text: tuple[str, ...]
+    deadline: Deadline
+    model: str | None
+    split: Mode
+    overrides: ParamOverrides
+    target_prefix: str | None
+    return_scores: bool
+    on_overflow: Overflow
+    priority: Priority
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

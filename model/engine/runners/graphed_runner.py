@@ -87,7 +87,7 @@ class GraphedRunner(ModelRunner):
 
     @torch.inference_mode()
     def run_ahead(self, batch: Batch) -> "GraphedScores | None":
-        """As `Runner.run_ahead`; the best tokens stay on the device."""
+        """Implement `Runner.run_ahead`; the best tokens stay on the device."""
         bucket = self._fit(batch.decode, num_own=_longest(batch) + 1)
         last = self._last
         if last is None or bucket is None or (bucket.num_sources, bucket.width) != last.shape:

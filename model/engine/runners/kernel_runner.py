@@ -119,7 +119,7 @@ class KernelRunner:
         )
 
     def run(self, batch: Batch, *, seconds: float = 0.0) -> RunnerOutput:
-        """As `Runner.run`; up to 16 steps."""
+        """Implement `Runner.run`; up to 16 steps."""
         self.own_cache.move(batch.row_moves)
         self.source_cache.move(batch.slot_moves)
         for group in _groups(batch.encode):
@@ -149,24 +149,24 @@ class KernelRunner:
         return RunnerOutput(scores, run.num_steps, extensions)
 
     def interrupt(self) -> None:
-        """As `Runner.interrupt`."""
+        """Implement `Runner.interrupt`."""
         self._is_interrupted.value = 1
 
     def copy_rows(self, copies: Sequence[RowCopy]) -> None:
-        """As `Runner.copy_rows`."""
+        """Implement `Runner.copy_rows`."""
         self.own_cache.copy(copies)
 
     def scrub(self) -> None:
-        """As `Runner.scrub`; does nothing, as a row reads only what it wrote itself."""
+        """Implement `Runner.scrub`; does nothing, as a row reads only what it wrote itself."""
 
     def release(self) -> None:
-        """As `Runner.release`; does nothing, as the tables never grow."""
+        """Implement `Runner.release`; does nothing, as the tables never grow."""
 
     def run_ahead(self, batch: Batch) -> None:
-        """As `Runner.run_ahead`; never starts a step."""
+        """Implement `Runner.run_ahead`; never starts a step."""
 
     def warm_up(self, *, widths: Sequence[int], on_progress: OnProgress) -> None:
-        """As `Runner.warm_up`; does nothing, as the kernels are compiled."""
+        """Implement `Runner.warm_up`; does nothing, as the kernels are compiled."""
 
     def _encode(self, requests: Sequence[Request]) -> None:
         token_ids: list[int] = []

@@ -15,7 +15,7 @@ from model.kernels.linear import padded
 
 
 class KernelHead:
-    """As `OutputHead`, with our own kernels; hidden states are (rows, d_model) float32."""
+    """Computes as `OutputHead`, by our own kernels; hidden states are (rows, d_model) float32."""
 
     def __init__(
         self,

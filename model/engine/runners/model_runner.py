@@ -58,7 +58,7 @@ class ModelRunner:
 
     @torch.inference_mode()
     def run(self, batch: Batch, *, seconds: float = 0.0) -> RunnerOutput:  # noqa: ARG002
-        """As `Runner.run`; always one step, whose tokens the engine chooses."""
+        """Implement `Runner.run`; always one step, whose tokens the engine chooses."""
         if batch.row_moves:
             longest = max(request.num_computed for request in batch.decode)
             self.cache.own.copy(batch.row_moves, num_tokens=longest)
@@ -70,30 +70,30 @@ class ModelRunner:
         return RunnerOutput(self._score(batch) if batch.decode else None)
 
     def interrupt(self) -> None:
-        """As `Runner.interrupt`; does nothing, as no run is longer than a step."""
+        """Implement `Runner.interrupt`; does nothing, as no run is longer than a step."""
 
     def release(self) -> None:
-        """As `Runner.release`."""
+        """Implement `Runner.release`."""
         self._memory, self._memory_of = Memory([]), []
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
     def run_ahead(self, batch: Batch) -> Scores | None:  # noqa: ARG002
-        """As `Runner.run_ahead`; never starts a step."""
+        """Implement `Runner.run_ahead`; never starts a step."""
         return None
 
     def warm_up(self, *, widths: Sequence[int], on_progress: OnProgress) -> None:
-        """As `Runner.warm_up`; does nothing."""
+        """Implement `Runner.warm_up`; does nothing."""
 
     @torch.inference_mode()
     def copy_rows(self, copies: Sequence[RowCopy]) -> None:
-        """As `Runner.copy_rows`."""
+        """Implement `Runner.copy_rows`."""
         longest = max(copy.num_tokens for copy in copies)
         self.cache.own.copy([(c.source, c.target) for c in copies], num_tokens=longest)
 
     @torch.inference_mode()
     def scrub(self) -> None:
-        """As `Runner.scrub`."""
+        """Implement `Runner.scrub`."""
         self.cache.own.scrub()
         self.cache.source.scrub()
 

@@ -1,10 +1,7 @@
 """Turn native bodies into the records of the tasks."""
 
-from typing import TypedDict
-
 from model.engine.params import Priority
 from service.backend import ParamOverrides
-from service.deadline import Deadline
 from service.dialects.native.schemas import (
     GenerationRequest,
     Part,
@@ -14,7 +11,7 @@ from service.dialects.native.schemas import (
 from service.errors import NotOfferedError, show
 from service.settings import Settings
 from service.tasks.limits import deadline_of
-from service.tasks.records import Overflow, SummaryRequest, TranslationRequest
+from service.tasks.records import SummaryRequest, TaskFields, TranslationRequest
 from service.text.documents import Mode
 
 
@@ -54,22 +51,9 @@ def parts_of(body: GenerationRequest) -> frozenset[Part]:
     return parts | {"alternatives"} if body.num_return > 1 else parts
 
 
-class _Common(TypedDict):
-    request_id: str
-    text: tuple[str, ...]
-    deadline: Deadline
-    model: str | None
-    split: Mode
-    overrides: ParamOverrides
-    target_prefix: str | None
-    return_scores: bool
-    on_overflow: Overflow
-    priority: Priority
-
-
 def _common(
     body: GenerationRequest, split: Mode, *, request_id: str, settings: Settings
-) -> _Common:
+) -> TaskFields:
     _refuse_what_is_not_offered(body)
     return {
         "request_id": request_id,

@@ -1,4 +1,4 @@
-"""How large an engine is follows from its limits and its memory."""
+"""An engine's size follows from its limits and its memory."""
 
 import pytest
 

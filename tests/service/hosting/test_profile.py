@@ -1,4 +1,4 @@
-"""How a model is run, by what its files, its entry and the settings say together."""
+"""A model's files, its entry and the settings together decide how it is run."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -114,7 +114,7 @@ class ScriptedRunner:
 
 
 def _is_free(request: Request) -> bool:
-    """Whether nothing but the scores decides the request's next token."""
+    """True if nothing but the scores decides the request's next token."""
     return request.wants_logits and not request.do_sample
 
 
