@@ -29,13 +29,13 @@ COPY model ./model
 COPY service ./service
 RUN pip install --no-deps --force-reinstall .
 
-# The kernels, beside the code that loads them: the image that runs has no compiler. Where they
-# cannot be compiled (not x86-64), PyTorch's are used.
+# The kernels at every level of the architecture, beside the code that loads them: the image that runs
+# has no compiler, and its processor is not yet known.
 RUN apt-get update -qq \
  && apt-get install -y -qq --no-install-recommends g++ \
  && cd / \
  && python -m model.kernels.build \
-      --output "$(python -c 'import model.kernels; print(model.kernels.__path__[0])')/kernels.so"
+      --output "$(python -c 'import model.kernels; print(model.kernels.__path__[0])')"
 
 
 FROM python:${PYTHON_VERSION}-slim

@@ -23,7 +23,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --constraint constraints.txt
 
-KERNELS := model/kernels/build.py $(wildcard model/kernels/src/*.h model/kernels/src/*.cpp)
+KERNELS := model/kernels/build.py model/kernels/levels.py $(wildcard model/kernels/src/*.h model/kernels/src/*.cpp)
 
 .PHONY: help serve test coverage mutants check format bench loadtest clean
 

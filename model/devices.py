@@ -134,7 +134,7 @@ def kernels_of(precision: Precision, device: torch.device, config: TransformerCo
     loaded = library()
     if loaded is None or not _runs_by_kernels(precision.weights, device, config):
         return "pytorch"
-    return f"own ({loaded.instructions})"
+    return f"own ({loaded.level.title})"
 
 
 def _activation_dtype(

@@ -26,6 +26,8 @@ for name in [name for name in os.environ if name.startswith("DRAGOMAN_")]:
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+pytest_plugins = ["tests.support.engine.kernel_levels"]
+
 # No deadline: the first example pays for torch's warm-up, and a busy machine is no bug.
 settings.register_profile(
     "default",

@@ -1,7 +1,7 @@
 """Compile the kernels: `python -m model.kernels.build`.
 
-This needs a C++ compiler and takes some twenty seconds, once for each version of the sources.
-Without a compiler, or on a processor without AVX-512 VNNI, PyTorch's kernels are used.
+This needs a C++ compiler and takes some ten seconds for a level, once for each version of the
+sources. Without a compiler PyTorch's kernels are used. Nothing has to be installed for it.
 """
 
 import argparse
@@ -13,49 +13,60 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-SOURCES = Path(__file__).parent / "src"
-FILE_NAME = "kernels.so"
+from model.kernels.levels import Level, levels_of_architecture, levels_of_processor
 
-# Instructions beyond AVX-512 VNNI are compiled, but run only on processors that have them.
+SOURCES = Path(__file__).parent / "src"
+
 FLAGS = (
     "-std=c++17",
     "-O3",  # unrolls, so that sums stay in registers
     "-fPIC",
     "-shared",
-    "-fopenmp",  # the same OpenMP as PyTorch's, and so the same threads
-    *(
-        f"-m{name}"
-        for name in (
-            *("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "avx512bf16"),
-            *("amx-tile", "amx-int8", "amx-bf16", "fma"),
-        )
-    ),
+    "-fvisibility=hidden",  # several levels in one process share nothing
+    "-ffp-contract=off",  # a sum is the same at any number of rows, whatever the compiler inlines
 )
+# The same OpenMP as PyTorch's, and so the same threads. Apple's compiler has none of its own: its
+# calls are found in the library that PyTorch has loaded.
+_OPENMP = {
+    "linux": ("-fopenmp",),
+    "darwin": ("-Xclang", "-fopenmp", "-undefined", "dynamic_lookup"),
+}
 
 
 class BuildError(RuntimeError):
     """The kernels cannot be compiled; the message says why."""
 
 
-def cached_file() -> Path:
+def file_name(level: Level) -> str:
+    """Return the name of a level's file in the package's folder."""
+    return f"kernels-{level.name}.so"
+
+
+def flags_of(level: Level) -> tuple[str, ...]:
+    """Return the compiler's options for a level on this system."""
+    return (*FLAGS, *_OPENMP.get(sys.platform, _OPENMP["linux"]), *level.flags)
+
+
+def cached_file(level: Level) -> Path:
     """Return the path that this version of the sources is compiled to.
 
     Raises:
         BuildError: The user has no home folder.
     """
-    digest = hashlib.sha256(" ".join(FLAGS).encode())
+    digest = hashlib.sha256(" ".join(flags_of(level)).encode())
     for path in sorted((*SOURCES.glob("*.h"), *SOURCES.glob("*.cpp"))):
         digest.update(path.read_bytes())
     try:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     except RuntimeError as error:  # a user without a name, as containers have them
         raise BuildError(f"no folder to compile into: {error}") from error
-    return cache / "dragoman" / f"kernels-{digest.hexdigest()[:16]}.so"
+    return cache / "dragoman" / f"kernels-{level.name}-{digest.hexdigest()[:16]}.so"
 
 
-def build(target: Path) -> None:
+def build(level: Level, target: Path) -> None:
     """Compile the sources into a file, which appears only when complete.
 
     Raises:
@@ -69,10 +80,10 @@ def build(target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            made = Path(folder) / FILE_NAME
+            made = Path(folder) / target.name
             command = [
                 *shlex.split(compiler),
-                *FLAGS,
+                *flags_of(level),
                 str(SOURCES / "kernels.cpp"),
                 "-o",
                 str(made),
@@ -88,26 +99,53 @@ def build(target: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compile the kernels unless done before; print the result and return 0 even on failure."""
     parser = argparse.ArgumentParser(
-        prog="python -m model.kernels.build", description="Compile the kernels for CPUs."
+        prog="python -m model.kernels.build",
+        description="Compile the kernels for CPUs: the best level that this processor has.",
     )
     parser.add_argument(
         "--output",
         type=Path,
-        help=f"compile into this file, whether or not it is there; {FILE_NAME} in the package's "
-        "folder is taken before anything compiled later",
+        help="compile every level of this architecture into this folder instead, as an image for "
+        "any processor needs them; files in the package's folder are taken before all others",
     )
     output: Path | None = parser.parse_args(arguments).output
-    try:
-        target = output or cached_file()
-        if output is None and target.exists():
-            print(f"kernels: {target} is up to date")  # noqa: T201 - a command's answer
-            return 0
-        build(target)
-    except (BuildError, OSError) as error:
-        print(f"kernels: not compiled, PyTorch's own will be used: {error}", file=sys.stderr)  # noqa: T201
-        return 0
-    print(f"kernels: compiled into {target}")  # noqa: T201
+    if output is not None:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            made = [
+                pool.submit(_compile, level, output / file_name(level))
+                for level in levels_of_architecture()
+            ]
+        reports = [future.result() for future in made]
+    else:
+        reports = _compile_best()
+    for report in reports:
+        failed = report.startswith("not ")
+        print(f"kernels: {report}", file=sys.stderr if failed else sys.stdout)
     return 0
+
+
+def _compile_best() -> list[str]:
+    """Compile the best level that the compiler knows; return a report, or why there is none."""
+    report = "not compiled, PyTorch's own will be used: this processor has no level of them"
+    failed: list[str] = []
+    for level in levels_of_processor():
+        report = _compile(level, None)
+        if not report.startswith("not "):
+            return [report]
+        failed.append(report)
+    return failed[:1] or [report]
+
+
+def _compile(level: Level, output: Path | None) -> str:
+    """Compile a level into a file, or into the cache if it is not there; return a report."""
+    try:
+        target = output or cached_file(level)
+        if output is None and target.exists():
+            return f"{target} is up to date"
+        build(level, target)
+    except (BuildError, OSError) as error:
+        return f"not compiled for {level.title}, PyTorch's own will be used: {error}"
+    return f"compiled into {target}"
 
 
 if __name__ == "__main__":

@@ -1,26 +1,24 @@
 """The compiled kernels, loaded once per process, if this machine can run them.
 
-`DRAGOMAN_KERNELS=off` disables them, to compare with PyTorch's; with a path instead of `off`, that
-file is loaded.
+`DRAGOMAN_KERNELS=off` disables them, to compare with PyTorch's. The name of a level, such as
+`avx2`, uses that instead of the best one that the processor has; a path loads that file.
 """
 
 import ctypes
 import logging
 import os
-from ctypes import POINTER, c_int32, c_void_p
+from ctypes import POINTER, c_char_p, c_int32, c_void_p
 from functools import cache
 from pathlib import Path
 
-import torch  # before the kernels: they take its OpenMP, and so its threads
+import torch  # noqa: F401 - before the kernels: they take its OpenMP, and so its threads
 
 from model.kernels import structures
-from model.kernels.build import FILE_NAME, BuildError, build, cached_file
+from model.kernels.build import BuildError, build, cached_file, file_name
+from model.kernels.levels import Level, level_named, levels_of_processor
 
 VARIABLE = "DRAGOMAN_KERNELS"
-SHIPPED = Path(__file__).with_name(FILE_NAME)  # its place in an image without a compiler
-
-_INSTRUCTIONS = ("none", "AVX-512", "AVX-512 BF16", "AMX")  # by level
-BEST_LEVEL = len(_INSTRUCTIONS) - 1
+SHIPPED = Path(__file__).parent  # the folder of the files in an image without a compiler
 
 _log = logging.getLogger(__name__)
 
@@ -29,12 +27,17 @@ class Library:
     """The functions of `src/kernels.cpp`. Each returns when all its threads are done."""
 
     def __init__(self, path: Path) -> None:
-        """Load a file; raise OSError if it cannot be loaded or has other structs."""
+        """Load a file.
+
+        Raises:
+            OSError: It cannot be loaded, has other structs or another level than this processor.
+            AttributeError: It is another library.
+        """
         functions = ctypes.CDLL(str(path))
         self.path = path
-        self._check_sizes(functions)
+        self.level = self._check(functions)
+        self.rounds_activations = bool(functions.dragoman_rounds_activations())
         self._functions = functions
-        self.level = self.start(BEST_LEVEL)
         functions.dragoman_workspace.restype = c_void_p
         functions.dragoman_free.argtypes = [c_void_p]
         pointer_to = {structure: POINTER(structure) for structure in structures.STRUCTURES}
@@ -59,30 +62,29 @@ class Library:
         self.project = functions.dragoman_project
         self.copy = functions.dragoman_copy
 
-    @property
-    def instructions(self) -> str:
-        """The best instruction set that both this processor and the kernels have."""
-        return _INSTRUCTIONS[self.level]
-
-    def start(self, most: int) -> int:
-        """Use this processor's instructions up to a level; return the level, as `dragoman_start`.
-
-        With int8 weights every level gives the same bits. No kernel may run during the call.
-        """
-        found: int = self._functions.dragoman_start(most)
-        return found
-
     def workspace(self) -> "Workspace":
         """Return memory for intermediate results; each calling thread needs its own."""
         return Workspace(self._functions)
 
     @staticmethod
-    def _check_sizes(functions: ctypes.CDLL) -> None:
+    def _check(functions: ctypes.CDLL) -> Level:
+        """Return the level of a file that this processor can run.
+
+        Only functions without any of the level's instructions are called before it is known.
+        """
+        functions.dragoman_level.restype = c_char_p
+        name = functions.dragoman_level().decode()
+        level = level_named(name)
+        if level is None or level not in levels_of_processor():
+            raise OSError(f"it was compiled for {name}, which this processor lacks")
         sizes = (c_int32 * len(structures.STRUCTURES))()
         functions.dragoman_sizes(sizes)
         expected = [ctypes.sizeof(structure) for structure in structures.STRUCTURES]
         if list(sizes) != expected:
             raise OSError(f"its structs take {list(sizes)} bytes, {expected} were expected")
+        if not functions.dragoman_start():
+            raise OSError(f"the operating system does not allow {name}")
+        return level
 
 
 class Workspace:
@@ -103,27 +105,45 @@ def library() -> Library | None:
     if asked.lower() in ("off", "0", "false", "no"):
         return None
     try:
-        return _loaded(Path(asked) if asked else None)
+        return _first_that_runs(asked)
     except (BuildError, OSError, AttributeError) as error:
         _log.warning("PyTorch's kernels are used instead of our own", extra={"reason": str(error)})
         return None
 
 
-def _loaded(chosen: Path | None) -> Library | None:
-    """Load a file or the compiled kernels.
+def _first_that_runs(asked: str) -> Library | None:
+    """Return a file or level by name, or the best level that can be compiled and runs.
 
     Raises:
-        BuildError: The kernels cannot be compiled.
-        OSError: The file cannot be loaded.
+        BuildError: No level can be compiled; the message is about the best one.
+        OSError: The file cannot be loaded, or no level.
         AttributeError: It is another library.
     """
-    # Ask torch: our own code is compiled for AVX-512 as a whole, this check too.
-    if not torch.cpu._is_vnni_supported():  # noqa: SLF001 - no public name
-        _log.info("this processor has no AVX-512 VNNI: PyTorch's kernels are used")
+    chosen = level_named(asked)
+    if asked and chosen is None:
+        return Library(Path(asked))
+    levels = levels_of_processor() if chosen is None else [chosen]
+    if not levels:
+        _log.info("this processor has no level of the kernels: PyTorch's kernels are used")
         return None
-    path = chosen or (SHIPPED if SHIPPED.exists() else cached_file())
-    if chosen is None and not path.exists():
-        _log.info("compiling kernels", extra={"file": str(path)})
-        build(path)
-    loaded = Library(path)
-    return loaded if loaded.level else None
+    errors: list[BuildError | OSError] = []
+    for level in levels:
+        try:
+            return Library(_file_of(level))
+        except (BuildError, OSError) as error:
+            errors.append(error)
+    raise errors[0]
+
+
+def _file_of(level: Level) -> Path:
+    """Return a level's file, shipped or in the user's cache; compile it if it is in neither.
+
+    Raises:
+        BuildError: It cannot be compiled.
+    """
+    shipped = SHIPPED / file_name(level)
+    path = shipped if shipped.exists() else cached_file(level)
+    if not path.exists():
+        _log.info("compiling kernels", extra={"level": level.name, "file": str(path)})
+        build(level, path)
+    return path

@@ -168,7 +168,9 @@ def _library() -> Library:
 
 def _workspace() -> Workspace:
     """Return this thread's workspace."""
-    found: Workspace | None = getattr(_workspaces, "own", None)
-    if found is None:
-        found = _workspaces.own = _library().workspace()
+    loaded = _library()
+    owner, found = getattr(_workspaces, "own", (None, None))
+    if owner is not loaded or found is None:
+        found = loaded.workspace()
+        _workspaces.own = loaded, found
     return found

@@ -18,7 +18,7 @@ from model.tokenizer.prompt import Translation
 from tests.support.engine.factories import drain
 from tests.support.service.machines import needs_kernels
 
-pytestmark = needs_kernels
+pytestmark = [needs_kernels, pytest.mark.usefixtures("every_level")]
 
 SENTENCES = Path(__file__).with_name("sentences.txt")
 NUM_SENTENCES = 40

@@ -18,6 +18,7 @@
 namespace dragoman {
 
 constexpr int kMostQueries = 4;
+constexpr int kMostBlocks = 4;  // of sixteen keys, whose scores are computed together
 
 // Addresses of one head's keys and values. A cell is the keys of sixteen positions, then their values.
 template <class Number>
@@ -40,7 +41,7 @@ struct HeadMemory {
     Number* column = keys(position / kLanes) + position % kLanes * kPerWord;
     Number* line = values(position / kLanes) + position % kLanes / kPerWord * line_size();
     for (int d = 0; d < d_head; d += kLanes) {
-      const __mmask16 lanes = first_lanes(d_head - d);
+      const Lanes lanes = first_lanes(d_head - d);
       alignas(64) uint32_t words[kLanes];
       store(reinterpret_cast<Number*>(words), load(key + d, lanes));
       const int count = std::min(kLanes / kPerWord, key_words() - d / kPerWord);
@@ -51,13 +52,12 @@ struct HeadMemory {
   }
 
  private:
-  static void write_value(int, float* to, Float16 value) { store(to, value); }
-  static void write_value(int position, bfloat* to, Float16 value) {
-    __m512i words = _mm512_cvtepu16_epi32(narrowed(value));
+  static void write_value(int, float* to, Floats value) { store(to, value); }
+  static void write_value(int position, bfloat* to, Floats value) {
+    Words words = narrowed(value);
     if (position % 2)
-      words = _mm512_or_si512(_mm512_slli_epi32(words, 16),
-                              _mm512_and_si512(_mm512_loadu_si512(to), _mm512_set1_epi32(0xFFFF)));
-    _mm512_storeu_si512(to, words);
+      words = bit_or(shift_left<16>(words), bit_and(load_words(to), broadcast_word(0xFFFF)));
+    store_words(to, words);
   }
 };
 
@@ -90,33 +90,32 @@ struct Query {
   float* answer;       // (d_head)
 };
 
-inline int32_t word_at(const void* words, int index) {
-  int32_t word;
-  std::memcpy(&word, static_cast<const char*>(words) + static_cast<size_t>(index) * 4, 4);
-  return word;
+// Partial sums of a score: an addition takes longer than the unit is busy, so several run in parallel where
+// registers hold them. Their number does not depend on the number of queries, or a result would depend on the
+// others in the batch.
+constexpr int kChains = kRegisters >= 32 ? 2 : 1;
+
+// Vectors of dimensions that are summed together, for a number of queries.
+constexpr int vectors_at_once(int num_queries) {
+  return kRegisters >= 32 || num_queries == 1 ? 4 : num_queries == 2 ? 2 : 1;
 }
 
-// Partial sums of a score: an addition takes longer than the unit is busy, so several run in parallel. Their
-// number does not depend on the number of queries, or a result would depend on the others in the batch.
-constexpr int kChains = 2;
-
-// Computes the scores of kQueries queries, given as words, for kBlocks blocks of keys. Prefetches as many
-// bytes from `next` on.
+// Computes the scores of kQueries queries for kBlocks blocks of keys. Prefetches as many bytes from `next` on.
 template <class Dot, int kQueries, int kBlocks>
-inline void block_scores(const char* const (&keys)[2], const char* const (&next)[2], int num_words,
-                         const char* queries, int query_bytes, Float16 (&scores)[kQueries][2]) {
-  Float16 sums[kQueries][kBlocks][kChains];
+inline void block_scores(const char* const* keys, const char* const* next, int num_words, const char* queries,
+                         int query_bytes, Floats (*scores)[kMostBlocks]) {
+  Floats sums[kQueries][kBlocks][kChains];
   for (auto& blocks : sums)
     for (auto& chains : blocks)
-      for (auto& sum : chains) sum = _mm512_setzero_ps();
+      for (auto& sum : chains) sum = zeros();
   const auto add = [&](int word, int chain) {
-    __m512i vectors[kBlocks];
+    typename Dot::Weights vectors[kBlocks];
     for (int b = 0; b < kBlocks; ++b) {
-      vectors[b] = _mm512_loadu_si512(keys[b] + static_cast<size_t>(word) * 64);
-      _mm_prefetch(next[b] + static_cast<size_t>(word) * 64, _MM_HINT_T1);
+      vectors[b] = Dot::load_weights(keys[b] + static_cast<size_t>(word) * 64);
+      prefetch_far(next[b] + static_cast<size_t>(word) * 64);
     }
     for (int q = 0; q < kQueries; ++q) {
-      const int32_t x = word_at(queries + q * query_bytes, word);
+      const char* x = queries + q * query_bytes + word * Dot::kInputBytes;
       for (int b = 0; b < kBlocks; ++b) sums[q][b][chain] = Dot::add(sums[q][b][chain], x, vectors[b]);
     }
   };
@@ -127,7 +126,7 @@ inline void block_scores(const char* const (&keys)[2], const char* const (&next)
   for (int q = 0; q < kQueries; ++q) {
     for (int b = 0; b < kBlocks; ++b) {
       scores[q][b] = sums[q][b][0];
-      for (int c = 1; c < kChains; ++c) scores[q][b] = _mm512_add_ps(scores[q][b], sums[q][b][c]);
+      for (int c = 1; c < kChains; ++c) scores[q][b] = scores[q][b] + sums[q][b][c];
     }
   }
 }
@@ -137,22 +136,22 @@ inline void block_scores(const char* const (&keys)[2], const char* const (&next)
 template <class Dot, int kQueries, int kVectors>
 inline void add_values(const Pages<typename Dot::Number>& pages, const Pages<typename Dot::Number>& next,
                        int query, int begin, int end, int num_keys, size_t offset, const char* weights,
-                       int weights_bytes, Float16 (&sums)[kQueries][kVectors]) {
+                       int weights_bytes, Floats (&sums)[kQueries][kVectors]) {
   constexpr int kPerWord = HeadMemory<typename Dot::Number>::kPerWord;
   const size_t line_bytes = pages.first.line_size() * sizeof(typename Dot::Number);
   for (int block = begin; block < end; ++block) {
     const char* values = pages.values(query, block) + offset;
     const char* following = next.values(query, block) + offset;
-    const int first_line = block * HeadMemory<typename Dot::Number>::kLines;
+    const char* x = weights + block * HeadMemory<typename Dot::Number>::kLines * Dot::kInputBytes;
     const int num_lines = (std::min(kLanes, num_keys - block * kLanes) + kPerWord - 1) / kPerWord;
     for (int line = 0; line < num_lines; ++line, values += line_bytes, following += line_bytes) {
-      __m512i vectors[kVectors];
+      typename Dot::Weights vectors[kVectors];
       for (int v = 0; v < kVectors; ++v) {
-        vectors[v] = _mm512_loadu_si512(values + v * 64);
-        _mm_prefetch(following + v * 64, _MM_HINT_T1);
+        vectors[v] = Dot::load_weights(values + v * 64);
+        prefetch_far(following + v * 64);
       }
       for (int q = 0; q < kQueries; ++q) {
-        const int32_t weight = word_at(weights + q * weights_bytes, first_line + line);
+        const char* weight = x + q * weights_bytes + line * Dot::kInputBytes;
         for (int v = 0; v < kVectors; ++v) sums[q][v] = Dot::add(sums[q][v], weight, vectors[v]);
       }
     }
@@ -166,20 +165,19 @@ inline void weighted_values(const Pages<typename Dot::Number>& pages, const Page
                             const char* weights, int weights_bytes, const float* factors) {
   const int num_blocks = padded(num_keys) / kLanes;
   const size_t offset = static_cast<size_t>(first) * 4;
-  Float16 sums[kQueries][kVectors];
+  Floats sums[kQueries][kVectors];
   for (auto& vectors : sums)
-    for (auto& sum : vectors) sum = _mm512_setzero_ps();
+    for (auto& sum : vectors) sum = zeros();
   add_values<Dot, kQueries, kVectors>(pages, next, 0, 0, num_shared, num_keys, offset, weights, weights_bytes,
                                       sums);
   for (int q = 0; q < kQueries; ++q) {
-    Float16 own[1][kVectors];
+    Floats own[1][kVectors];
     std::copy(sums[q], sums[q] + kVectors, own[0]);
     add_values<Dot, 1, kVectors>(pages, next, q, num_shared, num_blocks, num_keys, offset,
                                  weights + q * weights_bytes, weights_bytes, own);
     for (int v = 0; v < kVectors; ++v) {
       const int d = first + v * kLanes;
-      store(queries[q].answer + d, _mm512_mul_ps(own[0][v], _mm512_set1_ps(factors[q])),
-            first_lanes(pages.first.d_head - d));
+      store(queries[q].answer + d, own[0][v] * broadcast(factors[q]), first_lanes(pages.first.d_head - d));
     }
   }
 }
@@ -192,78 +190,70 @@ inline size_t attention_scratch(int num_keys, int d_head) {
 template <class Dot, int kQueries>
 inline void attend_together(const Pages<typename Dot::Number>& pages, const Query* queries, int num_keys,
                             float scale, float* scratch, const Pages<typename Dot::Number>& next) {
-  using Number = typename Dot::Number;
+  using Input = typename Dot::Input;
   const int d_head = pages.first.d_head, stride = padded(num_keys), query_bytes = padded(d_head) * 4;
   const int num_blocks = stride / kLanes, num_shared = std::min(pages.num_shared, num_blocks);
   char* narrow = reinterpret_cast<char*>(scratch + static_cast<size_t>(kQueries) * stride);
   for (int q = 0; q < kQueries; ++q)
     for (int d = 0; d < d_head; d += kLanes)
-      store(reinterpret_cast<Number*>(narrow + q * query_bytes) + d,
+      store(reinterpret_cast<Input*>(narrow + q * query_bytes) + d,
             load(queries[q].query + d, first_lanes(d_head - d)));
-  const Float16 lowest = _mm512_set1_ps(-INFINITY);
-  Float16 largest[kQueries], totals[kQueries];
-  for (int q = 0; q < kQueries; ++q) largest[q] = lowest, totals[q] = _mm512_setzero_ps();
-  // Computes the scores of kTogether queries, from `first` on, for blocks `begin` to `end`, two at a time.
-  const auto score = [&](auto together, int first, int begin, int end) {
-    constexpr int kTogether = together();
-    for (int block = begin; block < end; block += 2) {
-      const int count = std::min(2, end - block), second = block + count - 1;
-      const char* const keys[2] = {pages.keys(first, block), pages.keys(first, second)};
-      const char* const following[2] = {next.keys(first, block), next.keys(first, second)};
-      Float16 scores[kTogether][2];
-      (count == 2 ? block_scores<Dot, kTogether, 2>
-                  : block_scores<Dot, kTogether, 1>)(keys, following, pages.first.key_words(),
-                                                     narrow + first * query_bytes, query_bytes, scores);
-      for (int b = 0; b < count; ++b) {
-        const int position = (block + b) * kLanes;
-        const __mmask16 exists = first_lanes(num_keys - position);
-        for (int i = 0; i < kTogether; ++i) {
-          const int q = first + i;
-          Float16 score = _mm512_mul_ps(scores[i][b], _mm512_set1_ps(scale));
-          if (queries[q].bias) score = _mm512_add_ps(score, load(queries[q].bias + position, exists));
-          score = _mm512_mask_mov_ps(lowest, exists, score);
-          largest[q] = _mm512_max_ps(largest[q], score);
-          store(scratch + static_cast<size_t>(q) * stride + position, score);
-        }
+  const Floats lowest = broadcast(-INFINITY);
+  Floats largest[kQueries], totals[kQueries];
+  for (int q = 0; q < kQueries; ++q) largest[q] = lowest, totals[q] = zeros();
+  // Computes the scores of kTogether queries, from `first` on, for the blocks `block` to `block + kBlocks`.
+  const auto score_blocks = [&](auto together, auto blocks, int first, int block) {
+    constexpr int kTogether = together(), kBlocks = blocks();
+    const char *keys[kBlocks], *following[kBlocks];
+    for (int b = 0; b < kBlocks; ++b)
+      keys[b] = pages.keys(first, block + b), following[b] = next.keys(first, block + b);
+    Floats scores[kTogether][kMostBlocks];
+    block_scores<Dot, kTogether, kBlocks>(keys, following, pages.first.key_words(),
+                                          narrow + first * query_bytes, query_bytes, scores);
+    for (int b = 0; b < kBlocks; ++b) {
+      const int position = (block + b) * kLanes;
+      const Lanes exists = first_lanes(num_keys - position);
+      for (int i = 0; i < kTogether; ++i) {
+        const int q = first + i;
+        Floats score = scores[i][b] * broadcast(scale);
+        if (queries[q].bias) score = score + load(queries[q].bias + position, exists);
+        score = select(exists, score, lowest);
+        largest[q] = max(largest[q], score);
+        store(scratch + static_cast<size_t>(q) * stride + position, score);
       }
     }
+  };
+  const auto score = [&](auto together, int first, int begin, int end) {
+    constexpr int kBlocks = blocks_at_once(together());
+    int block = begin;
+    for (; block + kBlocks <= end; block += kBlocks)
+      score_blocks(together, std::integral_constant<int, kBlocks>(), first, block);
+    for (; block < end; ++block) score_blocks(together, std::integral_constant<int, 1>(), first, block);
   };
   score(std::integral_constant<int, kQueries>(), 0, 0, num_shared);
   for (int q = 0; q < kQueries; ++q) score(std::integral_constant<int, 1>(), q, num_shared, num_blocks);
   float factors[kQueries];
   for (int q = 0; q < kQueries; ++q) {
     const float* scores = scratch + static_cast<size_t>(q) * stride;
-    Number* weights =
-        reinterpret_cast<Number*>(scratch + static_cast<size_t>(q) * stride);  // after the scores
-    const Float16 most = _mm512_set1_ps(_mm512_reduce_max_ps(largest[q]));
+    Input* weights = reinterpret_cast<Input*>(scratch + static_cast<size_t>(q) * stride);  // over the scores
+    const Floats most = broadcast(reduce_max(largest[q]));
     for (int first = 0; first < num_keys; first += kLanes) {
-      const Float16 weight = exponential(_mm512_sub_ps(load(scores + first), most));
-      totals[q] = _mm512_add_ps(totals[q], weight);
+      const Floats weight = exponential(load(scores + first) - most);
+      totals[q] = totals[q] + weight;
       store(weights + first, weight);
     }
-    factors[q] = 1.0f / _mm512_reduce_add_ps(totals[q]);
+    factors[q] = 1.0f / reduce_add(totals[q]);
   }
   const char* weights = reinterpret_cast<const char*>(scratch);
-  for (int d = 0; d < d_head; d += 4 * kLanes) {
-    const auto sum_up = [&](auto num_vectors) {
-      weighted_values<Dot, kQueries, num_vectors()>(pages, next, queries, d, num_keys, num_shared, weights,
-                                                    stride * 4, factors);
-    };
-    switch (std::min(4, padded(d_head - d) / kLanes)) {
-      case 4:
-        sum_up(std::integral_constant<int, 4>());
-        break;
-      case 3:
-        sum_up(std::integral_constant<int, 3>());
-        break;
-      case 2:
-        sum_up(std::integral_constant<int, 2>());
-        break;
-      case 1:
-        sum_up(std::integral_constant<int, 1>());
-        break;
-    }
-  }
+  const auto sum_up = [&](auto num_vectors, int d) {
+    weighted_values<Dot, kQueries, num_vectors()>(pages, next, queries, d, num_keys, num_shared, weights,
+                                                  stride * 4, factors);
+  };
+  constexpr int kVectors = vectors_at_once(kQueries);
+  int d = 0;
+  for (; d + (kVectors - 1) * kLanes < d_head; d += kVectors * kLanes)
+    sum_up(std::integral_constant<int, kVectors>(), d);
+  for (; d < d_head; d += kLanes) sum_up(std::integral_constant<int, 1>(), d);
 }
 
 // answer = softmax(scale * query . keys + bias) . values

@@ -115,7 +115,7 @@ inline void decode(const Stack& stack, const Cache& own, const Cache& source, co
   work.counters.clear();
 #pragma omp parallel
   {
-    if (features().amx) configure_tiles();
+    const Tiles tiles;
     Team team(work.counters);
     float* scratch = scratches + scratch_size * team.thread();
     Pass pass(stack, work, step.num_rows, team);
@@ -140,7 +140,6 @@ inline void decode(const Stack& stack, const Cache& own, const Cache& source, co
       float* y = hidden + static_cast<size_t>(row) * stack.d_model;
       for (int d = 0; d < stack.d_model; ++d) y[d] = x[d] * stack.output_scale;
     });
-    if (features().amx) _tile_release();
   }
 }
 

@@ -23,7 +23,7 @@ inline void attend_within(const Stack& stack, const Layer& layer, const Sources&
                             ? layer.bias + static_cast<size_t>(head) * (2 * stack.reach - 1) + stack.reach - 1
                             : nullptr;
     float* answers = pass.attended() + static_cast<size_t>(first) * pass.inner() + head * d;
-    if (sizeof(Number) < sizeof(float) && features().amx && length >= kTiledLength) {
+    if (kHasTiles && sizeof(Number) < sizeof(float) && length >= kTiledLength) {
       TiledHead tiled(memory_scratch, longest, d);
       tiled.set_source(qkv + inner, qkv + 2 * inner, stride, length);
       for (int i = 0; i < length; i += kQueryRows)
@@ -96,7 +96,7 @@ inline void encode(const Stack& stack, const Stack& decoder, const Cache& cache,
   work.counters.clear();
 #pragma omp parallel
   {
-    if (features().amx) configure_tiles();
+    const Tiles tiles;
     Team team(work.counters);
     Pass pass(stack, work, num_rows, team);
     pass.embed(sources.token_ids, work.order.data());
@@ -121,7 +121,6 @@ inline void encode(const Stack& stack, const Stack& decoder, const Cache& cache,
       pass.project(decoder.layers[i].cross_kv, rows);
       store_sources<typename Dot::Number>(decoder, i, cache, sources, pass.wide(), team);
     }
-    if (features().amx) _tile_release();
   }
 }
 

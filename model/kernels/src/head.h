@@ -54,9 +54,8 @@ struct LogSum {
 
 inline void scan(const float* logits, int count, int first_token, const Best& best) {
   for (int i = 0; i < count; i += kLanes) {
-    const Float16 values = load(logits + i);
-    __mmask16 better = _mm512_cmp_ps_mask(values, _mm512_set1_ps(best.values[best.count - 1]), _CMP_GT_OQ);
-    better &= first_lanes(count - i);
+    uint32_t better = greater_bits(load(logits + i), broadcast(best.values[best.count - 1]));
+    if (count - i < kLanes) better &= (1u << (count - i)) - 1u;
     for (; better; better &= better - 1) {
       const int lane = __builtin_ctz(better);
       best.offer(logits[i + lane], first_token + i + lane);
@@ -69,13 +68,16 @@ template <class Work>
 inline void for_logits(const float* logits, int count, const Work& work) {
   int i = 0;
   for (; i + kLanes <= count; i += kLanes) work(load(logits + i));
-  if (i < count) work(_mm512_mask_loadu_ps(_mm512_set1_ps(-INFINITY), first_lanes(count - i), logits + i));
+  if (i < count) {
+    const Lanes lanes = first_lanes(count - i);
+    work(select(lanes, load(logits + i, lanes), broadcast(-INFINITY)));
+  }
 }
 
 inline float largest(const float* logits, int count) {
-  Float16 most = _mm512_set1_ps(-INFINITY);
-  for_logits(logits, count, [&](Float16 x) { most = _mm512_max_ps(most, x); });
-  return _mm512_reduce_max_ps(most);
+  Floats most = broadcast(-INFINITY);
+  for_logits(logits, count, [&](Floats x) { most = max(most, x); });
+  return reduce_max(most);
 }
 
 constexpr float kLog2e = 1.44269504f;
@@ -89,25 +91,22 @@ inline float unit_of(float most) {
 // Computes the sum of e^x = 2^n 2^r, with an integer n and 0 <= r < 1, and 2^r to 2e-7, and the largest x.
 // Prefetches weights from `next` on.
 inline LogSum log_sum(const float* logits, int count, const uint8_t* next, float unit, float& most) {
-  const auto constant = [](float x) { return _mm512_set1_ps(x); };
-  Float16 sums = _mm512_setzero_ps(), mosts = constant(-INFINITY);
-  for_logits(logits, count, [&](Float16 x) {
-    mosts = _mm512_max_ps(mosts, x);
-    _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T1);
+  Floats sums = zeros(), mosts = broadcast(-INFINITY);
+  for_logits(logits, count, [&](Floats x) {
+    mosts = max(mosts, x);
+    prefetch_far(next);
     next += 64;
-    // In this order NaN stays NaN.
-    const Float16 y = _mm512_max_ps(constant(-1e10f), _mm512_mul_ps(x, constant(kLog2e)));
-    const Float16 n = _mm512_roundscale_ps(y, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-    const Float16 r = _mm512_sub_ps(y, n);
-    Float16 p = _mm512_fmadd_ps(constant(1.8775766144e-3f), r, constant(8.9893402977e-3f));
-    p = _mm512_fmadd_ps(p, r, constant(5.5826317815e-2f));
-    p = _mm512_fmadd_ps(p, r, constant(2.4015361716e-1f));
-    p = _mm512_fmadd_ps(p, r, constant(6.9315307318e-1f));
-    p = _mm512_fmadd_ps(p, r, constant(9.9999992506e-1f));
-    sums = _mm512_add_ps(sums, _mm512_scalef_ps(p, _mm512_sub_ps(n, constant(unit))));
+    const Floats y = max(broadcast(-1e10f), x * broadcast(kLog2e));  // in this order NaN stays NaN
+    const Floats n = round_down(y), r = y - n;
+    Floats p = fma(broadcast(1.8775766144e-3f), r, broadcast(8.9893402977e-3f));
+    p = fma(p, r, broadcast(5.5826317815e-2f));
+    p = fma(p, r, broadcast(2.4015361716e-1f));
+    p = fma(p, r, broadcast(6.9315307318e-1f));
+    p = fma(p, r, broadcast(9.9999992506e-1f));
+    sums = sums + times_power(p, n - broadcast(unit));
   });
-  most = _mm512_reduce_max_ps(mosts);
-  return {_mm512_reduce_add_ps(sums), static_cast<int>(unit)};
+  most = reduce_max(mosts);
+  return {reduce_add(sums), static_cast<int>(unit)};
 }
 
 // The same in the unit of the previous numbers, unless these are far larger. NaN: there were none.
@@ -132,12 +131,12 @@ inline void for_suppressed(const Projection& projection, int first_token, int co
 inline float table_logit(const Head& head, const float* hidden, int32_t token_id, float* row) {
   const int width = head.table.width;
   look_up(head.table, token_id, 1.0f, row);
-  Float16 sum = _mm512_setzero_ps();
-  for (int i = 0; i < width; i += kLanes) {
-    const __mmask16 lanes = first_lanes(width - i);
-    sum = _mm512_fmadd_ps(load(row + i, lanes), rounded(load(hidden + i, lanes)), sum);
-  }
-  return _mm512_reduce_add_ps(sum) + (head.exact.bias ? head.exact.bias[token_id] : 0.0f);
+  Floats sum = zeros();
+  for_vectors(width, [&](int i, auto lanes) {
+    const Floats x = load(hidden + i, lanes);
+    sum = fma(load(row + i, lanes), kRoundsActivations ? rounded(x) : x, sum);
+  });
+  return reduce_add(sum) + (head.exact.bias ? head.exact.bias[token_id] : 0.0f);
 }
 
 inline void project(const Head& head, const Projection& projection, Workspace& work) {
@@ -169,7 +168,7 @@ inline void project(const Head& head, const Projection& projection, Workspace& w
   work.counters.clear();
 #pragma omp parallel
   {
-    if (features().amx) configure_tiles();
+    const Tiles tiles;
     Team team(work.counters);
     float* own = slices + own_size * team.thread();
     team.share(num_rows, 1, [&](int begin, int end) {
@@ -184,9 +183,7 @@ inline void project(const Head& head, const Projection& projection, Workspace& w
           Rows part = rows;
           part.data += static_cast<size_t>(row) * rows.stride, part.scales += row;
           part.count = std::min(kRowsTogether, num_rows - row);
-          multiply(linear, part, first, last, [=](int at, int block, Float16 result) {
-            store(own + slice_size * at + static_cast<size_t>(block - first) * kLanes, result);
-          });
+          multiply(linear, part, first, last, {own, slice_size, first, /*adds=*/false});
         }
         float* logits = own + slice_size * (row % kRowsTogether);
         float& unit = units[static_cast<size_t>(team.thread()) * num_rows + row];
@@ -236,7 +233,6 @@ inline void project(const Head& head, const Projection& projection, Workspace& w
     team.share(num_rows, 1, [&](int begin, int end) {
       for (int row = begin; row < end; ++row) finish(row);
     });
-    if (features().amx) _tile_release();
   }
 }
 

@@ -1,8 +1,10 @@
 // The functions that Python calls. Each runs on the calling thread and its OpenMP team, and returns when all
 // threads are done.
 
+#ifdef __AMX_INT8__
 #include <sys/syscall.h>
 #include <unistd.h>
+#endif
 
 #include <cstdio>
 
@@ -13,8 +15,10 @@ using namespace dragoman;
 
 namespace {
 
+#ifdef __AMX_INT8__
 constexpr int kRequestTilePermission = 0x1023,
               kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+#endif
 
 void check(bool is_met, const char* what) {
   if (!is_met) {
@@ -26,32 +30,31 @@ void check(bool is_met, const char* what) {
 // Calls `work` with the multiply-add type of a cache's numbers.
 template <class Work>
 void with_dot(const Cache& cache, const Work& work) {
-  if (!cache.is_bfloat)
-    work(FloatDot{});
-  else if (features().bf16)
+  if (cache.is_bfloat)
     work(BfloatDot{});
   else
-    work(WidenedBfloatDot{});
+    work(FloatDot{});
 }
 
 }  // namespace
 
+#pragma GCC visibility push(default)
 extern "C" {
 
-// Selects the best instruction set of this processor, `most` at most, for all later calls, and returns it:
-// 0 none, 1 AVX-512 with VNNI, 2 bfloat16 as well, 3 AMX as well.
-int dragoman_start(int most) {
-  __builtin_cpu_init();
-  const bool fits = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-                    __builtin_cpu_supports("avx512vnni");
-  if (!fits || most < 1) return 0;
-  features().bf16 = most >= 2 && __builtin_cpu_supports("avx512bf16");
-  features().amx = most >= 3 && features().bf16 && __builtin_cpu_supports("amx-int8") &&
-                   __builtin_cpu_supports("amx-bf16") &&
-                   syscall(SYS_arch_prctl, kRequestTilePermission, kTileData) == 0;
-  return 1 + features().bf16 + features().amx;
+// The level that this file was compiled for, which the processor may lack: computes nothing.
+const char* dragoman_level() { return DRAGOMAN_LEVEL; }
+
+// Prepares the process; returns 0 if the operating system does not allow the instructions.
+int dragoman_start() {
+#ifdef __AMX_INT8__
+  return syscall(SYS_arch_prctl, kRequestTilePermission, kTileData) == 0;
+#else
+  return 1;
+#endif
 }
+
+// Whether activations are rounded to bfloat16 to meet weights of that type.
+int dragoman_rounds_activations() { return kRoundsActivations; }
 
 // The bytes of each struct that Python mirrors, in the order of `STRUCTURES` there.
 void dragoman_sizes(int32_t* sizes) {
@@ -69,22 +72,18 @@ void dragoman_free(Workspace* work) { delete work; }
 void dragoman_linear(const Linear* linear, const float* x, int32_t num_rows, float* y, Workspace* work) {
   const Rows rows{work->narrow.reserve<uint8_t>(static_cast<size_t>(padded(num_rows)) * linear->row_stride()),
                   linear->row_stride(), work->narrow_scales.reserve<float>(padded(num_rows)), num_rows};
-  const int stride = padded(linear->out);
+  const Target target{y, static_cast<size_t>(padded(linear->out)), 0, /*adds=*/false};
   work->counters.clear();
 #pragma omp parallel
   {
-    if (features().amx) configure_tiles();
+    const Tiles tiles;
     Team team(work->counters);
     team.share(num_rows, 1, [&](int begin, int end) {
       for (int row = begin; row < end; ++row)
         narrow_row(x + static_cast<size_t>(row) * linear->in, linear->in, linear->kind, rows, row);
     });
-    team.share(linear->num_blocks(), 2, [&](int begin, int end) {
-      multiply(*linear, rows, begin, end, [=](int row, int block, Float16 result) {
-        store(y + static_cast<size_t>(row) * stride + block * kLanes, result);
-      });
-    });
-    if (features().amx) _tile_release();
+    team.share(linear->num_blocks(), 2,
+               [&](int begin, int end) { multiply(*linear, rows, begin, end, target); });
   }
 }
 
@@ -115,3 +114,4 @@ void dragoman_copy(const Cache* cache, int32_t num_copies, const int32_t* from, 
 }
 
 }  // extern "C"
+#pragma GCC visibility pop

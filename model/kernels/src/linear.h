@@ -2,34 +2,23 @@
 //
 // A weight matrix is stored in blocks of sixteen outputs. A block is a sequence of vectors of 64
 // bytes, and each vector has four bytes of each of the sixteen outputs: one float, two bfloat16 or
-// four int8. The multiply-add instruction (vfmadd, vdpbf16ps, vpdpbusd) takes a vector of weights and
-// four bytes of a row of activations, repeated sixteen times; sixteen consecutive vectors form an AMX
-// tile. A decode step reads every weight once, in memory order.
+// four int8. A multiplication takes a vector of weights and the activations that belong to its four bytes,
+// repeated sixteen times; sixteen consecutive vectors form an AMX tile. A decode step reads every weight once,
+// in memory order.
 //
-// With int8 weights each row of activations is quantized to bytes, scaled by its own largest magnitude.
-// Sums of integers are exact in any order, so a row's result depends on that row alone.
+// With int8 weights each row of activations is quantized to 255 numbers, scaled by its own largest magnitude.
+// Sums of integers are exact in any order, so a row's result depends on that row alone, and is the same at
+// every level.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-#include <cstring>
-
-#include "vectors.h"
+#include "dots.h"
 
 namespace dragoman {
 
 enum class Kind : int32_t { kFloat = 0, kBfloat = 1, kInt8 = 2 };
 
-// Instruction sets beyond AVX-512 (F, BW, DQ, VL, VNNI), which all code here needs.
-struct Features {
-  bool bf16 = false;
-  bool amx = false;
-};
-
-inline Features& features() {
-  static Features found;
-  return found;
-}
+// Tiles multiply bfloat16 by bfloat16: activations are rounded, too. Elsewhere they stay floats.
+constexpr bool kRoundsActivations = kHasTiles;
 
 // y = x W^T + b. Arrays of one number per output are padded to a multiple of 16, biases with 0.
 struct Linear {
@@ -37,19 +26,25 @@ struct Linear {
   Kind kind;
   const uint8_t* weights;
   const float* scales;   // int8: the value of a weight of 1, per output
-  const int32_t* start;  // int8: minus 128 times the sum of an output's weights, see `kZero`
+  const int32_t* start;  // int8: minus 128 times the sum of an output's weights
   const float* bias;     // or null
 
   int bytes_per_number() const { return kind == Kind::kInt8 ? 1 : kind == Kind::kBfloat ? 2 : 4; }
   int row_bytes() const { return (in * bytes_per_number() + 63) / 64 * 64; }
-  int row_stride() const { return spread(row_bytes() / 4) * 4; }  // of activations
+  // The bytes of activations that a word of weights is multiplied by.
+  int input_bytes() const {
+    return kind == Kind::kInt8     ? Int8Dot::kInputBytes
+           : kind == Kind::kBfloat ? (kRoundsActivations ? 4 : BfloatDot::kInputBytes)
+                                   : FloatDot::kInputBytes;
+  }
+  int row_stride() const { return spread(row_bytes() / 4 * (input_bytes() / 4)) * 4; }  // of activations
   int num_blocks() const { return padded(out) / kLanes; }
   const uint8_t* block(int index) const {
     return weights + static_cast<size_t>(index) * row_bytes() * kLanes;
   }
 };
 
-// Rows of activations in the type of the weights that they are multiplied by.
+// Rows of activations as the weights that they are multiplied by need them.
 struct Rows {
   uint8_t* data;  // a multiple of 16 rows, `stride` bytes apart
   int stride;
@@ -57,103 +52,81 @@ struct Rows {
   int count;
 };
 
-// The byte of 0 in activations of int8 weights, which are unsigned. Its contribution to a sum is known in
-// advance, so sums start at minus that.
-constexpr int kZero = 128;
+// The most bytes of a row of `width` activations for any kind of weights.
+inline size_t most_row_bytes(int width) { return static_cast<size_t>(spread((width + 63) / 64 * 64)) * 4; }
 
-// Writes one row of `width` floats and zeros up to the stride.
-inline void narrow_row(const float* x, int width, Kind kind, const Rows& rows, int row) {
-  uint8_t* to = rows.data + static_cast<size_t>(row) * rows.stride;
-  if (kind == Kind::kFloat) {
-    std::memcpy(to, x, width * sizeof(float));
-    std::memset(to + width * sizeof(float), 0, rows.stride - width * sizeof(float));
-  } else if (kind == Kind::kBfloat) {
-    bfloat* numbers = reinterpret_cast<bfloat*>(to);
-    const int whole = width / kLanes * kLanes;
-    for (int i = 0; i < whole; i += kLanes) store(numbers + i, load(x + i));
-    for (int i = whole; i < width; ++i) store_one(numbers + i, x[i]);
-    std::memset(numbers + width, 0, rows.stride - width * sizeof(bfloat));
-  } else {
-    // The bits of magnitudes are ordered as the magnitudes, those of NaN above all others.
-    __m512i largest = _mm512_setzero_si512();
-    for_vectors(width, [&](int i, auto lanes) {
-      largest = _mm512_max_epi32(largest, _mm512_castps_si512(_mm512_abs_ps(load(x + i, lanes))));
-    });
-    const int32_t bits = _mm512_reduce_max_epi32(largest);
-    float magnitude;
-    std::memcpy(&magnitude, &bits, sizeof bits);
-    rows.scales[row] = magnitude / 127.0f;  // NaN makes the whole row NaN
-    const Float16 factor = _mm512_set1_ps(magnitude > 0.0f ? 127.0f / magnitude : 0.0f);
-    const __m512i zero = _mm512_set1_epi32(kZero);
-    for_vectors(width, [&](int i, auto lanes) {
-      const __m512i integers =
-          _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(load(x + i, lanes), factor)), zero);
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), _mm512_cvtepi32_epi8(integers));
-    });
-    for (int i = padded(width); i < rows.stride; i += kLanes) {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), _mm_set1_epi8(static_cast<char>(kZero)));
-    }
-  }
+// Writes a row of `width` numbers and zeros up to the stride.
+inline void narrow_floats(const float* x, int width, float* to, int stride) {
+  std::memcpy(to, x, width * sizeof(float));
+  std::memset(to + width, 0, stride - width * sizeof(float));
 }
 
-// Four bytes of activations times a vector of weights, added to sixteen sums. Two are written as assembly
-// because GCC 12 copies the sums of its intrinsics between registers until none are left.
-struct FloatDot {
-  using Number = float;
-  using Sums = __m512;
-  static Sums start(const void* from) { return _mm512_loadu_ps(from); }
-  static Sums add(Sums sums, int32_t x, __m512i weights) {
-    return _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_set1_epi32(x)), _mm512_castsi512_ps(weights), sums);
-  }
-};
+inline void narrow_bfloats(const float* x, int width, bfloat* to, int stride) {
+  const int whole = width / kLanes * kLanes;
+  for (int i = 0; i < whole; i += kLanes) store(to + i, load(x + i));
+  for (int i = whole; i < width; ++i) store_one(to + i, x[i]);
+  std::memset(to + width, 0, stride - width * sizeof(bfloat));
+}
 
-struct BfloatDot {
-  using Number = bfloat;
-  using Sums = __m512;
-  static Sums start(const void* from) { return _mm512_loadu_ps(from); }
-  static Sums add(Sums sums, int32_t x, __m512i weights) {
-    asm("vdpbf16ps %2, %1, %0" : "+v"(sums) : "v"(_mm512_set1_epi32(x)), "v"(weights));
-    return sums;
-  }
-};
+// Quantizes a row; returns the value of 1.
+inline float quantize_row(const float* x, int width, uint8_t* to, int stride) {
+  // The bits of magnitudes are ordered as the magnitudes, those of NaN above all others.
+  Words largest = broadcast_word(0);
+  for_vectors(width,
+              [&](int i, auto lanes) { largest = max_words(largest, as_words(abs(load(x + i, lanes)))); });
+  const int32_t bits = reduce_max_words(largest);
+  const float magnitude = read<float>(&bits);
+  const Floats factor = broadcast(magnitude > 0.0f ? 127.0f / magnitude : 0.0f);
+  for_vectors(width, [&](int i, auto lanes) {
+    Int8Dot::store_inputs(to, i, to_words(load(x + i, lanes) * factor));
+  });
+  const int num_inputs = stride / (Int8Dot::kInputBytes / 4);
+  for (int i = padded(width); i < num_inputs; i += kLanes) Int8Dot::store_inputs(to, i, broadcast_word(0));
+  return magnitude / 127.0f;  // NaN makes the whole row NaN
+}
 
-struct WidenedBfloatDot {  // for processors without vdpbf16ps
-  using Number = bfloat;
-  using Sums = __m512;
-  static Sums start(const void* from) { return _mm512_loadu_ps(from); }
-  static Sums add(Sums sums, int32_t x, __m512i weights) {
-    const __m512i pair = _mm512_set1_epi32(x), upper = _mm512_set1_epi32(0xFFFF0000);
-    const auto low = [](__m512i y) { return _mm512_castsi512_ps(_mm512_slli_epi32(y, 16)); };
-    const auto high = [upper](__m512i y) { return _mm512_castsi512_ps(_mm512_and_si512(y, upper)); };
-    return _mm512_fmadd_ps(high(pair), high(weights), _mm512_fmadd_ps(low(pair), low(weights), sums));
-  }
-};
-
-struct Int8Dot {
-  using Sums = __m512i;
-  static Sums start(const void* from) { return _mm512_loadu_si512(from); }
-  static Sums add(Sums sums, int32_t x, __m512i weights) {
-    asm("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(_mm512_set1_epi32(x)), "v"(weights));
-    return sums;
-  }
-};
+inline void narrow_row(const float* x, int width, Kind kind, const Rows& rows, int row) {
+  uint8_t* to = rows.data + static_cast<size_t>(row) * rows.stride;
+  if (kind == Kind::kInt8)
+    rows.scales[row] = quantize_row(x, width, to, rows.stride);
+  else if (kind == Kind::kBfloat && kRoundsActivations)
+    narrow_bfloats(x, width, reinterpret_cast<bfloat*>(to), rows.stride);
+  else
+    narrow_floats(x, width, reinterpret_cast<float*>(to), rows.stride);
+}
 
 // Initial values of the sums of sixteen outputs, and their conversion to results.
 struct Outputs {
   const void* start;
-  Float16 scales, bias;
+  Floats scales, bias;
 
   Outputs(const Linear& linear, int block) {
-    alignas(64) static const float zeros[kLanes] = {};
+    alignas(64) static const float nothing[kLanes] = {};
     const int first = block * kLanes;
-    const float* biases = linear.bias ? linear.bias + first : zeros;
-    start = linear.start ? static_cast<const void*>(linear.start + first) : biases;
-    scales = linear.scales ? load(linear.scales + first) : _mm512_setzero_ps();
+    const float* biases = linear.bias ? linear.bias + first : nothing;
+    if (linear.kind != Kind::kInt8)
+      start = biases;
+    else
+      start = Int8Dot::kZero ? static_cast<const void*>(linear.start + first) : nothing;
+    scales = load(linear.scales ? linear.scales + first : nothing);
     bias = load(biases);
   }
-  Float16 finish(__m512 sums, const float*) const { return sums; }
-  Float16 finish(__m512i sums, const float* row_scale) const {
-    return _mm512_fmadd_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), scales), _mm512_set1_ps(*row_scale), bias);
+  Floats finish(Floats sums, const float*) const { return sums; }
+  Floats finish(Words sums, const float* row_scale) const {
+    return fma(to_floats(sums) * scales, broadcast(*row_scale), bias);
+  }
+};
+
+// Where products go: rows of `stride` floats, in which a block's sixteen results are stored or added.
+struct Target {
+  float* rows;
+  size_t stride;
+  int first_block;  // the block at the beginning of a row
+  bool adds;
+
+  void take(int row, int block, Floats results) const {
+    float* to = rows + row * stride + static_cast<size_t>(block - first_block) * kLanes;
+    store(to, adds ? load(to) + results : results);
   }
 };
 
@@ -161,8 +134,15 @@ constexpr int kGroupBytes = 256 << 10;  // of weights that stay in the second-le
 constexpr int kNearBytes = 2048;        // prefetch distance of tiles, to the first-level cache
 constexpr int kFarBytes = 4096;         // and of vectors, in each block, to the second-level cache
 
-template <class Dot, int kRows, int kBlocks, class Emit>
-inline void multiply_few(const Linear& linear, const Rows& rows, int row, int block, const Emit& emit) {
+// Rows that are multiplied together, and the blocks that a number of rows is multiplied by together: as many
+// sums as registers hold beside weights and activations.
+constexpr int kMostRowsAtOnce = kRegisters >= 32 ? 8 : 4;
+constexpr int blocks_at_once(int num_rows) {
+  return kRegisters >= 32 ? 2 : num_rows == 1 ? 4 : num_rows == 2 ? 2 : 1;
+}
+
+template <class Dot, int kRows, int kBlocks>
+inline void multiply_few(const Linear& linear, const Rows& rows, int row, int block, const Target& target) {
   typename Dot::Sums sums[kRows][kBlocks];
   for (int b = 0; b < kBlocks; ++b) {
     const auto start = Dot::start(Outputs(linear, block + b).start);
@@ -176,15 +156,14 @@ inline void multiply_few(const Linear& linear, const Rows& rows, int row, int bl
   const auto add = [&](int begin, int end, const uint8_t* ahead) {
     const uint8_t* at = weights + static_cast<size_t>(begin) * 64;
     for (int v = begin; v < end; ++v, at += 64, ahead += 64) {
-      __m512i vectors[kBlocks];
+      typename Dot::Weights vectors[kBlocks];
       for (int b = 0; b < kBlocks; ++b) {
-        vectors[b] = _mm512_loadu_si512(at + b * block_bytes);
-        _mm_prefetch(reinterpret_cast<const char*>(ahead + b * block_bytes), _MM_HINT_T1);
+        vectors[b] = Dot::load_weights(at + b * block_bytes);
+        prefetch_far(ahead + b * block_bytes);
       }
       for (int r = 0; r < kRows; ++r) {
-        int32_t four;
-        std::memcpy(&four, x + static_cast<size_t>(r) * rows.stride + v * 4, 4);
-        for (int b = 0; b < kBlocks; ++b) sums[r][b] = Dot::add(sums[r][b], four, vectors[b]);
+        const uint8_t* input = x + static_cast<size_t>(r) * rows.stride + v * Dot::kInputBytes;
+        for (int b = 0; b < kBlocks; ++b) sums[r][b] = Dot::add(sums[r][b], input, vectors[b]);
       }
     }
   };
@@ -194,46 +173,41 @@ inline void multiply_few(const Linear& linear, const Rows& rows, int row, int bl
   for (int b = 0; b < kBlocks; ++b) {
     const Outputs outputs(linear, block + b);
     for (int r = 0; r < kRows; ++r)
-      emit(row + r, block + b, outputs.finish(sums[r][b], rows.scales + row + r));
+      target.take(row + r, block + b, outputs.finish(sums[r][b], rows.scales + row + r));
   }
 }
 
-template <class Dot, int kBlocks, class Emit>
-inline void multiply_rows(const Linear& linear, const Rows& rows, int block, const Emit& emit) {
-  int row = 0;
-  for (; row + 8 <= rows.count; row += 8) multiply_few<Dot, 8, kBlocks>(linear, rows, row, block, emit);
-  switch (rows.count - row) {
-    case 7:
-      multiply_few<Dot, 7, kBlocks>(linear, rows, row, block, emit);
-      break;
-    case 6:
-      multiply_few<Dot, 6, kBlocks>(linear, rows, row, block, emit);
-      break;
-    case 5:
-      multiply_few<Dot, 5, kBlocks>(linear, rows, row, block, emit);
-      break;
-    case 4:
-      multiply_few<Dot, 4, kBlocks>(linear, rows, row, block, emit);
-      break;
-    case 3:
-      multiply_few<Dot, 3, kBlocks>(linear, rows, row, block, emit);
-      break;
-    case 2:
-      multiply_few<Dot, 2, kBlocks>(linear, rows, row, block, emit);
-      break;
-    case 1:
-      multiply_few<Dot, 1, kBlocks>(linear, rows, row, block, emit);
-      break;
-    default:
-      break;
-  }
-}
-
-template <class Dot, class Emit>
-inline void multiply_vectors(const Linear& linear, const Rows& rows, int begin, int end, const Emit& emit) {
+template <class Dot, int kRows>
+inline void multiply_blocks(const Linear& linear, const Rows& rows, int row, int begin, int end,
+                            const Target& target) {
+  constexpr int kBlocks = blocks_at_once(kRows);
   int block = begin;
-  for (; block + 2 <= end; block += 2) multiply_rows<Dot, 2>(linear, rows, block, emit);
-  if (block < end) multiply_rows<Dot, 1>(linear, rows, block, emit);
+  for (; block + kBlocks <= end; block += kBlocks)
+    multiply_few<Dot, kRows, kBlocks>(linear, rows, row, block, target);
+  for (; block < end; ++block) multiply_few<Dot, kRows, 1>(linear, rows, row, block, target);
+}
+
+// Calls multiply_blocks for the last `count` rows, fewer than `kMostRowsAtOnce`.
+template <class Dot, int kRows = kMostRowsAtOnce - 1>
+inline void multiply_last(int count, const Linear& linear, const Rows& rows, int row, int begin, int end,
+                          const Target& target) {
+  if constexpr (kRows > 0) {
+    if (count == kRows) return multiply_blocks<Dot, kRows>(linear, rows, row, begin, end, target);
+    multiply_last<Dot, kRows - 1>(count, linear, rows, row, begin, end, target);
+  }
+}
+
+template <class Dot>
+inline void multiply_vectors(const Linear& linear, const Rows& rows, int begin, int end,
+                             const Target& target) {
+  const int together = rows.count > kMostRowsAtOnce ? 2 : 4;  // blocks that stay in the first-level cache
+  for (int block = begin; block < end; block += together) {
+    const int last = std::min(end, block + together);
+    int row = 0;
+    for (; row + kMostRowsAtOnce <= rows.count; row += kMostRowsAtOnce)
+      multiply_blocks<Dot, kMostRowsAtOnce>(linear, rows, row, block, last, target);
+    multiply_last<Dot>(rows.count - row, linear, rows, row, block, last, target);
+  }
 }
 
 }  // namespace dragoman

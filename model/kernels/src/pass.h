@@ -10,21 +10,20 @@ namespace dragoman {
 inline void normalize(const Norm& norm, const float* x, int width, float* y) {
   float mean = 0.0f;
   if (!norm.is_rms) {
-    Float16 sum = _mm512_setzero_ps();
-    for_vectors(width, [&](int i, auto lanes) { sum = _mm512_add_ps(sum, load(x + i, lanes)); });
-    mean = _mm512_reduce_add_ps(sum) / width;
+    Floats sum = zeros();
+    for_vectors(width, [&](int i, auto lanes) { sum = sum + load(x + i, lanes); });
+    mean = reduce_add(sum) / width;
   }
-  const Float16 means = _mm512_set1_ps(mean);
-  Float16 squares = _mm512_setzero_ps();
+  const Floats means = broadcast(mean);
+  Floats squares = zeros();
   for_vectors(width, [&](int i, auto lanes) {
-    const Float16 centred = minus(load(x + i, lanes), means, lanes);
-    squares = _mm512_fmadd_ps(centred, centred, squares);
+    const Floats centred = select(lanes, load(x + i, lanes) - means, zeros());
+    squares = fma(centred, centred, squares);
   });
-  const Float16 factor = _mm512_set1_ps(1.0f / std::sqrt(_mm512_reduce_add_ps(squares) / width + norm.eps));
+  const Floats factor = broadcast(1.0f / std::sqrt(reduce_add(squares) / width + norm.eps));
   for_vectors(width, [&](int i, auto lanes) {
-    const Float16 bias = norm.bias ? load(norm.bias + i, lanes) : _mm512_setzero_ps();
-    const Float16 gain = _mm512_mul_ps(load(norm.gain + i, lanes), factor);
-    store(y + i, _mm512_fmadd_ps(_mm512_sub_ps(load(x + i, lanes), means), gain, bias), lanes);
+    const Floats bias = norm.bias ? load(norm.bias + i, lanes) : zeros();
+    store(y + i, fma(load(x + i, lanes) - means, load(norm.gain + i, lanes) * factor, bias), lanes);
   });
 }
 
@@ -81,10 +80,11 @@ class Pass {
     work.attended.reserve<float>(rows * inner);
     work.wide.reserve<float>(
         std::max(rows * qkv, padded(std::min(num_rows, kSlice)) * static_cast<size_t>(up)));
-    work.narrow.reserve<uint8_t>(rows * std::max(width, inner) * 4);
+    work.narrow.reserve<uint8_t>(
+        rows * most_row_bytes(std::max(stack.d_model, stack.num_heads * stack.d_head)));
     work.narrow_scales.reserve<float>(rows);
     const size_t slice = padded(std::min(num_rows, kSlice));
-    work.inner.reserve<uint8_t>(slice * spread(stack.d_ff) * 4);
+    work.inner.reserve<uint8_t>(slice * most_row_bytes(stack.d_ff));
     work.inner_scales.reserve<float>(slice);
   }
 
@@ -147,25 +147,16 @@ class Pass {
 
   // wide = rows W^T + b for all outputs, in rows `spread` apart
   void project(const Linear& linear, const Rows& rows) {
-    float* y = wide();
-    const int stride = spread(linear.out);
-    team_.share(linear.num_blocks(), 2, [&](int begin, int end) {
-      multiply(linear, rows, begin, end, [=](int row, int block, Float16 result) {
-        store(y + static_cast<size_t>(row) * stride + block * kLanes, result);
-      });
-    });
+    const Target target{wide(), static_cast<size_t>(spread(linear.out)), 0, /*adds=*/false};
+    team_.share(linear.num_blocks(), 2,
+                [&](int begin, int end) { multiply(linear, rows, begin, end, target); });
   }
 
   // states += rows W^T + b, the first of the rows being `first` among the states
   void add_projected(const Linear& linear, const Rows& rows, int first = 0) {
-    float* x = state(first);
-    const int width = width_;
-    team_.share(linear.num_blocks(), 2, [&](int begin, int end) {
-      multiply(linear, rows, begin, end, [=](int row, int block, Float16 result) {
-        float* at = x + static_cast<size_t>(row) * width + block * kLanes;
-        store(at, _mm512_add_ps(load(at), result));
-      });
-    });
+    const Target target{state(first), static_cast<size_t>(width_), 0, /*adds=*/true};
+    team_.share(linear.num_blocks(), 2,
+                [&](int begin, int end) { multiply(linear, rows, begin, end, target); });
   }
 
   // Converts the outputs of all heads to the type of the weights of the output projection.
@@ -223,8 +214,8 @@ class Pass {
   void activate_by(float* x) const {
     const float* gated = stack_.is_gated ? x + stack_.d_ff : nullptr;
     for_vectors(stack_.d_ff, [&](int i, auto lanes) {
-      Float16 y = activated<activation>(load(x + i, lanes));
-      if (gated) y = _mm512_mul_ps(y, load(gated + i, lanes));
+      Floats y = activated<activation>(load(x + i, lanes));
+      if (gated) y = y * load(gated + i, lanes);
       store(x + i, y, lanes);
     });
   }

@@ -9,6 +9,7 @@
 
 namespace dragoman {
 
+#ifdef __AMX_INT8__
 constexpr int kTileNumbers = 32;  // bfloat16 of one row of a tile
 constexpr int kQueryRows = 32;    // two tiles of queries at a time
 
@@ -52,12 +53,11 @@ class TiledHead {
     // Values: blocks of 16 dimensions, in each a word of two tokens for every dimension side by
     // side.
     for (int d = 0; d < d_head_; d += kLanes) {
-      const __mmask16 lanes = first_lanes(d_head_ - d);
+      const Lanes lanes = first_lanes(d_head_ - d);
       bfloat* to = values_ + static_cast<size_t>(d) * num_keys;
       for (int token = 0; token < num_keys; token += 2, to += kTileNumbers) {
-        _mm512_storeu_si512(
-            to, _mm512_or_si512(half(values, stride, token, d, lanes),
-                                _mm512_slli_epi32(half(values, stride, token + 1, d, lanes), 16)));
+        store_words(to, bit_or(half(values, stride, token, d, lanes),
+                               shift_left<16>(half(values, stride, token + 1, d, lanes))));
       }
     }
   }
@@ -89,17 +89,17 @@ class TiledHead {
       for (int row = 0; row < count; ++row) {
         float* to = answers + static_cast<size_t>(first + row) * answers_stride + d;
         for (int i = 0; i < kTileNumbers && d + i < d_head_; i += kLanes) {
-          const Float16 sums = load(answers_ + row * kTileNumbers + i);
-          store(to + i, _mm512_mul_ps(sums, _mm512_set1_ps(factors[row])), first_lanes(d_head_ - d - i));
+          const Floats sums = load(answers_ + row * kTileNumbers + i);
+          store(to + i, sums * broadcast(factors[row]), first_lanes(d_head_ - d - i));
         }
       }
     }
   }
 
  private:
-  __m512i half(const float* values, int stride, int token, int d, __mmask16 lanes) const {
-    if (token >= length_) return _mm512_setzero_si512();
-    return _mm512_cvtepu16_epi32(narrowed(load(values + static_cast<size_t>(token) * stride + d, lanes)));
+  Words half(const float* values, int stride, int token, int d, Lanes lanes) const {
+    if (token >= length_) return broadcast_word(0);
+    return narrowed(load(values + static_cast<size_t>(token) * stride + d, lanes));
   }
 
   // Multiplies 32 rows of `depth` numbers by two blocks of 16 columns, into 32 columns of `sums`.
@@ -131,28 +131,38 @@ class TiledHead {
   float weigh(int row, int num_keys, float scale, const float* bias) {
     float* scores = scores_ + static_cast<size_t>(row) * num_keys;
     bfloat* weights = weights_ + static_cast<size_t>(row) * num_keys;
-    const Float16 lowest = _mm512_set1_ps(-INFINITY);
-    Float16 largest = lowest, total = _mm512_setzero_ps();
+    const Floats lowest = broadcast(-INFINITY);
+    Floats largest = lowest, total = zeros();
     for (int first = 0; first < num_keys; first += kLanes) {
-      const __mmask16 exists = first < length_ ? first_lanes(length_ - first) : 0;
-      Float16 score = _mm512_mul_ps(load(scores + first), _mm512_set1_ps(scale));
-      if (bias) score = _mm512_add_ps(score, load(bias + first, exists));
-      score = _mm512_mask_mov_ps(lowest, exists, score);
-      largest = _mm512_max_ps(largest, score);
+      const Lanes exists = first_lanes(std::max(length_ - first, 0));
+      Floats score = load(scores + first) * broadcast(scale);
+      if (bias) score = score + load(bias + first, exists);
+      score = select(exists, score, lowest);
+      largest = max(largest, score);
       store(scores + first, score);
     }
-    const Float16 most = _mm512_set1_ps(_mm512_reduce_max_ps(largest));
+    const Floats most = broadcast(reduce_max(largest));
     for (int first = 0; first < num_keys; first += kLanes) {
-      const Float16 weight = exponential(_mm512_sub_ps(load(scores + first), most));
-      total = _mm512_add_ps(total, weight);
+      const Floats weight = exponential(load(scores + first) - most);
+      total = total + weight;
       store(weights + first, weight);
     }
-    return 1.0f / _mm512_reduce_add_ps(total);
+    return 1.0f / reduce_add(total);
   }
 
   int d_head_, depth_, length_ = 0;
   float *scores_, *answers_;
   bfloat *weights_, *queries_, *keys_, *values_;
 };
+
+#else
+struct TiledHead {  // no processor of this level has tiles
+  TiledHead(float*, int, int) {}
+  static size_t num_floats(int, int) { return 0; }
+  void set_source(const float*, const float*, int, int) {}
+  void attend(const float*, int, int, const float*, float, float*, int) {}
+};
+constexpr int kQueryRows = 1;
+#endif
 
 }  // namespace dragoman

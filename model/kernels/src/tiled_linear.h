@@ -5,6 +5,8 @@
 
 namespace dragoman {
 
+#ifdef __AMX_INT8__
+
 // Tiles 0 to 3 are sums (two of rows by two of outputs), 4 and 5 activations, 6 and 7 weights.
 struct alignas(64) TileConfig {
   uint8_t palette = 1, start_row = 0, reserved[14] = {};
@@ -12,13 +14,10 @@ struct alignas(64) TileConfig {
   uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
-inline void configure_tiles() {
-  static const TileConfig config;
-  _tile_loadconfig(&config);
-}
 
-template <bool kIsInt8, int kRowTiles, int kBlocks, class Emit>
-inline void multiply_tiles(const Linear& linear, const Rows& rows, int row, int block, const Emit& emit) {
+template <bool kIsInt8, int kRowTiles, int kBlocks>
+inline void multiply_tiles(const Linear& linear, const Rows& rows, int row, int block,
+                           const Target& target) {
   const Outputs left(linear, block), right(linear, block + kBlocks - 1);
   _tile_loadd(0, left.start, 0);  // the same for every row
   if (kBlocks > 1) _tile_loadd(1, right.start, 0);
@@ -30,10 +29,8 @@ inline void multiply_tiles(const Linear& linear, const Rows& rows, int row, int 
   const uint8_t* other_weights = weights + static_cast<size_t>(linear.row_bytes()) * kLanes;
   for (int k = 0; k < linear.row_bytes(); k += 64) {
     for (int line = 0; line < 16 && row == 0; ++line) {  // for later rows the weights are cached
-      _mm_prefetch(reinterpret_cast<const char*>(weights + k * 16 + line * 64 + kNearBytes), _MM_HINT_T0);
-      if (kBlocks > 1)
-        _mm_prefetch(reinterpret_cast<const char*>(other_weights + k * 16 + line * 64 + kNearBytes),
-                     _MM_HINT_T0);
+      prefetch_near(weights + k * 16 + line * 64 + kNearBytes);
+      if (kBlocks > 1) prefetch_near(other_weights + k * 16 + line * 64 + kNearBytes);
     }
     _tile_loadd(4, x + k, rows.stride);
     _tile_loadd(6, weights + k * 16, 64);
@@ -63,8 +60,8 @@ inline void multiply_tiles(const Linear& linear, const Rows& rows, int row, int 
         const __m512i sum = _mm512_load_si512(sums[t][b][r]);
         const Outputs& outputs = b ? right : left;
         const float* scale = rows.scales + first + r;
-        emit(first + r, block + b,
-             kIsInt8 ? outputs.finish(sum, scale) : outputs.finish(_mm512_castsi512_ps(sum), scale));
+        target.take(first + r, block + b,
+                    kIsInt8 ? outputs.finish(sum, scale) : outputs.finish(as_floats(sum), scale));
       }
     }
   }
@@ -72,8 +69,9 @@ inline void multiply_tiles(const Linear& linear, const Rows& rows, int row, int 
 
 // Two tiles of rows stay in the first-level cache during a group of blocks, and the group stays in the
 // second-level cache until all rows are done.
-template <bool kIsInt8, class Emit>
-inline void multiply_by_tiles(const Linear& linear, const Rows& rows, int begin, int end, const Emit& emit) {
+template <bool kIsInt8>
+inline void multiply_by_tiles(const Linear& linear, const Rows& rows, int begin, int end,
+                              const Target& target) {
   const int group = std::max(2, kGroupBytes / (linear.row_bytes() * kLanes) / 2 * 2);
   for (int first = begin; first < end; first += group) {
     const int last = std::min(end, first + group);
@@ -82,34 +80,51 @@ inline void multiply_by_tiles(const Linear& linear, const Rows& rows, int begin,
       int block = first;
       for (; block + 2 <= last; block += 2) {
         if (is_half)
-          multiply_tiles<kIsInt8, 1, 2>(linear, rows, row, block, emit);
+          multiply_tiles<kIsInt8, 1, 2>(linear, rows, row, block, target);
         else
-          multiply_tiles<kIsInt8, 2, 2>(linear, rows, row, block, emit);
+          multiply_tiles<kIsInt8, 2, 2>(linear, rows, row, block, target);
       }
       if (block < last) {
         if (is_half)
-          multiply_tiles<kIsInt8, 1, 1>(linear, rows, row, block, emit);
+          multiply_tiles<kIsInt8, 1, 1>(linear, rows, row, block, target);
         else
-          multiply_tiles<kIsInt8, 2, 1>(linear, rows, row, block, emit);
+          multiply_tiles<kIsInt8, 2, 1>(linear, rows, row, block, target);
       }
     }
   }
 }
 
-// Computes blocks of outputs from `begin` to `end` of all rows; calls emit(row, block, sixteen results).
-template <class Emit>
-inline void multiply(const Linear& linear, const Rows& rows, int begin, int end, const Emit& emit) {
+// The tiles of a thread while it is within one parallel region.
+class Tiles {
+ public:
+  Tiles() {
+    static const TileConfig config;
+    _tile_loadconfig(&config);
+  }
+  ~Tiles() { _tile_release(); }
+};
+
+#else
+struct Tiles {
+  Tiles() {}  // not trivial, so that one that is never named again is no unused variable
+};
+
+template <bool kIsInt8>
+inline void multiply_by_tiles(const Linear&, const Rows&, int, int, const Target&) {}
+#endif
+
+// Computes blocks of outputs from `begin` to `end` of all rows.
+inline void multiply(const Linear& linear, const Rows& rows, int begin, int end, const Target& target) {
   switch (linear.kind) {
     case Kind::kFloat:
-      return multiply_vectors<FloatDot>(linear, rows, begin, end, emit);
+      return multiply_vectors<FloatDot>(linear, rows, begin, end, target);
     case Kind::kBfloat:  // always by the same instruction, as the order of sums changes the result
-      if (features().amx) return multiply_by_tiles<false>(linear, rows, begin, end, emit);
-      if (features().bf16) return multiply_vectors<BfloatDot>(linear, rows, begin, end, emit);
-      return multiply_vectors<WidenedBfloatDot>(linear, rows, begin, end, emit);
+      if (kHasTiles) return multiply_by_tiles<false>(linear, rows, begin, end, target);
+      return multiply_vectors<BfloatDot>(linear, rows, begin, end, target);
     case Kind::kInt8:
-      if (features().amx && rows.count > 1)  // the same bits; for one row vectors are faster
-        return multiply_by_tiles<true>(linear, rows, begin, end, emit);
-      return multiply_vectors<Int8Dot>(linear, rows, begin, end, emit);
+      if (kHasTiles && rows.count > 1)  // the same bits; for one row vectors are faster
+        return multiply_by_tiles<true>(linear, rows, begin, end, target);
+      return multiply_vectors<Int8Dot>(linear, rows, begin, end, target);
   }
 }
 

@@ -1,142 +1,119 @@
-// Functions of sixteen floats: conversions, exponentials and activations.
+// Functions of sixteen floats: conversions, exponentials and activations. The vectors themselves are those of
+// the level: a register of AVX-512, two of AVX2 or four of NEON.
 #pragma once
 
-#include <immintrin.h>
-
 #include <cmath>
-#include <cstddef>
-#include <cstdint>
+#include <cstring>
+
+#include "level.h"
+
+#if defined(__AVX512F__)
+#include "vector_avx512.h"
+#elif defined(__AVX2__)
+#include "vector_avx2.h"
+#else
+#include "vector_neon.h"
+#endif
 
 namespace dragoman {
 
-using Float16 = __m512;   // sixteen floats, not a half
-using bfloat = uint16_t;  // the upper half of a float
+#ifndef __AVX512F__
+inline Floats broadcast(float x) { return Make<Floats>::broadcast(x); }
+inline Floats zeros() { return broadcast(0.0f); }
+inline Words broadcast_word(int32_t x) { return Make<Words>::broadcast(x); }
+inline Floats load(const float* from) { return Make<Floats>::load(from); }
+inline Floats load(const float* from, Lanes lanes) { return Make<Floats>::load_first(from, lanes.count); }
+inline Words load_words(const void* from) { return Make<Words>::load(static_cast<const int32_t*>(from)); }
+inline Words load_halves(const uint16_t* from) { return Make<Words>::load_halves(from); }
+inline void store(float* to, Floats x, Lanes lanes) { store_first(to, x, lanes.count); }
+inline void store_words(void* to, Words x) { store(static_cast<int32_t*>(to), x); }
+inline Mask mask_of(Lanes lanes) { return Make<Words>::first(lanes.count); }
 
-constexpr int kLanes = 16;
-
-inline int padded(int count) { return (count + kLanes - 1) / kLanes * kLanes; }
-
-// Returns the distance of rows of `count` floats: an odd number of cache lines, as with a power of two all
-// rows would map to the same few sets of a cache.
-inline int spread(int count) { return (padded(count) / kLanes | 1) * kLanes; }
-
-inline __mmask16 first_lanes(int count) {
-  return count >= kLanes ? 0xFFFF : static_cast<__mmask16>((1u << count) - 1u);
+// x * 2^exponent, rounded once, for integers from -252 to 254. Less gives 0 if x is 1 to 2.
+inline Floats times_power(Floats x, Floats exponent) {
+  const Words whole = to_words(max(broadcast(-252.0f), exponent)), half = halved(whole);
+  const auto power = [](Words n) { return as_floats(shift_left<23>(add(n, broadcast_word(127)))); };
+  return x * power(half) * power(subtract(whole, half));
 }
+#endif
 
-inline Float16 load(const float* from) { return _mm512_loadu_ps(from); }
+inline Floats load(const float* from, AllLanes) { return load(from); }
+inline void store(float* to, Floats x, AllLanes) { store(to, x); }
 
-inline Float16 load(const bfloat* from) {
-  const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
-}
+inline Floats widened(Words halves) { return as_floats(shift_left<16>(halves)); }
+inline Floats load(const bfloat* from) { return widened(load_halves(from)); }
 
-inline Float16 load(const float* from, __mmask16 lanes) { return _mm512_maskz_loadu_ps(lanes, from); }
-
-struct AllLanes {};
-
-inline Float16 load(const float* from, AllLanes) { return load(from); }
-
-// Rounds to bfloat16, to nearest, ties to even; NaN stays NaN.
-inline __m256i narrowed(Float16 x) {
-  const __m512i bits = _mm512_castps_si512(x);
-  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-  __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF)));
-  const __mmask16 is_nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
-  rounded = _mm512_mask_mov_epi32(rounded, is_nan, _mm512_set1_epi32(0x7FC00000));
-  return _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16));
+// Rounds to bfloat16, to nearest, ties to even, in the lower half of each word; NaN stays NaN.
+inline Words narrowed(Floats x) {
+  const Words bits = as_words(x);
+  const Words odd = bit_and(shift_right<16>(bits), broadcast_word(1));
+  const Words rounded = add(bits, add(odd, broadcast_word(0x7FFF)));
+  return shift_right<16>(select(is_nan(x), broadcast_word(0x7FC00000), rounded));
 }
 
 // Rounds to bfloat16 and converts back.
-inline Float16 rounded(Float16 x) {
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(narrowed(x)), 16));
-}
+inline Floats rounded(Floats x) { return widened(narrowed(x)); }
 
-inline void store(float* to, Float16 x) { _mm512_storeu_ps(to, x); }
+inline void store(bfloat* to, Floats x) { store_halves(to, narrowed(x)); }
 
-inline void store(bfloat* to, Float16 x) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), narrowed(x)); }
-
-inline void store(float* to, Float16 x, __mmask16 lanes) { _mm512_mask_storeu_ps(to, lanes, x); }
-
-inline void store(float* to, Float16 x, AllLanes) { store(to, x); }
-
-// x - y, and 0 in the other lanes
-inline Float16 minus(Float16 x, Float16 y, AllLanes) { return _mm512_sub_ps(x, y); }
-
-inline Float16 minus(Float16 x, Float16 y, __mmask16 lanes) { return _mm512_maskz_sub_ps(lanes, x, y); }
-
-// Calls work(i, lanes) for every sixteen of `count` numbers; the last call may have fewer.
-template <class Work>
-inline void for_vectors(int count, const Work& work) {
-  int i = 0;
-  for (; i + kLanes <= count; i += kLanes) work(i, AllLanes{});
-  if (i < count) work(i, first_lanes(count - i));
-}
+inline Floats select(Lanes lanes, Floats x, Floats y) { return select(mask_of(lanes), x, y); }
+inline Floats select(AllLanes, Floats x, Floats) { return x; }
 
 inline void store_one(bfloat* to, float x) {
   uint32_t bits;
-  __builtin_memcpy(&bits, &x, sizeof bits);
+  std::memcpy(&bits, &x, sizeof bits);
   *to = x != x ? 0x7FC0 : static_cast<bfloat>((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
 }
 
 // e^x for x below 88.7, to about one unit in the last place near 0 and four at the ends; the range is
 // reduced to |r| <= ln(2) / 2.
-inline Float16 exponential(Float16 x) {
-  const __mmask16 remains = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-87.33f), _CMP_NLT_UQ);  // NaN, too
-  const Float16 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)),
-                                         _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const Float16 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693147181f), x), square = _mm512_mul_ps(r, r);
-  const auto line = [r](float factor, float first) {
-    return _mm512_fmadd_ps(_mm512_set1_ps(factor), r, _mm512_set1_ps(first));
-  };
-  Float16 p = _mm512_fmadd_ps(line(1.9875691500e-4f, 1.3981999507e-3f), square,
-                              line(8.3334519073e-3f, 4.1665795894e-2f));
-  p = _mm512_fmadd_ps(p, square, line(1.6666665459e-1f, 5.0000001201e-1f));
-  p = _mm512_fmadd_ps(p, square, _mm512_add_ps(r, _mm512_set1_ps(1.0f)));
-  return _mm512_maskz_scalef_ps(remains, p, n);
+inline Floats exponential(Floats x) {
+  const Mask remains = not_less(x, broadcast(-87.33f));  // NaN, too
+  const Floats n = round_nearest(x * broadcast(1.44269504f));
+  const Floats r = fnma(n, broadcast(0.693147181f), x), square = r * r;
+  const auto line = [r](float factor, float first) { return fma(broadcast(factor), r, broadcast(first)); };
+  Floats p = fma(line(1.9875691500e-4f, 1.3981999507e-3f), square, line(8.3334519073e-3f, 4.1665795894e-2f));
+  p = fma(p, square, line(1.6666665459e-1f, 5.0000001201e-1f));
+  p = fma(p, square, r + broadcast(1.0f));
+  return select(remains, times_power(p, n), zeros());
 }
 
-inline Float16 logistic(Float16 x) {  // 1 / (1 + e^-x)
-  const Float16 one = _mm512_set1_ps(1.0f), least = _mm512_set1_ps(-88.0f);
-  return _mm512_div_ps(
-      one, _mm512_add_ps(one, exponential(_mm512_sub_ps(_mm512_setzero_ps(), _mm512_max_ps(least, x)))));
+inline Floats logistic(Floats x) {  // 1 / (1 + e^-x)
+  const Floats one = broadcast(1.0f);
+  return one / (one + exponential(zeros() - max(broadcast(-88.0f), x)));
 }
 
 // The error function, to 1.5e-7 (Abramowitz and Stegun, 7.1.26).
-inline Float16 error_function(Float16 x) {
-  const Float16 one = _mm512_set1_ps(1.0f), size = _mm512_abs_ps(x);
-  const Float16 t = _mm512_div_ps(one, _mm512_fmadd_ps(size, _mm512_set1_ps(0.3275911f), one));
-  Float16 p = _mm512_set1_ps(1.061405429f);
-  p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(-1.453152027f));
-  p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(1.421413741f));
-  p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(-0.284496736f));
-  p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(0.254829592f));
-  const Float16 tail = exponential(_mm512_sub_ps(_mm512_setzero_ps(), _mm512_mul_ps(x, x)));
-  const Float16 result = _mm512_fnmadd_ps(_mm512_mul_ps(p, t), tail, one);
-  const __m512i sign = _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x80000000));
-  return _mm512_castsi512_ps(_mm512_or_si512(_mm512_castps_si512(result), sign));
+inline Floats error_function(Floats x) {
+  const Floats one = broadcast(1.0f), t = one / fma(abs(x), broadcast(0.3275911f), one);
+  Floats p = broadcast(1.061405429f);
+  p = fma(p, t, broadcast(-1.453152027f));
+  p = fma(p, t, broadcast(1.421413741f));
+  p = fma(p, t, broadcast(-0.284496736f));
+  p = fma(p, t, broadcast(0.254829592f));
+  const Floats result = fnma(p * t, exponential(zeros() - x * x), one);
+  const Words sign = bit_and(as_words(x), broadcast_word(static_cast<int32_t>(0x80000000)));
+  return as_floats(bit_or(as_words(result), sign));
 }
 
 // The numbers are those of `Activation` in kernels/structures.py.
 enum class Activation : int32_t { kRelu = 0, kGelu = 1, kGeluTanh = 2, kSilu = 3 };
 
 template <Activation activation>
-inline Float16 activated(Float16 x) {
+inline Floats activated(Floats x) {
   switch (activation) {
     case Activation::kRelu:
-      return _mm512_max_ps(_mm512_setzero_ps(), x);  // in this order NaN stays NaN
+      return max(zeros(), x);  // in this order NaN stays NaN
     case Activation::kGelu: {
-      const Float16 half = _mm512_mul_ps(x, _mm512_set1_ps(0.5f));
-      const Float16 erf = error_function(_mm512_mul_ps(x, _mm512_set1_ps(0.70710678f)));
-      return _mm512_fmadd_ps(half, erf, half);
+      const Floats half = x * broadcast(0.5f);
+      return fma(half, error_function(x * broadcast(0.70710678f)), half);
     }
     case Activation::kGeluTanh: {  // x/2 (1 + tanh y) = x / (1 + e^-2y)
-      const Float16 cube = _mm512_mul_ps(_mm512_mul_ps(x, x), x);
-      const Float16 y = _mm512_fmadd_ps(cube, _mm512_set1_ps(0.044715f), x);
-      return _mm512_mul_ps(x, logistic(_mm512_mul_ps(y, _mm512_set1_ps(1.59576912f))));
+      const Floats y = fma(x * x * x, broadcast(0.044715f), x);
+      return x * logistic(y * broadcast(1.59576912f));
     }
     case Activation::kSilu:
-      return _mm512_mul_ps(x, logistic(x));
+      return x * logistic(x);
   }
 }
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from numpy.random import mtrand
 
-from model.kernels import build, library, structures
+from model.kernels import build, levels, library, structures
+from model.kernels.levels import Level, levels_of_processor
 from model.kernels.library import VARIABLE
 from tests.support.service.machines import needs_kernels
 
@@ -37,20 +37,25 @@ def ask_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Each test asks for the library as a new process would, in an empty home."""
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: True)
-    monkeypatch.setattr(library, "SHIPPED", tmp_path / "shipped.so")
+    monkeypatch.setattr(library, "SHIPPED", tmp_path / "shipped")
     library.library.cache_clear()
     yield
     library.library.cache_clear()  # the next to ask gets the one of the tests again
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def best() -> Level:
+    """The best level of this processor."""
+    return levels_of_processor()[0]
+
+
+@pytest.fixture(scope="module")
+def compiled(best: Level, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of kernels."""
-    target = build.cached_file()
+    target = build.cached_file(best)
     if not target.exists():
         target = tmp_path_factory.mktemp("kernels") / "made.so"
-        build.build(target)
+        build.build(best, target)
     return target
 
 
@@ -80,13 +85,16 @@ def test_without_a_compiler_it_is_pytorch_and_the_log_says_why(
 
 @pytest.mark.parametrize("compiler", ["false", "/no/such/compiler"])
 def test_with_a_broken_compiler_it_is_pytorch_and_the_log_says_why(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, compiler: str
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+    compiler: str,
 ) -> None:
     monkeypatch.setenv("CXX", compiler)
     assert library.library() is None
     (reason,) = reasons(caplog)
     assert compiler in reason
-    assert not list(build.cached_file().parent.iterdir())
+    assert not list((tmp_path / "cache" / "dragoman").iterdir())
 
 
 def test_with_a_cache_that_cannot_be_written_it_is_pytorch_and_the_log_says_why(
@@ -136,17 +144,58 @@ def test_a_library_of_something_else_is_pytorch_and_the_log_says_why(
     assert "dragoman_" in reason
 
 
-def test_a_processor_without_the_instructions_is_not_even_asked(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_processor_without_a_level_compiles_and_loads_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    """The library's own question would be compiled for AVX-512, and end the process."""
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: False)
+    (tmp_path / "cpuinfo").write_text("flags\t\t: fpu sse2 avx\n", encoding="utf-8")
+    monkeypatch.setattr(levels, "CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(library, "Library", None)
     monkeypatch.setattr(library, "build", None)
     assert library.library() is None
     (record,) = caplog.records
-    assert record.message == "this processor has no AVX-512 VNNI: PyTorch's kernels are used"
+    assert record.message.startswith("this processor has no level of the kernels")
+
+
+@needs_kernels
+def test_a_file_for_another_processor_is_refused_with_its_level(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+    best: Level,
+    compiled: Path,
+) -> None:
+    (tmp_path / "cpuinfo").write_text("flags\t\t: avx2\nFeatures: asimd\n", encoding="utf-8")
+    monkeypatch.setattr(levels, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setenv(VARIABLE, str(compiled))
+    assert library.library() is None
+    assert reasons(caplog) == [f"it was compiled for {best.name}, which this processor lacks"]
+
+
+@needs_kernels
+def test_a_level_is_chosen_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    level = levels_of_processor()[-1]
+    monkeypatch.setenv(VARIABLE, level.name)
+    found = library.library()
+    assert found is not None
+    assert found.level == level
+
+
+@needs_kernels
+def test_a_compiler_that_lacks_the_best_level_makes_the_next(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, best: Level
+) -> None:
+    if len(levels_of_processor()) < 2:
+        pytest.skip("this processor has one level")
+    compiler = tmp_path / "compiler"
+    compiler.write_text(
+        f'#!/bin/sh\ncase "$*" in *{best.flags[-1]}*) exit 1;; esac\nexec c++ "$@"\n'
+    )
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    found = library.library()
+    assert found is not None
+    assert found.level == levels_of_processor()[1]
 
 
 @needs_kernels
@@ -162,14 +211,16 @@ def test_structs_of_another_size_are_refused(
 
 @needs_kernels
 def test_a_file_that_was_shipped_is_taken_and_nothing_compiled(
-    monkeypatch: pytest.MonkeyPatch, compiled: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, best: Level, compiled: Path
 ) -> None:
-    monkeypatch.setattr(library, "SHIPPED", compiled)
+    shipped = tmp_path / build.file_name(best)
+    shipped.symlink_to(compiled)
+    monkeypatch.setattr(library, "SHIPPED", tmp_path)
     monkeypatch.setattr(library, "build", None)
     found = library.library()
     assert found is not None
-    assert found.path == compiled
-    assert found.instructions in ("AMX", "AVX-512 BF16", "AVX-512")
+    assert found.path == shipped
+    assert found.level == best
 
 
 @needs_kernels

@@ -7,9 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.kernels.library import library
 from model.kernels.linear import KernelEmbedding, KernelLinear, Packed, packed
 from model.transformer.int8 import quantize
 from tests.support.service.machines import needs_kernels
+
+every_level = pytest.mark.usefixtures("every_level")
 
 DTYPES = (torch.float32, torch.bfloat16, torch.int8)
 SIZES = ((1, 1), (7, 15), (16, 16), (17, 5), (33, 64), (40, 65), (100, 131))  # (outputs, inputs)
@@ -28,11 +31,13 @@ def make_linear(
 
 
 def rounded(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """Rows of activations as they meet weights of that type."""
+    """Return rows of activations as they meet weights of that type."""
     if dtype == torch.int8:
         scales = x.abs().amax(dim=1, keepdim=True) / 127
         return torch.where(scales > 0, (x / scales).round() * scales, 0.0)
-    return x.to(dtype).float()
+    loaded = library()
+    rounds = loaded is not None and loaded.rounds_activations
+    return x.to(dtype).float() if rounds else x
 
 
 @pytest.fixture
@@ -82,6 +87,7 @@ def test_a_large_table_is_laid_out_in_slices_without_a_seam(
 
 
 @needs_kernels
+@every_level
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -100,6 +106,7 @@ def test_a_product_is_that_of_the_rounded_numbers(
 
 
 @needs_kernels
+@every_level
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_a_product_is_nearly_that_of_pytorch_in_float32(dtype: torch.dtype) -> None:
     linear = make_linear(100, 131, dtype)
@@ -113,6 +120,7 @@ def test_a_product_is_nearly_that_of_pytorch_in_float32(dtype: torch.dtype) -> N
 
 
 @needs_kernels
+@every_level
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_no_bit_of_a_row_depends_on_the_rows_beside_it(
@@ -127,6 +135,7 @@ def test_no_bit_of_a_row_depends_on_the_rows_beside_it(
 
 
 @needs_kernels
+@every_level
 @pytest.mark.usefixtures("set_threads")
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_no_bit_depends_on_the_number_of_threads(dtype: torch.dtype) -> None:
@@ -139,6 +148,7 @@ def test_no_bit_depends_on_the_number_of_threads(dtype: torch.dtype) -> None:
 
 
 @needs_kernels
+@every_level
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
 @pytest.mark.parametrize("num_rows", [3, 20])
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -156,6 +166,7 @@ def test_what_is_no_number_stays_visible_in_its_row_and_reaches_no_other(
 
 
 @needs_kernels
+@every_level
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_a_row_of_zeros_gives_the_bias(dtype: torch.dtype) -> None:
     linear = make_linear(40, 65, dtype)
@@ -164,6 +175,7 @@ def test_a_row_of_zeros_gives_the_bias(dtype: torch.dtype) -> None:
 
 
 @needs_kernels
+@every_level
 def test_the_largest_sums_of_bytes_overflow_nothing() -> None:
     """Of 16,384 inputs, as the widest of the published networks have, each at its limit."""
     width = 16_384

@@ -40,11 +40,15 @@ def looping_network() -> Seq2SeqTransformer:
 
 
 def kernel_engine(
-    network: Seq2SeqTransformer, *, run_on_s: float = 0.02, kept: KeepingRunner | None = None
+    network: Seq2SeqTransformer,
+    *,
+    run_on_s: float = 0.02,
+    kept: KeepingRunner | None = None,
+    cache_dtype: torch.dtype = torch.bfloat16,
 ) -> Engine:
-    """Return an engine with a cache in bfloat16; `kept` makes its runner, if given."""
+    """Return an engine; `kept` makes its runner, if given."""
     config, make = make_engine_config(max_rows=40, run_on_s=run_on_s), kept or KeepingRunner()
-    engine = Engine(network, make_rules(), config, cache_dtype=torch.bfloat16, make=make)
+    engine = Engine(network, make_rules(), config, cache_dtype=cache_dtype, make=make)
     assert isinstance(make.runner, KernelRunner)
     return engine
 

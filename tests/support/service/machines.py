@@ -4,4 +4,6 @@ import pytest
 
 from model.kernels.library import library
 
-needs_kernels = pytest.mark.skipif(library() is None, reason="no compiler, or no AVX-512 VNNI")
+needs_kernels = pytest.mark.skipif(
+    library() is None, reason="no compiler, or neither AVX2 nor NEON"
+)

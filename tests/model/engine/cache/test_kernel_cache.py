@@ -13,7 +13,7 @@ from model.kernels.library import library
 from tests.support.engine.factories import make_config
 from tests.support.service.machines import needs_kernels
 
-pytestmark = needs_kernels
+pytestmark = [needs_kernels, pytest.mark.usefixtures("every_level")]
 
 NUM_ROWS, MAX_TOKENS, D_HEAD = 6, 20, 18
 

@@ -14,6 +14,7 @@ from model.config import Norm, RelativeBias, Stack
 from model.engine.params import GenerationParams
 from model.engine.request import RequestOutput
 from model.engine.runners.kernel_runner import KernelRunner
+from model.kernels.library import library
 from model.kernels.linear import padded
 from model.kernels.packing import KernelPacking
 from model.transformer.packing import pack
@@ -32,7 +33,7 @@ from tests.support.engine.jobs import Job, run_together
 from tests.support.engine.kernel_engines import bits, kernel_engine
 from tests.support.service.machines import needs_kernels
 
-pytestmark = needs_kernels
+pytestmark = [needs_kernels, pytest.mark.usefixtures("every_level")]
 
 SHAPES: dict[str, dict[str, Any]] = {
     "plain": {
@@ -51,6 +52,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     },
 }
 DTYPES = (torch.bfloat16, torch.int8)
+TILED_LENGTH = 24  # tokens of a source from which tiles attend
 GREEDY = GenerationParams(max_new_tokens=12, return_scores=True)
 PARAMS = (
     GREEDY,
@@ -132,10 +134,10 @@ def test_tokens_are_the_same_with_any_number_of_threads_also_if_it_changes(
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_a_whole_decode_is_that_of_the_networks_own_forward(dtype: torch.dtype, shape: str) -> None:
-    """Over the same packed weights, but for keys and values in bfloat16."""
+    """Over the same packed weights, with keys and values in float32."""
     network = packed_network(shape, dtype)
-    engine = kernel_engine(network)
-    for length in (1, 7, 16, 23):
+    engine = kernel_engine(network, cache_dtype=torch.float32)
+    for length in range(1, 30):
         prompt = make_prompt(length=length, seed=length)
         (hypothesis,) = answer(engine, prompt, GREEDY).hypotheses
         decoder_ids = torch.tensor([[*prompt.decoder_prefix_ids, *hypothesis.token_ids]])
@@ -157,13 +159,16 @@ def attend_narrowly(
     attn_mask: Tensor | None = None,
     scale: float | None = None,
 ) -> Tensor:
-    """`F.scaled_dot_product_attention` of numbers in bfloat16, summed in float32."""
-    query, key, value = (x.bfloat16().float() for x in (query, key, value))
+    """Attend with keys and values in bfloat16; with tiles, all numbers are in bfloat16."""
+    loaded = library()
+    tiled = loaded is not None and loaded.rounds_activations and key.shape[-2] >= TILED_LENGTH
+    rounded = Tensor.bfloat16 if tiled else Tensor.float
+    query, key, value = rounded(query).float(), key.bfloat16().float(), value.bfloat16().float()
     scores = query @ key.mT * (query.shape[-1] ** -0.5 if scale is None else scale)
     if attn_mask is not None:
         scores = scores + attn_mask
     weights = (scores - scores.amax(dim=-1, keepdim=True)).exp()
-    return weights.bfloat16().float() @ value / weights.sum(dim=-1, keepdim=True)
+    return rounded(weights).float() @ value / weights.sum(dim=-1, keepdim=True)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -172,7 +177,7 @@ def attend_narrowly(
 def test_what_is_stored_of_a_source_is_what_the_encoder_makes_of_it(
     monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, shape: str, length: int
 ) -> None:
-    """Values of the first layer, up to their own rounding; attention multiplies bfloat16.
+    """Values of the first layer, up to their own rounding.
 
     Of one layer: a second would make much of a number that float32's last bits round otherwise.
     """

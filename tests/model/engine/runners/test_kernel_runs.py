@@ -23,7 +23,7 @@ from tests.support.engine.jobs import Job, run_together
 from tests.support.engine.kernel_engines import bits, kernel_engine, looping_network, loose_network
 from tests.support.service.machines import needs_kernels
 
-pytestmark = needs_kernels
+pytestmark = [needs_kernels, pytest.mark.usefixtures("every_level")]
 
 
 LONG: tuple[dict[str, Any], ...] = (
@@ -60,7 +60,7 @@ def test_long_outputs_are_those_of_pytorch_whether_their_steps_are_seen_or_not(
         assert [h.token_ids for h in ours] == [h.token_ids for h in theirs]
         assert run_on_s or len(found[number]) == len(outputs)  # and no step later
         ranks = [h.rank for h in theirs]
-        assert [h.rank for h in ours] == pytest.approx(ranks, rel=1e-5, abs=1e-4)
+        assert [h.rank for h in ours] == pytest.approx(ranks, rel=1e-4, abs=1e-4)
 
 
 def test_a_loop_is_noticed_within_a_run() -> None:

@@ -1,0 +1,24 @@
+"""A pytest plugin: `every_level` runs a test with the kernels of each level of this processor."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from model.kernels.levels import levels_of_processor
+from model.kernels.library import VARIABLE, library
+
+# A level or file that was asked for is the only one: the suite runs with any of them.
+_ASKED = os.environ.get(VARIABLE)
+_NAMES = [_ASKED] if _ASKED else [level.name for level in levels_of_processor()]
+
+
+@pytest.fixture(params=_NAMES or ["none"], scope="module")
+def every_level(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Return the name of the level whose kernels `library()` returns during the test."""
+    name: str = request.param
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, name)
+        library.cache_clear()
+        yield name
+    library.cache_clear()
