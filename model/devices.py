@@ -1,6 +1,6 @@
 """Chooses device, precision and packing of a network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -9,6 +9,7 @@ from model.config import TransformerConfig
 from model.errors import ConfigError
 from model.kernels.library import library
 from model.kernels.packing import KernelPacking
+from model.kernels.timing import product_seconds
 from model.transformer.int8 import Int8Linear
 from model.transformer.packed import PackedLinear
 from model.transformer.packing import Bfloat16Packing, Int8Packing, Packing
@@ -17,7 +18,9 @@ DtypeName = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 
 _FLOATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _NAMES = (*_FLOATS, "int8")
-_KERNEL_DTYPES = {"bfloat16": torch.bfloat16, "int8": torch.int8}
+_KERNEL_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.int8}
+# float32 must be this much faster to be chosen: replicas of one model should choose alike.
+_LEAST_GAIN = 1.25
 
 
 def resolve_device(name: str) -> torch.device:
@@ -43,7 +46,7 @@ def resolve_device(name: str) -> torch.device:
 def resolve_dtype(
     name: DtypeName, device: torch.device, *, overflows_float16: bool = False
 ) -> DtypeName:
-    """Return the dtype of that name; auto is the fastest float type of the device, never int8.
+    """Return the dtype of that name; auto is PyTorch's fastest float type, never int8.
 
     float16 on a CPU is allowed, but slow: products of 8 to 32 rows took three to ten times as long
     as in bfloat16 on a CPU that has instructions for the latter.
@@ -69,12 +72,11 @@ def resolve_dtype(
         if torch.cuda.is_bf16_supported():
             return "bfloat16"
         return "float32" if overflows_float16 else "float16"
-    fast = (
-        library() is not None
-        or torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001
+    multiplies_bfloat16 = (
+        torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001 - no public name
         or torch.cpu._is_amx_tile_supported()  # noqa: SLF001
     )
-    return "bfloat16" if fast else "float32"
+    return "bfloat16" if multiplies_bfloat16 else "float32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,29 +87,38 @@ class Precision:
         weights: The type of the weights, never auto.
         activations: The type of the activations.
         cache: The type of the KV cache.
+        reason: Why `auto` became the type of the weights; empty if the type was asked for.
     """
 
     weights: DtypeName
     activations: torch.dtype
     cache: torch.dtype
+    reason: str = field(default="", compare=False)
 
 
 def choose_precision(name: DtypeName, device: torch.device, config: TransformerConfig) -> Precision:
     """Return the number types of a network with weights of that dtype on that device.
 
-    With bfloat16 or int8 weights our own kernels keep activations in float32 and the cache in
-    bfloat16. PyTorch attends on a CPU in float32: with one query per row its bfloat16 kernels took
+    For a network that our own kernels run, `auto` is bfloat16 or float32, as products are faster on
+    this machine. They keep activations in float32, and the cache in bfloat16 unless the weights are
+    float32. PyTorch attends on a CPU in float32: with one query per row its bfloat16 kernels took
     up to five times as long.
 
     Raises:
         ConfigError: As `resolve_dtype`.
     """
-    overflows = config.overflows_float16
+    overflows, reason = config.overflows_float16, ""
+    if name == "auto" and _runs_by_kernels("bfloat16", device, config):
+        name, reason = _faster_float(config)
+    elif name == "auto":
+        reason = f"PyTorch computes on {device.type}"
     name = resolve_dtype(name, device, overflows_float16=overflows)
     if _runs_by_kernels(name, device, config):
-        return Precision(name, torch.float32, torch.bfloat16)
+        cache = torch.float32 if name == "float32" else torch.bfloat16
+        return Precision(name, torch.float32, cache, reason)
     activations = _activation_dtype(name, device, overflows_float16=overflows)
-    return Precision(name, activations, torch.float32 if device.type == "cpu" else activations)
+    cache = torch.float32 if device.type == "cpu" else activations
+    return Precision(name, activations, cache, reason)
 
 
 def choose_packing(
@@ -129,7 +140,7 @@ def choose_packing(
 def kernels_of(precision: Precision, device: torch.device, config: TransformerConfig) -> str:
     """Return the kernels that compute such a network: `pytorch`, or `own` with an instruction set.
 
-    The instruction set is AMX, AVX-512 BF16 or AVX-512, as in `own (AMX)`.
+    The instruction set is the title of a level (model/kernels/levels.py), as in `own (AVX2)`.
     """
     loaded = library()
     if loaded is None or not _runs_by_kernels(precision.weights, device, config):
@@ -147,8 +158,20 @@ def _activation_dtype(
     return _FLOATS[resolve_dtype("auto", device, overflows_float16=overflows_float16)]
 
 
+def _faster_float(config: TransformerConfig) -> tuple[DtypeName, str]:
+    """Return bfloat16, or float32 if its products are clearly faster here; and the times."""
+    width = config.width(config.decoder)
+    seconds = {
+        dtype: product_seconds(dtype, num_outputs=config.target_vocab_size, width=width)
+        for dtype in (torch.bfloat16, torch.float32)
+    }
+    narrow, wide = seconds[torch.bfloat16], seconds[torch.float32]
+    reason = f"products took {narrow * 1e3:.2f} ms in bfloat16, {wide * 1e3:.2f} ms in float32"
+    return "float32" if narrow > _LEAST_GAIN * wide else "bfloat16", reason
+
+
 def _runs_by_kernels(name: DtypeName, device: torch.device, config: TransformerConfig) -> bool:
-    """Return whether our own kernels run it; never float32, which is the reference by PyTorch."""
+    """Return whether our own kernels run a network with weights of that type."""
     return device.type == "cpu" and name in _KERNEL_DTYPES and KernelPacking.fits(config)
 
 

@@ -130,11 +130,8 @@ class KernelNetwork:
                 return structures.Norm()
 
     def _table(self, embedding: Embedding) -> structures.Table:
-        if isinstance(embedding, KernelEmbedding):
-            return self._packed_table(embedding)
-        assert isinstance(embedding, nn.Embedding)  # noqa: S101 - float32 stays as it was
-        width = embedding.weight.shape[1]
-        return structures.Table(rows=self._floats(embedding.weight), width=width)
+        assert isinstance(embedding, KernelEmbedding)  # noqa: S101 - as `KernelPacking` makes it
+        return self._packed_table(embedding)
 
     def _packed_table(self, module: KernelEmbedding | nn.Module) -> structures.Table:
         assert isinstance(module, KernelEmbedding | KernelLinear)  # noqa: S101

@@ -38,9 +38,7 @@ class KernelPacking:
 
     def takes(self, network: Seq2SeqTransformer, module: nn.Module) -> bool:  # noqa: ARG002
         """Implement `Packing.takes`."""
-        if isinstance(module, nn.Embedding):
-            return self.dtype != torch.float32
-        return isinstance(module, nn.Linear)
+        return isinstance(module, nn.Linear | nn.Embedding)
 
     def replace(self, network: Seq2SeqTransformer, name: str) -> None:
         """Implement `Packing.replace`."""
@@ -56,7 +54,7 @@ class KernelPacking:
             network.output = None  # `packed_output` replaces it
         elif isinstance(module, nn.Linear):
             setattr(parent, attribute, KernelLinear(weight, module.bias))
-        elif self.takes(network, module):
+        else:
             setattr(parent, attribute, KernelEmbedding(weight))
 
     def _rough(self, table: Tensor) -> Packed | None:

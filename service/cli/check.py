@@ -149,6 +149,7 @@ def try_model(entry: ModelEntry, settings: Settings, trial: Trial) -> dict[str, 
         "family": host.info.family,
         "parameters": host.info.num_parameters,
         "dtype": host.info.dtype,
+        "dtype_reason": host.dtype_reason,
         "quantize": host.info.quantize,
         "device": host.info.device,
         "kernels": host.info.kernels,
@@ -218,6 +219,8 @@ def rows_of(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "family", f"{report['family']}, {report['parameters']:,} parameters: all found, all fit"
     where = f"{report['device']}, kernels: {report['kernels']}"
     yield "loaded", f"in {report['load_s']} s, {_precision(report)} on {where}"
+    if report["dtype_reason"]:
+        yield "dtype", report["dtype_reason"]
     yield "task", _task_name(report["task"])
     for title in ("text", "answer"):
         yield from ((title, line) for line in wrapped(report[title]))

@@ -85,6 +85,11 @@ class ModelHost:
         self._ids = itertools.count()  # the engine takes each id once, whatever clients send
         self._measured: dict[tuple[str, Task], Prompt] = {}
 
+    @property
+    def dtype_reason(self) -> str:
+        """Why `dtype: auto` became the type of the weights; empty if the type was asked for."""
+        return self._loaded.precision.reason
+
     def warm_up(self, texts: tuple[str, ...] = ()) -> None:
         """Answer a few requests of our own before the first client's.
 

@@ -43,6 +43,7 @@ def start_host(entry: ModelEntry, settings: Settings) -> ModelHost:
         model=entry.name,
         family=host.info.family,
         dtype=host.info.quantize or host.info.dtype,
+        dtype_reason=host.dtype_reason or "asked for",
         kernels=host.info.kernels,
         load_s=round(loaded_s - begin_s, 2),
         warm_up_s=round(time.monotonic() - loaded_s, 2),

@@ -18,6 +18,7 @@ from model.devices import (
 )
 from model.errors import ConfigError
 from model.kernels import packing as kernel_packing
+from model.kernels.library import library
 from model.kernels.packing import KernelPacking
 from model.transformer.int8 import Int8Linear, WeightOnlyInt8Linear, quantize
 from model.transformer.packed import PackedLinear
@@ -140,16 +141,53 @@ def test_bfloat16_is_packed_on_a_cpu_alone(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_other_floats_stay_as_they_are(dtype: DtypeName) -> None:
+def test_pytorch_leaves_other_floats_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, dtype: DtypeName
+) -> None:
+    set_cpu(monkeypatch)
     assert choose_packing(choose_precision(dtype, CPU, CONFIG), CPU, CONFIG) is None
 
 
+def test_float16_is_for_pytorch_alone() -> None:
+    assert choose_packing(choose_precision("float16", CPU, CONFIG), CPU, CONFIG) is None
+
+
 @needs_kernels
-@pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
-def test_our_own_kernels_take_narrow_weights_and_keep_the_rest_wide(dtype: DtypeName) -> None:
+@pytest.mark.parametrize(
+    ("dtype", "cache"),
+    [("float32", torch.float32), ("bfloat16", torch.bfloat16), ("int8", torch.bfloat16)],
+)
+def test_our_own_kernels_take_every_type_of_weights_and_keep_activations_wide(
+    dtype: DtypeName, cache: torch.dtype
+) -> None:
     precision = choose_precision(dtype, CPU, CONFIG)
-    assert precision == Precision(dtype, torch.float32, torch.bfloat16)
+    assert precision == Precision(dtype, torch.float32, cache)
+    assert precision.reason == ""
     assert choose_packing(precision, CPU, CONFIG) == KernelPacking(getattr(torch, dtype))
+
+
+@needs_kernels
+@pytest.mark.parametrize(
+    ("seconds", "dtype"),
+    [((1.0, 2.0), "bfloat16"), ((1.1, 1.0), "bfloat16"), ((1.5, 1.0), "float32")],
+)
+def test_auto_is_the_float_type_that_is_faster_here_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, seconds: tuple[float, float], dtype: DtypeName
+) -> None:
+    """A little faster is not enough: replicas on like machines should choose alike."""
+    times = dict(zip((torch.bfloat16, torch.float32), seconds, strict=True))
+    monkeypatch.setattr(devices, "product_seconds", lambda kind, **_: times[kind])
+    precision = choose_precision("auto", CPU, CONFIG)
+    assert precision.weights == dtype
+    for one in seconds:
+        assert f"{one * 1e3:.2f} ms in" in precision.reason
+
+
+@needs_kernels
+def test_auto_is_measured_on_this_machine() -> None:
+    precision = choose_precision("auto", CPU, CONFIG)
+    assert precision.weights in ("bfloat16", "float32")
+    assert precision.reason.startswith("products took ")
 
 
 @needs_kernels
@@ -172,17 +210,15 @@ def test_a_network_that_our_kernels_do_not_know_stays_with_pytorch(changes: Any)
 
 
 @needs_kernels
-@pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
 def test_whose_kernels_compute_can_be_told(dtype: DtypeName) -> None:
+    loaded = library()
+    assert loaded is not None
     precision = choose_precision(dtype, CPU, CONFIG)
-    assert kernels_of(precision, CPU, CONFIG) in (
-        "own (AMX)",
-        "own (AVX-512 BF16)",
-        "own (AVX-512)",
-    )
+    assert kernels_of(precision, CPU, CONFIG) == f"own ({loaded.level.title})"
     assert kernels_of(precision, GPU, CONFIG) == "pytorch"
     assert kernels_of(precision, CPU, make_config(positions=Rotary())) == "pytorch"
-    assert kernels_of(choose_precision("float32", CPU, CONFIG), CPU, CONFIG) == "pytorch"
+    assert kernels_of(choose_precision("float16", CPU, CONFIG), CPU, CONFIG) == "pytorch"
 
 
 def test_without_our_own_it_is_pytorch_that_computes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from model.engine.params import GenerationParams
 from model.engine.runner import Runner
 from model.engine.runners.kernel_runner import KernelRunner
 from model.engine.runners.make_runner import make_runner
+from model.kernels.library import VARIABLE, library
 from model.load import BUNDLED, load_model
 from model.tokenizer.prompt import Translation
 from tests.support.engine.factories import drain
@@ -23,12 +24,22 @@ pytestmark = [needs_kernels, pytest.mark.usefixtures("every_level")]
 SENTENCES = Path(__file__).with_name("sentences.txt")
 NUM_SENTENCES = 40
 # The share with exactly the same tokens. Rounding decides near-ties differently, with equally good
-# translations. Measured: 1.0 and 0.8.
-LEAST_SAME: dict[DtypeName, float] = {"bfloat16": 0.9, "int8": 0.7}
+# translations.
+LEAST_SAME: dict[DtypeName, float] = {"float32": 0.97, "bfloat16": 0.9, "int8": 0.7}
 
 
 @cache
-def tokens(dtype: DtypeName) -> list[list[int]]:
+def tokens_of_pytorch() -> list[list[int]]:
+    """Return the greedy tokens of each sentence by PyTorch in float32."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, "off")
+        library.cache_clear()
+        found = tokens("float32", by_kernels=False)
+    library.cache_clear()
+    return found
+
+
+def tokens(dtype: DtypeName, *, by_kernels: bool = True) -> list[list[int]]:
     """Return the greedy tokens of each sentence, all in one batch."""
     lines = SENTENCES.read_text(encoding="utf-8").splitlines()
     pairs = [line.split("\t") for line in lines if line and not line.startswith("#")]
@@ -41,7 +52,7 @@ def tokens(dtype: DtypeName) -> list[list[int]]:
         return made[-1]
 
     engine = Engine(model.network, model.rules, config, cache_dtype=model.cache_dtype, make=make)
-    assert [isinstance(runner, KernelRunner) for runner in made] == [dtype != "float32"]
+    assert [isinstance(runner, KernelRunner) for runner in made] == [by_kernels]
     for number, (target, text) in enumerate(pairs[:NUM_SENTENCES]):
         prompt = model.prompt(text, Translation(target))
         engine.add_request(str(number), prompt, GenerationParams(max_new_tokens=100))
@@ -52,7 +63,7 @@ def tokens(dtype: DtypeName) -> list[list[int]]:
 
 
 @pytest.mark.parametrize("dtype", LEAST_SAME)
-def test_most_sentences_get_the_tokens_of_float32(dtype: DtypeName) -> None:
-    pairs = list(zip(tokens(dtype), tokens("float32"), strict=True))
+def test_most_sentences_get_the_tokens_of_pytorch_in_float32(dtype: DtypeName) -> None:
+    pairs = list(zip(tokens(dtype), tokens_of_pytorch(), strict=True))
     share = sum(ours == theirs for ours, theirs in pairs) / NUM_SENTENCES
     assert share >= LEAST_SAME[dtype], f"{share:.0%} of {NUM_SENTENCES} are the same"

@@ -221,8 +221,8 @@ class ModelOutput(_Response):
     )
     device: str
     kernels: str = Field(
-        description="The code that computes there: `pytorch`, `own (AMX)`, `own (AVX-512 BF16)` or "
-        "`own (AVX-512)`."
+        description="The code that computes there: `pytorch`, or `own` with the instructions that "
+        "it uses, as in `own (AVX2)`."
     )
     max_input_tokens: int = Field(description="Of one segment, special tokens included.")
     max_new_tokens: int = Field(description="The most that `max_new_tokens` may ask for.")

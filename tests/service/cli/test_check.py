@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from model.kernels.levels import LEVELS
 from tests.support.checkpoints.factories import write_json
 from tests.support.checkpoints.small_models import write_translator
 from tests.support.service.commands import fail, succeed
@@ -36,7 +37,7 @@ def test_check_tries_what_the_catalogue_says_a_model_is_for() -> None:
 def test_check_for_people_says_what_was_tried_and_how() -> None:
     options = ("--from", "en", "--to", "de", "--dtype", "int8", "--seconds", "0")
     lines = succeed("models", "check", "bundled/translate", *options).splitlines()
-    kernels = r"pytorch|own \((AMX|AVX-512( BF16)?)\)"
+    kernels = "|".join(["pytorch", *(rf"own \({re.escape(level.title)}\)" for level in LEVELS)])
     how = rf"in [\d.]+ s, as int8, computing in \w+ on cpu, kernels: ({kernels})"
     assert re.fullmatch(f"loaded  {how}", lines[4])
     assert lines[5] == "task    translation, en to de"

@@ -11,6 +11,7 @@ import pytest
 import torch
 from structlog.testing import capture_logs
 
+from model.kernels.levels import LEVELS
 from model.load import LoadedModel, load_model
 from service.backend import FinishedEvent, TokenEvent
 from service.catalogue.catalogue import CatalogueError
@@ -59,7 +60,7 @@ def test_models_are_loaded_in_their_order_each_with_its_time_and_size_in_the_log
     assert [log["model"] for log in loaded] == [SUMMARIZER, TRANSLATOR]
     assert [log["family"] for log in loaded] == ["BART", "Marian"]
     assert [log["bytes"] for log in loaded] == sizes
-    ours = {"own (AMX)", "own (AVX-512 BF16)", "own (AVX-512)"}
+    ours = {f"own ({level.title})" for level in LEVELS}
     assert {log["kernels"] for log in loaded} <= {"pytorch", *ours}
     assert loaded[0]["warm_up_s"] > loaded[1]["warm_up_s"] == 0
 
