@@ -42,6 +42,12 @@ struct Linear {
   const uint8_t* block(int index) const {
     return weights + static_cast<size_t>(index) * row_bytes() * kLanes;
   }
+  Outputs outputs(int first) const {
+    alignas(64) static const float nothing[kLanes] = {};
+    const float* biases = bias ? bias + first : nothing;
+    if (kind != Kind::kInt8) return {biases, nothing, biases};
+    return {Int8Dot::kZero ? static_cast<const void*>(start + first) : nothing, scales + first, biases};
+  }
 };
 
 // Rows of activations as the weights that they are multiplied by need them.
@@ -95,38 +101,18 @@ inline void narrow_row(const float* x, int width, Kind kind, const Rows& rows, i
     narrow_floats(x, width, reinterpret_cast<float*>(to), rows.stride);
 }
 
-// Initial values of the sums of sixteen outputs, and their conversion to results.
-struct Outputs {
-  const void* start;
-  Floats scales, bias;
-
-  Outputs(const Linear& linear, int block) {
-    alignas(64) static const float nothing[kLanes] = {};
-    const int first = block * kLanes;
-    const float* biases = linear.bias ? linear.bias + first : nothing;
-    if (linear.kind != Kind::kInt8)
-      start = biases;
-    else
-      start = Int8Dot::kZero ? static_cast<const void*>(linear.start + first) : nothing;
-    scales = load(linear.scales ? linear.scales + first : nothing);
-    bias = load(biases);
-  }
-  Floats finish(Floats sums, const float*) const { return sums; }
-  Floats finish(Words sums, const float* row_scale) const {
-    return fma(to_floats(sums) * scales, broadcast(*row_scale), bias);
-  }
-};
-
-// Where products go: rows of `stride` floats, in which a block's sixteen results are stored or added.
+// Where products go: rows of `stride` floats, in which results are stored or added.
 struct Target {
   float* rows;
   size_t stride;
   int first_block;  // the block at the beginning of a row
   bool adds;
 
-  void take(int row, int block, Floats results) const {
-    float* to = rows + row * stride + static_cast<size_t>(block - first_block) * kLanes;
-    store(to, adds ? load(to) + results : results);
+  // Takes a row's results from the output `first` on.
+  template <class Vector>
+  void take(int row, int first, Vector results) const {
+    float* to = rows + row * stride + (first - first_block * kLanes);
+    store(to, adds ? Make<Vector>::load(to) + results : results);
   }
 };
 
@@ -134,46 +120,47 @@ constexpr int kGroupBytes = 256 << 10;  // of weights that stay in the second-le
 constexpr int kNearBytes = 2048;        // prefetch distance of tiles, to the first-level cache
 constexpr int kFarBytes = 4096;         // and of vectors, in each block, to the second-level cache
 
-// Rows that are multiplied together, and the blocks that a number of rows is multiplied by together: as many
-// sums as registers hold beside weights and activations.
-constexpr int kMostRowsAtOnce = kRegisters >= 32 ? 8 : 4;
+// The blocks that a number of rows is multiplied by together: as many sums as registers hold beside weights and
+// activations.
 constexpr int blocks_at_once(int num_rows) {
   return kRegisters >= 32 ? 2 : num_rows == 1 ? 4 : num_rows == 2 ? 2 : 1;
 }
 
-template <class Dot, int kRows, int kBlocks>
-inline void multiply_few(const Linear& linear, const Rows& rows, int row, int block, const Target& target) {
-  typename Dot::Sums sums[kRows][kBlocks];
-  for (int b = 0; b < kBlocks; ++b) {
-    const auto start = Dot::start(Outputs(linear, block + b).start);
-    for (int r = 0; r < kRows; ++r) sums[r][b] = start;
+// Multiplies kRows rows by kVectors vectors of outputs, the first of which begins at the output `first`: the
+// vectors are neighbouring blocks, or one is a part of a block.
+template <class Dot, int kRows, int kVectors>
+inline void multiply_few(const Linear& linear, const Rows& rows, int row, int first, const Target& target) {
+  typename Dot::Sums sums[kRows][kVectors];
+  for (int i = 0; i < kVectors; ++i) {
+    const auto start = Dot::start(linear.outputs(first + i * kLanes).start);
+    for (int r = 0; r < kRows; ++r) sums[r][i] = start;
   }
-  const int num_vectors = linear.row_bytes() / 4;
-  const uint8_t* weights = linear.block(block);
+  const int num_words = linear.row_bytes() / 4;
+  const uint8_t* weights = linear.block(first / kLanes) + first % kLanes * 4;
   const size_t block_bytes = static_cast<size_t>(linear.row_bytes()) * kLanes;
   const uint8_t* x = rows.data + static_cast<size_t>(row) * rows.stride;
-  // Multiplies the vectors from `begin` to `end` of each block; prefetches as many from `ahead` on.
+  // Multiplies the words from `begin` to `end` of each block; prefetches as many from `ahead` on.
   const auto add = [&](int begin, int end, const uint8_t* ahead) {
     const uint8_t* at = weights + static_cast<size_t>(begin) * 64;
-    for (int v = begin; v < end; ++v, at += 64, ahead += 64) {
-      typename Dot::Weights vectors[kBlocks];
-      for (int b = 0; b < kBlocks; ++b) {
-        vectors[b] = Dot::load_weights(at + b * block_bytes);
-        prefetch_far(ahead + b * block_bytes);
+    for (int word = begin; word < end; ++word, at += 64, ahead += 64) {
+      typename Dot::Weights vectors[kVectors];
+      for (int i = 0; i < kVectors; ++i) {
+        vectors[i] = Dot::load_weights(at + i * block_bytes);
+        prefetch_far(ahead + i * block_bytes);
       }
       for (int r = 0; r < kRows; ++r) {
-        const uint8_t* input = x + static_cast<size_t>(r) * rows.stride + v * Dot::kInputBytes;
-        for (int b = 0; b < kBlocks; ++b) sums[r][b] = Dot::add(sums[r][b], input, vectors[b]);
+        const uint8_t* input = x + static_cast<size_t>(r) * rows.stride + word * Dot::kInputBytes;
+        for (int i = 0; i < kVectors; ++i) sums[r][i] = Dot::add(sums[r][i], input, vectors[i]);
       }
     }
   };
-  const int num_ahead = std::min(kFarBytes / 64, num_vectors), num_before = num_vectors - num_ahead;
+  const int num_ahead = std::min(kFarBytes / 64, num_words), num_before = num_words - num_ahead;
   add(0, num_before, weights + num_ahead * 64);
-  add(num_before, num_vectors, weights + kBlocks * block_bytes);
-  for (int b = 0; b < kBlocks; ++b) {
-    const Outputs outputs(linear, block + b);
+  add(num_before, num_words, weights + kVectors * block_bytes);
+  for (int i = 0; i < kVectors; ++i) {
+    const Outputs outputs = linear.outputs(first + i * kLanes);
     for (int r = 0; r < kRows; ++r)
-      target.take(row + r, block + b, outputs.finish(sums[r][b], rows.scales + row + r));
+      target.take(row + r, first + i * kLanes, Dot::finish(sums[r][i], outputs, rows.scales + row + r));
   }
 }
 
@@ -183,30 +170,43 @@ inline void multiply_blocks(const Linear& linear, const Rows& rows, int row, int
   constexpr int kBlocks = blocks_at_once(kRows);
   int block = begin;
   for (; block + kBlocks <= end; block += kBlocks)
-    multiply_few<Dot, kRows, kBlocks>(linear, rows, row, block, target);
-  for (; block < end; ++block) multiply_few<Dot, kRows, 1>(linear, rows, row, block, target);
+    multiply_few<Dot, kRows, kBlocks>(linear, rows, row, block * kLanes, target);
+  for (; block < end; ++block) multiply_few<Dot, kRows, 1>(linear, rows, row, block * kLanes, target);
 }
 
-// Calls multiply_blocks for the last `count` rows, fewer than `kMostRowsAtOnce`.
-template <class Dot, int kRows = kMostRowsAtOnce - 1>
-inline void multiply_last(int count, const Linear& linear, const Rows& rows, int row, int begin, int end,
-                          const Target& target) {
-  if constexpr (kRows > 0) {
-    if (count == kRows) return multiply_blocks<Dot, kRows>(linear, rows, row, begin, end, target);
-    multiply_last<Dot, kRows - 1>(count, linear, rows, row, begin, end, target);
+// Multiplies blocks by the rows from `row` on, as many together as have room; `kMost` at most.
+template <class Dot, int kMost>
+inline void multiply_groups(const Linear& linear, const Rows& rows, int row, int begin, int end,
+                            const Target& target) {
+  for (; rows.count - row >= kMost; row += kMost)
+    multiply_blocks<Dot, kMost>(linear, rows, row, begin, end, target);
+  if constexpr (kMost > 1) {
+    if (row < rows.count) multiply_groups<Dot, kMost - 1>(linear, rows, row, begin, end, target);
   }
+}
+
+// The same with vectors of a part of a block.
+template <class Dot, int kRows>
+inline int multiply_parts(const Linear& linear, const Rows& rows, int row, int begin, int end,
+                          const Target& target) {
+  constexpr int kPart = Make<typename Dot::Sums>::kCount;
+  for (; rows.count - row >= kRows; row += kRows)
+    for (int first = begin * kLanes; first < end * kLanes; first += kPart)
+      multiply_few<Dot, kRows, 1>(linear, rows, row, first, target);
+  return row;
 }
 
 template <class Dot>
 inline void multiply_vectors(const Linear& linear, const Rows& rows, int begin, int end,
                              const Target& target) {
-  const int together = rows.count > kMostRowsAtOnce ? 2 : 4;  // blocks that stay in the first-level cache
+  const int together = rows.count > 4 ? 2 : 4;  // blocks that stay in the first-level cache
   for (int block = begin; block < end; block += together) {
     const int last = std::min(end, block + together);
     int row = 0;
-    for (; row + kMostRowsAtOnce <= rows.count; row += kMostRowsAtOnce)
-      multiply_blocks<Dot, kMostRowsAtOnce>(linear, rows, row, block, last, target);
-    multiply_last<Dot>(rows.count - row, linear, rows, row, block, last, target);
+#ifdef DRAGOMAN_HAS_PARTS
+    row = multiply_parts<PartOf<Dot>, 8>(linear, rows, row, block, last, target);
+#endif
+    multiply_groups<Dot, kRegisters >= 32 ? 8 : 4>(linear, rows, row, block, last, target);
   }
 }
 

@@ -18,7 +18,7 @@ struct alignas(64) TileConfig {
 template <bool kIsInt8, int kRowTiles, int kBlocks>
 inline void multiply_tiles(const Linear& linear, const Rows& rows, int row, int block,
                            const Target& target) {
-  const Outputs left(linear, block), right(linear, block + kBlocks - 1);
+  const Outputs left = linear.outputs(block * kLanes), right = linear.outputs((block + kBlocks - 1) * kLanes);
   _tile_loadd(0, left.start, 0);  // the same for every row
   if (kBlocks > 1) _tile_loadd(1, right.start, 0);
   if (kRowTiles > 1) _tile_loadd(2, left.start, 0);
@@ -60,8 +60,8 @@ inline void multiply_tiles(const Linear& linear, const Rows& rows, int row, int 
         const __m512i sum = _mm512_load_si512(sums[t][b][r]);
         const Outputs& outputs = b ? right : left;
         const float* scale = rows.scales + first + r;
-        target.take(first + r, block + b,
-                    kIsInt8 ? outputs.finish(sum, scale) : outputs.finish(as_floats(sum), scale));
+        target.take(first + r, (block + b) * kLanes,
+                    kIsInt8 ? Int8Dot::finish(sum, outputs, scale) : as_floats(sum));
       }
     }
   }

@@ -7,17 +7,29 @@
 
 namespace dragoman {
 
+template <class Register>
+struct Make;
+
 using Floats = __m512;  // sixteen float32
 using Words = __m512i;  // sixteen words of four bytes
 using Mask = __mmask16;
 
 inline Mask mask_of(Lanes lanes) { return static_cast<Mask>((1u << lanes.count) - 1u); }
 
-inline Floats zeros() { return _mm512_setzero_ps(); }
-inline Floats broadcast(float x) { return _mm512_set1_ps(x); }
-inline Words broadcast_word(int32_t x) { return _mm512_set1_epi32(x); }
-inline Floats load(const float* from) { return _mm512_loadu_ps(from); }
-inline Words load_words(const void* from) { return _mm512_loadu_si512(from); }
+template <>
+struct Make<Floats> {
+  static constexpr int kCount = 16;
+  static Floats broadcast(float x) { return _mm512_set1_ps(x); }
+  static Floats load(const float* from) { return _mm512_loadu_ps(from); }
+};
+
+template <>
+struct Make<Words> {
+  static constexpr int kCount = 16;
+  static Words broadcast(int32_t x) { return _mm512_set1_epi32(x); }
+  static Words load(const int32_t* from) { return _mm512_loadu_si512(from); }
+};
+
 inline Floats load(const float* from, Lanes lanes) { return _mm512_maskz_loadu_ps(mask_of(lanes), from); }
 inline Words load_halves(const void* from) {
   return _mm512_cvtepu16_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(from)));

@@ -17,13 +17,21 @@
 
 namespace dragoman {
 
-#ifndef __AVX512F__
+template <class T>
+inline T read(const void* from) {
+  T value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
 inline Floats broadcast(float x) { return Make<Floats>::broadcast(x); }
 inline Floats zeros() { return broadcast(0.0f); }
 inline Words broadcast_word(int32_t x) { return Make<Words>::broadcast(x); }
 inline Floats load(const float* from) { return Make<Floats>::load(from); }
-inline Floats load(const float* from, Lanes lanes) { return Make<Floats>::load_first(from, lanes.count); }
 inline Words load_words(const void* from) { return Make<Words>::load(static_cast<const int32_t*>(from)); }
+
+#ifndef __AVX512F__
+inline Floats load(const float* from, Lanes lanes) { return Make<Floats>::load_first(from, lanes.count); }
 inline Words load_halves(const uint16_t* from) { return Make<Words>::load_halves(from); }
 inline void store(float* to, Floats x, Lanes lanes) { store_first(to, x, lanes.count); }
 inline void store_words(void* to, Words x) { store(static_cast<int32_t*>(to), x); }
@@ -40,7 +48,11 @@ inline Floats times_power(Floats x, Floats exponent) {
 inline Floats load(const float* from, AllLanes) { return load(from); }
 inline void store(float* to, Floats x, AllLanes) { store(to, x); }
 
-inline Floats widened(Words halves) { return as_floats(shift_left<16>(halves)); }
+// Makes floats of the bfloat16 in the lower half of each word.
+template <class AnyWords>
+inline auto widened(AnyWords halves) {
+  return as_floats(shift_left<16>(halves));
+}
 inline Floats load(const bfloat* from) { return widened(load_halves(from)); }
 
 // Rounds to bfloat16, to nearest, ties to even, in the lower half of each word; NaN stays NaN.
