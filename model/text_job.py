@@ -9,6 +9,7 @@ from model.engine.config import EngineConfig
 from model.engine.params import FinishReason, GenerationParams
 from model.engine.request import RequestOutput
 from model.engine.search.search import Hypothesis
+from model.engine.stats import EngineStats
 from model.errors import InvalidParamsError, NoMemoryError, NoTokenError
 from model.load import LoadedModel
 from model.request_params import default_max_new_tokens, merge_params
@@ -75,13 +76,20 @@ class TextJob:
     prompt: Prompt
     params: GenerationParams
 
-    def check(self, *, config: TransformerConfig, limits: EngineConfig, num_rows: int) -> None:
+    def check(self, *, config: TransformerConfig, limits: EngineConfig, stats: EngineStats) -> None:
         """Check as the engine will, so that a list is refused before any of it is queued.
 
         Raises:
             InputTooLongError, InvalidParamsError: As `check_request`.
         """
-        check_request(self.prompt, self.params, config=config, limits=limits, num_rows=num_rows)
+        check_request(
+            self.prompt,
+            self.params,
+            config=config,
+            limits=limits,
+            num_rows=stats.max_rows,
+            num_blocks=stats.max_blocks,
+        )
 
     def result(self, output: RequestOutput, tokenizer: Tokenizer) -> TextOutput:
         """Return the text of the request's last output.

@@ -288,8 +288,7 @@ class TextModel:
             job = make_job(
                 text, task, options, defaults=self._defaults, loaded=loaded, max_target_tokens=most
             )
-            num_rows = self._engine.stats().max_rows
-            job.check(config=loaded.config, limits=self._config, num_rows=num_rows)
+            job.check(config=loaded.config, limits=self._config, stats=self._engine.stats())
         except ModelError as error:
             error.add_note(f"in {field}")
             raise

@@ -15,6 +15,7 @@ class Batch:
         slot_moves: Rows of the cross-attention cache to move first, (from, to).
         encode: Requests admitted in this step, to be encoded into their slots.
         decode: All running requests, those of `encode` included.
+        max_steps: Steps for which all rows have room in the cache, at most those of a run.
         num_rows: Hypotheses that advance by one token.
     """
 
@@ -22,6 +23,7 @@ class Batch:
     slot_moves: Sequence[tuple[int, int]] = ()
     encode: Sequence[Request] = ()
     decode: Sequence[Request] = ()
+    max_steps: int = 1
     num_rows: int = field(init=False)
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from model.config import TransformerConfig
+from model.engine.block_pool import most_blocks
 from model.engine.config import EngineConfig, TokenRules
 from model.engine.params import GenerationParams
 from model.errors import ConfigError, InputTooLongError, InvalidParamsError
@@ -43,6 +44,7 @@ def check_request(
     config: TransformerConfig,
     limits: EngineConfig,
     num_rows: int,
+    num_blocks: int,
 ) -> None:
     """Check that the network can read a request's tokens and write its longest output.
 
@@ -52,11 +54,13 @@ def check_request(
         config: Of the network.
         limits: Of the engine.
         num_rows: Rows of the cache.
+        num_blocks: Blocks of the cache.
 
     Raises:
         InputTooLongError: The source exceeds `max_source_tokens`.
         InvalidParamsError: A token id is not in the vocabulary, the prompt is empty, the output
-            could exceed `max_target_tokens`, or it needs more rows than the cache has.
+            could exceed `max_target_tokens`, or it could need more rows or blocks than the cache
+            has.
     """
     num_tokens = len(prompt.encoder_ids)
     if num_tokens > limits.max_source_tokens:
@@ -76,10 +80,21 @@ def check_request(
                 field, f"token {unknown} is not between 0 and {vocab_size - 1}"
             )
     _check_length(prompt, params, limits)
+    field = "num_return" if params.do_sample else "num_beams"
     if params.num_rows > num_rows:
         raise InvalidParamsError(
-            "num_return" if params.do_sample else "num_beams",
-            f"{params.num_rows} is above the {num_rows} rows of the cache",
+            field, f"{params.num_rows} is above the {num_rows} rows of the cache"
+        )
+    num_prefix = len(prompt.decoder_prefix_ids) + len(params.target_prefix_ids)
+    num_target = num_prefix + params.max_new_tokens
+    needed = most_blocks(
+        num_source_tokens=num_tokens, num_target_tokens=num_target, num_rows=params.num_rows
+    )
+    if needed > num_blocks:
+        raise InvalidParamsError(
+            field,
+            f"{params.num_rows} outputs of up to {num_target} tokens and a source of {num_tokens} "
+            f"take {needed} blocks of memory, above the {num_blocks} of the cache",
         )
 
 

@@ -56,8 +56,9 @@ class EngineConfig:
         max_waiting: Requests that may wait; one more raises `QueueFullError`.
         max_encode_tokens: Source tokens encoded in one step, so that many arrivals do not stall
             running requests; a single longer request is encoded alone.
-        kv_cache_bytes: Budget of all keys and values, which limits the rows. On a GPU it can be
-            measured.
+        kv_cache_bytes: Budget of all keys and values. With our own kernels it is given out in
+            blocks of tokens, as sources and outputs have them; otherwise in rows of maximal length.
+            On a GPU it can be measured.
         run_on_s: Seconds for which a runner that can choose tokens itself may take steps before it
             returns them; streamed tokens come that much later. Runs end early at the nearest
             deadline and when a request is added. 0: one step per run. Five times as long while no
@@ -88,7 +89,7 @@ class EngineConfig:
         return bytes_per_token * (self.max_source_tokens + self.max_target_tokens)
 
     def num_rows(self, *, bytes_per_token: int) -> int:
-        """Return how many rows fit the budget, each with a source of its own.
+        """Return how many rows of maximal length fit the budget, each with a source of its own.
 
         Args:
             bytes_per_token: Of keys and values in all decoder layers.
@@ -96,17 +97,37 @@ class EngineConfig:
         Raises:
             ConfigError: No row fits, or the budget is an unmeasured fraction.
         """
-        bytes_per_row = self.bytes_per_row(bytes_per_token=bytes_per_token)
+        return self._fitting(self.bytes_per_row(bytes_per_token=bytes_per_token))
+
+    def num_blocks(self, *, bytes_per_token: int, tokens_per_block: int) -> int:
+        """Return how many blocks of tokens fit the budget, at most those that all rows can fill.
+
+        Args:
+            bytes_per_token: Of keys and values in all decoder layers.
+            tokens_per_block: Of a source or of a hypothesis.
+
+        Raises:
+            ConfigError: As `num_rows`, for a row of whole blocks.
+        """
+        lengths = self.max_source_tokens, self.max_target_tokens
+        per_row = sum(-(-length // tokens_per_block) for length in lengths)
+        return self._fitting(bytes_per_token * tokens_per_block, per_row=per_row)
+
+    def _fitting(self, bytes_each: int, *, per_row: int = 1) -> int:
+        """Return how many pieces of memory fit the budget; `per_row` are a row of maximal length.
+
+        Raises:
+            ConfigError: As `num_rows`.
+        """
         if isinstance(self.kv_cache_bytes, MemoryFraction):
             raise ConfigError(
                 f"memory_fraction: {self.kv_cache_bytes.fraction} is a part of a GPU's memory; "
                 "without a GPU, give kv_cache_bytes"
             )
-        fitting = self.kv_cache_bytes // bytes_per_row
-        if fitting < 1:
+        if self.kv_cache_bytes < per_row * bytes_each:
             raise ConfigError(
-                f"kv_cache_bytes: {self.kv_cache_bytes} is below the {bytes_per_row} bytes "
+                f"kv_cache_bytes: {self.kv_cache_bytes} is below the {per_row * bytes_each} bytes "
                 f"of one row, {self.max_source_tokens} tokens read and {self.max_target_tokens} "
                 "written"
             )
-        return min(self.max_rows, fitting)
+        return min(self.max_rows * per_row, self.kv_cache_bytes // bytes_each)

@@ -60,7 +60,9 @@ class Engine:
         self._rules = rules
         self._clock = clock
         self._runner = make(network, rules, config, cache_dtype or network.dtype)
-        self._scheduler = Scheduler(config, num_rows=self._runner.num_rows)
+        self._scheduler = Scheduler(
+            config, num_rows=self._runner.num_rows, num_blocks=self._runner.num_blocks
+        )
         self._chooser = Chooser(rules)
         self._requests: dict[str, Request] = {}
         self._samplers: dict[str, Sampler] = {}
@@ -111,8 +113,14 @@ class Engine:
         """
         if request_id in self._requests:
             raise InvalidParamsError("request_id", f"{request_id!r} is in use")
-        config, limits, num_rows = self._network_config, self.config, self._runner.num_rows
-        check_request(prompt, params, config=config, limits=limits, num_rows=num_rows)
+        check_request(
+            prompt,
+            params,
+            config=self._network_config,
+            limits=self.config,
+            num_rows=self._runner.num_rows,
+            num_blocks=self._runner.num_blocks,
+        )
         request = Request(
             request_id=request_id,
             prompt=prompt,
@@ -160,18 +168,10 @@ class Engine:
 
     def stats(self) -> EngineStats:
         """Return counts of waiting and running requests and the use of the cache."""
-        scheduler = self._scheduler
-        return EngineStats(
-            num_waiting=scheduler.num_waiting,
-            num_running=scheduler.num_running,
-            num_rows=scheduler.num_rows_taken,
-            num_decoded=self._num_decoded,
-            num_steps=self._num_steps,
-            max_rows=scheduler.max_rows,
-        )
+        return self._scheduler.stats(num_decoded=self._num_decoded, num_steps=self._num_steps)
 
     def check_invariants(self) -> None:
-        """Raise RuntimeError if a cache row is lost, or owned by two requests or by none."""
+        """Raise RuntimeError if a row or block is lost, or owned by two requests or by none."""
         self._scheduler.check_invariants()
         known = set(self._requests)
         if {request.request_id for request in self._scheduler.requests()} != known:

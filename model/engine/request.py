@@ -25,6 +25,9 @@ class Request:
         deadline_s: Absolute, on the engine's clock; None: no deadline.
         rows: The self-attention cache row of each live hypothesis of `search`, in the same order.
         slot: The row of the cross-attention cache; None unless the request is running.
+        source_blocks: The cache blocks of its source, one for each 16 tokens.
+        blocks: For each 16 target tokens, a cache block for each row. Those that rows have reached
+            may be shared by other rows of the request.
         admitted_s: When the request was first taken from the queue, on the engine's clock.
         first_token_s: When its first token was chosen.
         num_computed: Target tokens whose keys and values are cached, the same for all rows. While
@@ -48,6 +51,8 @@ class Request:
     status: RequestStatus = RequestStatus.WAITING
     rows: list[int] = field(default_factory=list)
     slot: int | None = None
+    source_blocks: list[int] = field(default_factory=list)
+    blocks: list[list[int]] = field(default_factory=list)
     num_computed: int = 0
     failed_alone_at: int | None = None
     runner_state: object = None
@@ -88,6 +93,12 @@ class Request:
     @property
     def num_source_tokens(self) -> int:
         return len(self.prompt.encoder_ids)
+
+    @property
+    def max_cached(self) -> int:
+        """Target tokens of each row that are cached at most: the last one is never read."""
+        config = self.search.config
+        return len(config.prefix_ids) + config.max_new_tokens - 1
 
     @property
     def wants_logits(self) -> bool:

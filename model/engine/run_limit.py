@@ -1,9 +1,10 @@
-"""The time for which a runner may take steps without returning to the engine."""
+"""Limits of a run: the steps that a runner may take without returning to the engine."""
 
 from collections.abc import Callable, Iterable, Sequence
 
 from model.engine.request import Request
 
+MAX_STEPS = 16
 _FACTOR_WITHOUT_STREAM = 5  # see `EngineConfig.run_on_s`
 
 

@@ -78,7 +78,12 @@ class Runner(Protocol):
 
     @property
     def num_rows(self) -> int:
-        """Hypotheses that fit into the caches."""
+        """Hypotheses that can run together."""
+        ...
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks of 16 tokens that the caches have, for sources and hypotheses together."""
         ...
 
     def run(self, batch: Batch, *, seconds: float = 0.0) -> RunnerOutput:
@@ -86,8 +91,9 @@ class Runner(Protocol):
 
         Args:
             batch: Moves, then sources to encode, then rows to decode.
-            seconds: For this long the runner may take further steps, choosing tokens itself, while
-                nothing but the scores decides them; 0 allows one step.
+            seconds: For this long the runner may take further steps, `max_steps` of the batch at
+                most, choosing tokens itself, while nothing but the scores decides them; 0 allows
+                one step.
         """
         ...
 

@@ -1,16 +1,21 @@
 """Continuous batching, decided on plain integers: which requests are encoded and decoded next.
 
 Each step encodes the newly admitted requests, then decodes one token of all running ones. A request
-is admitted as soon as rows for all its hypotheses are free, and frees them as soon as it ends.
+is admitted as soon as rows for all its hypotheses are free, and blocks of the cache for an output
+as long as its source, beside those that running requests are expected to take. It frees them as
+soon as it ends. If outputs are longer and blocks run out, the request admitted last is put back
+into the queue, to be computed anew: so the one admitted first always goes on, and ends.
 """
 
 from collections import deque
 
 from model.engine.batch import Batch
+from model.engine.block_pool import BlockPool, most_blocks
 from model.engine.config import EngineConfig
 from model.engine.params import Priority
 from model.engine.request import Request, RequestStatus
 from model.engine.row_pool import RowPool
+from model.engine.stats import EngineStats
 from model.errors import QueueFullError
 
 
@@ -23,12 +28,15 @@ class Scheduler:
 
     _BULK_TURN = 8
 
-    def __init__(self, config: EngineConfig, *, num_rows: int, finished_per_row: int = 100) -> None:
+    def __init__(
+        self, config: EngineConfig, *, num_rows: int, num_blocks: int, finished_per_row: int = 100
+    ) -> None:
         """Create a scheduler without requests.
 
         Args:
             config: Limits of the queue and of a step.
             num_rows: Rows of each cache.
+            num_blocks: Blocks of 16 tokens of both caches together.
             finished_per_row: Requests that must finish, after an out-of-memory error, before the
                 rows in use may be one more.
         """
@@ -37,12 +45,14 @@ class Scheduler:
         self._max_rows = num_rows
         self._rows = RowPool(num_rows)
         self._slots = RowPool(num_rows)
+        self._blocks = BlockPool(num_blocks)
         self._waiting: dict[Priority, deque[Request]] = {
             priority: deque() for priority in (Priority.INTERACTIVE, Priority.BULK)
         }
         self._running: dict[str, Request] = {}
         self._admitted_since_bulk = 0
         self._num_finished = 0
+        self._num_preempted = 0
 
     @property
     def num_waiting(self) -> int:
@@ -65,18 +75,38 @@ class Scheduler:
     def can_admit(self) -> bool:
         """True if the next step would admit a waiting request."""
         queue = self._next_queue()
-        return queue is not None and self._has_room(queue[0])
+        num_promised = sum(map(self._blocks.expected, self._running.values()))
+        return queue is not None and self._has_room(queue[0], num_promised=num_promised)
+
+    def stats(self, *, num_decoded: int, num_steps: int) -> EngineStats:
+        """Return counts of requests and the use of the cache; the arguments are of the last step."""
+        return EngineStats(
+            num_waiting=self.num_waiting,
+            num_running=self.num_running,
+            num_rows=self._rows.num_taken,
+            num_decoded=num_decoded,
+            num_steps=num_steps,
+            max_rows=self._max_rows,
+            num_blocks=self._blocks.num_taken,
+            max_blocks=self._blocks.capacity,
+            num_preempted=self._num_preempted,
+        )
 
     def requests(self) -> list[Request]:
         """Return all unfinished requests, running ones first."""
         return [*self._running.values(), *(r for queue in self._waiting.values() for r in queue)]
 
     def add(self, request: Request) -> None:
-        """Queue a request.
+        """Queue a request, which alone must fit into the cache at its maximal length.
 
         Raises:
             QueueFullError: `max_waiting` requests wait.
         """
+        assert self._blocks.capacity >= most_blocks(
+            num_source_tokens=request.num_source_tokens,
+            num_target_tokens=request.max_cached,
+            num_rows=request.num_live,
+        )
         if self.num_waiting >= self._config.max_waiting:
             raise QueueFullError(num_waiting=self.num_waiting, limit=self._config.max_waiting)
         self._waiting[request.priority].append(request)
@@ -94,6 +124,7 @@ class Scheduler:
 
     def resize_rows(self, request: Request, *, keep: list[int]) -> None:
         """Give a running request the rows `keep`, in this order, and free its others."""
+        self._blocks.shrink(request, keep=[request.rows.index(row) for row in keep])
         for row in set(request.rows) - set(keep):
             self._rows.free(row)
         request.rows = keep
@@ -110,14 +141,18 @@ class Scheduler:
         if running:
             self._max_rows = max(1, self.num_rows_taken * 3 // 4)
         for request in reversed(running):
-            self._stop(request)
-            request.status, request.num_computed = RequestStatus.WAITING, 0
-            self._waiting[request.priority].appendleft(request)
+            self._put_back(request)
         return running
 
     def schedule(self) -> Batch:
-        """Admit waiting requests that fit, make the rows dense, and return the next batch."""
-        admitted = self._admit()
+        """Admit waiting requests that fit, make the rows dense, and return the next batch.
+
+        Where running requests lack blocks for a step, the last admitted ones are put back first.
+        """
+        num_preempted = self._num_preempted
+        self._make_room()
+        admitted = self._admit() if self._num_preempted == num_preempted else []
+        max_steps = self._blocks.grow_ahead(list(self._running.values()))
         row_moves, slot_moves = self._rows.compact(), self._slots.compact()
         if row_moves or slot_moves:
             for request in self._running.values():
@@ -129,12 +164,14 @@ class Scheduler:
             slot_moves=list(slot_moves.items()),
             encode=admitted,
             decode=list(self._running.values()),
+            max_steps=max_steps,
         )
 
     def check_invariants(self) -> None:
-        """Raise RuntimeError if a row or slot is lost, owned twice, or not owned by its request."""
+        """Raise RuntimeError if a row, slot or block is lost, or not owned by one request alone."""
         self._rows.check_invariants()
         self._slots.check_invariants()
+        self._blocks.check_holders(self.requests())
         rows = sorted(row for request in self._running.values() for row in request.rows)
         slots = sorted(r.slot for r in self._running.values() if r.slot is not None)
         if len(set(rows)) != len(rows) or len(rows) != self._rows.num_taken:
@@ -149,16 +186,20 @@ class Scheduler:
     def _admit(self) -> list[Request]:
         admitted: list[Request] = []
         num_tokens = 0
+        num_promised = sum(map(self._blocks.expected, self._running.values()))
         while queue := self._next_queue():
             request = queue[0]
             num_tokens += request.num_source_tokens
             if admitted and num_tokens > self._config.max_encode_tokens:
                 break
-            if not self._has_room(request):
+            if not self._has_room(request, num_promised=num_promised):
                 break  # a smaller request behind it must not overtake it: it could wait for ever
             rows, slots = self._rows.allocate(request.num_live), self._slots.allocate(1)
             assert rows is not None  # `_has_room`
             assert slots is not None  # there are as many slots as rows
+            has_blocks = self._blocks.grow(request, request.length)
+            assert has_blocks  # `_has_room`
+            num_promised += self._blocks.expected(request)
             queue.popleft()
             request.rows, request.slot = rows, slots[0]
             request.status = RequestStatus.RUNNING
@@ -167,18 +208,42 @@ class Scheduler:
             admitted.append(request)
         return admitted
 
+    def _make_room(self) -> None:
+        """Give all running requests blocks for a step, the oldest first; put back the youngest."""
+        for request in list(self._running.values()):
+            while request.status is RequestStatus.RUNNING:
+                if self._blocks.grow(request, request.num_computed + 1):
+                    break
+                self._put_back(next(reversed(self._running.values())))
+                self._num_preempted += 1
+
+    def _put_back(self, request: Request) -> None:
+        """Move a running request to the head of its queue; its tokens will be computed anew."""
+        self._stop(request)
+        request.status, request.num_computed = RequestStatus.WAITING, 0
+        self._waiting[request.priority].appendleft(request)
+
     def _stop(self, request: Request) -> None:
         del self._running[request.request_id]
-        self.resize_rows(request, keep=[])
+        for row in request.rows:
+            self._rows.free(row)
+        request.rows = []
+        self._blocks.take_back(request)
         if request.slot is not None:
             self._slots.free(request.slot)
             request.slot = None
 
-    def _has_room(self, request: Request) -> bool:
-        """Return whether its rows are free; the only running request may exceed `max_rows`."""
+    def _has_room(self, request: Request, *, num_promised: int) -> bool:
+        """Return whether its rows and blocks are free; alone, it may exceed `max_rows`.
+
+        Args:
+            request: A waiting request.
+            num_promised: Blocks that are free and must remain so.
+        """
         taken = self._rows.num_taken
         limit = self._max_rows if taken else self._rows.capacity
-        return taken + request.num_live <= limit
+        num_blocks = num_promised + self._blocks.expected(request)
+        return taken + request.num_live <= limit and num_blocks <= self._blocks.num_free
 
     def _next_queue(self) -> deque[Request] | None:
         interactive, bulk = self._waiting[Priority.INTERACTIVE], self._waiting[Priority.BULK]

@@ -69,7 +69,7 @@ class RecordingRunner:
 
     def __init__(self, runner: ModelRunner) -> None:
         self._runner = runner
-        self.num_rows = runner.num_rows
+        self.num_rows, self.num_blocks = runner.num_rows, runner.num_blocks
         self.copy_rows = runner.copy_rows
         self.release = runner.release
         self.scrub = runner.scrub

@@ -1,4 +1,4 @@
-"""KV cache in the layout of our own kernels, (layers, rows, blocks, heads, 2, 16 * d_head)."""
+"""KV cache in the layout of our own kernels: blocks of 16 tokens, and a table of them for each row."""
 
 import ctypes
 import math
@@ -17,18 +17,28 @@ from model.kernels.linear import LANES, padded
 _PAGE_BYTES = 4096
 
 
-class KernelCache:
-    """One table for all layers, with a place of maximal length for each row.
+def kernel_blocks(config: TransformerConfig, *, num_blocks: int, dtype: torch.dtype) -> Tensor:
+    """Return memory of keys and values, (layers, blocks, heads, 2, 16 * d_head padded to 16).
 
     All of it is allocated at once, but the operating system maps a page only when it is first
-    written, so the memory in use follows the stored tokens. Rows map to places by a list: moving a
-    row copies nothing.
+    written, so the memory in use follows the blocks that were given out.
+    """
+    heads = config.heads(config.decoder)
+    shape = (config.decoder.num_layers, num_blocks, heads.num, 2, LANES * padded(heads.size))
+    return _page_aligned(shape, dtype)
+
+
+class KernelCache:
+    """Sequences in blocks of memory that they may share with another cache, with a place for each.
+
+    Rows map to places by a list: moving a row copies nothing.
 
     Attributes:
-        table: Keys and values, in the shape above.
+        memory: Keys and values, from `kernel_blocks`.
         token_ids: (rows, capacity) int32, the token at each position of each place.
-        holders: (rows, blocks) int32, the place that stores each block of 16 tokens.
-        places: The place of each row. The kernels change it when hypotheses branch.
+        blocks: (rows, capacity / 16) int32, flat, the block that stores each 16 tokens of a place.
+            The kernels change it when hypotheses branch.
+        places: The place of each row. The kernels change it, too.
         struct: The cache as the kernels read it.
     """
 
@@ -37,34 +47,35 @@ class KernelCache:
         config: TransformerConfig,
         library: Library,
         *,
+        memory: Tensor,
         num_rows: int,
         max_tokens: int,
-        dtype: torch.dtype,
     ) -> None:
         heads = config.heads(config.decoder)
         capacity = padded(max_tokens)
-        shape = (
-            *(config.decoder.num_layers, num_rows, capacity // LANES, heads.num),
-            *(2, LANES * padded(heads.size)),
-        )
-        self.table = _page_aligned(shape, dtype)
+        self.memory = memory
         # The token at each position: a copy skips tokens that both rows have in common.
         self.token_ids = torch.zeros((num_rows, capacity), dtype=torch.int32)
-        # The place that stores each block of 16 tokens: hypotheses share common blocks.
-        self.holders = torch.zeros((num_rows, capacity // LANES), dtype=torch.int32)
+        self._row_blocks = capacity // LANES
+        self.blocks = array("i", bytes(4 * num_rows * self._row_blocks))
         self._library = library
         self.places = array("i", range(num_rows))
         self.struct = structures.Cache(
-            data=self.table.data_ptr(),
+            data=memory.data_ptr(),
             token_ids=self.token_ids.data_ptr(),
-            holders=self.holders.data_ptr(),
-            is_bfloat=dtype == torch.bfloat16,
+            blocks=self.blocks.buffer_info()[0],
+            is_bfloat=memory.dtype == torch.bfloat16,
             num_layers=config.decoder.num_layers,
-            num_rows=num_rows,
+            num_blocks=memory.shape[1],
             num_heads=heads.num,
             capacity=capacity,
             d_head=heads.size,
         )
+
+    def give(self, row: int, blocks: Sequence[int], *, first: int = 0) -> None:
+        """Store the tokens of a row, from block `first` of it on, in these blocks."""
+        begin = self.places[row] * self._row_blocks + first
+        self.blocks[begin : begin + len(blocks)] = array("i", blocks)
 
     def move(self, moves: Moves) -> None:
         """Exchange the rows of each pair."""
@@ -75,7 +86,7 @@ class KernelCache:
         """Copy the first tokens of rows to others; no row is both source and target.
 
         Both rows of a copy belong to one request and are of one length. Tokens that they have in
-        common are not copied.
+        common are not copied, and full blocks are shared.
         """
         sources, targets, lengths = zip(*copies, strict=True)
         self._library.copy(

@@ -14,18 +14,21 @@ from dataclasses import dataclass
 import torch
 
 from model.engine.batch import Batch
-from model.engine.cache.kernel_cache import KernelCache, int32s
+from model.engine.block_pool import TOKENS_PER_BLOCK
+from model.engine.cache.kernel_cache import KernelCache, int32s, kernel_blocks
 from model.engine.cache.kv_cache import KVCache
 from model.engine.choosing.logits import forced_token, needs_logits
 from model.engine.config import EngineConfig, TokenRules
 from model.engine.params import MAX_BEAMS
 from model.engine.request import Request
+from model.engine.run_limit import MAX_STEPS
 from model.engine.runner import OnProgress, RowCopy, RunnerOutput
 from model.engine.runners.kernel_scores import KernelHead, KernelScores
 from model.engine.search.beam_search import BeamSearch
 from model.engine.search.search import Extension
 from model.kernels import structures
 from model.kernels.library import library
+from model.kernels.linear import LANES
 from model.kernels.network import KernelNetwork
 from model.transformer.seq2seq import Seq2SeqTransformer
 
@@ -36,6 +39,8 @@ ENCODED_TOGETHER = 256
 _MOST_REPEATS = 1 << 20  # above the length of any sequence
 
 assert MAX_BEAMS <= structures.MOST_ROWS
+assert MAX_STEPS <= structures.MOST_STEPS
+assert TOKENS_PER_BLOCK == LANES
 
 
 @dataclass(slots=True)
@@ -45,10 +50,12 @@ class _KernelState:
     Attributes:
         search: The kernels' copy of its hypotheses, as the last run left it.
         is_current: Whether it equals the request's own search.
+        num_blocks: Blocks of each row that `own_cache` knows.
     """
 
     search: structures.Search
     is_current: bool = False
+    num_blocks: int = 0
 
 
 class KernelRunner:
@@ -73,16 +80,16 @@ class KernelRunner:
         assert loaded is not None  # the network was packed by it
         self._library = loaded
         bytes_per_token = KVCache.bytes_per_token(network.config, cache_dtype)
-        self.num_rows = config.num_rows(bytes_per_token=bytes_per_token)
+        self.num_rows = config.max_rows
+        self.num_blocks = config.num_blocks(
+            bytes_per_token=bytes_per_token, tokens_per_block=TOKENS_PER_BLOCK
+        )
         limits = config.max_source_tokens, config.max_target_tokens
         self._network = KernelNetwork(network, max_tokens=max(limits))
+        memory = kernel_blocks(network.config, num_blocks=self.num_blocks, dtype=cache_dtype)
         self.source_cache, self.own_cache = (
             KernelCache(
-                network.config,
-                loaded,
-                num_rows=self.num_rows,
-                max_tokens=limit,
-                dtype=cache_dtype,
+                network.config, loaded, memory=memory, num_rows=self.num_rows, max_tokens=limit
             )
             for limit in limits
         )
@@ -119,7 +126,7 @@ class KernelRunner:
         )
 
     def run(self, batch: Batch, *, seconds: float = 0.0) -> RunnerOutput:
-        """Implement `Runner.run`; up to 16 steps."""
+        """Implement `Runner.run`."""
         self.own_cache.move(batch.row_moves)
         self.source_cache.move(batch.slot_moves)
         for group in _groups(batch.encode):
@@ -133,7 +140,7 @@ class KernelRunner:
         pointers = (c_void_p * len(states))(*[ctypes.addressof(s.search) for s in states])
         run = self._run
         run.searches, run.num_searches = ctypes.addressof(pointers), len(states)
-        run.num_rows, run.max_seconds = batch.num_rows, seconds
+        run.num_rows, run.max_steps, run.max_seconds = batch.num_rows, batch.max_steps, seconds
         self._library.run(*self._run_arguments)
         self._is_interrupted.value = 0
         extensions = self._extensions(batch.decode, states)
@@ -174,6 +181,7 @@ class KernelRunner:
         for request in requests:
             token_ids.extend(request.prompt.encoder_ids)
             starts.append(len(token_ids))
+            self.source_cache.give(request.running_slot, request.source_blocks)
         ids, begins = int32s(token_ids), int32s(starts)
         slots = int32s([self.source_cache.places[request.running_slot] for request in requests])
         sources = structures.Sources(
@@ -196,6 +204,10 @@ class KernelRunner:
         state = request.runner_state
         if not isinstance(state, _KernelState):
             request.runner_state = state = _KernelState(structures.Search())
+        for index in range(state.num_blocks, len(request.blocks)):
+            for row, block in zip(request.rows, request.blocks[index], strict=True):
+                self.own_cache.give(row, [block], first=index)
+        state.num_blocks = len(request.blocks)
         search = state.search
         if was_moved or not state.is_current:
             search.slot, search.width = request.running_slot, len(request.rows)

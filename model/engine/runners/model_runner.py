@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from model.engine.batch import Batch
+from model.engine.block_pool import most_blocks
 from model.engine.cache.kv_cache import KVCache
 from model.engine.config import EngineConfig, TokenRules
 from model.engine.request import Request
@@ -40,6 +41,12 @@ class ModelRunner:
     ) -> None:
         bytes_per_token = KVCache.bytes_per_token(network.config, cache_dtype)
         self.num_rows = config.num_rows(bytes_per_token=bytes_per_token)
+        # Rows have their maximal length: where one is free, so are all blocks that it may take.
+        self.num_blocks = self.num_rows * most_blocks(
+            num_source_tokens=config.max_source_tokens,
+            num_target_tokens=config.max_target_tokens,
+            num_rows=1,
+        )
         self._network = network
         self._head = OutputHead(network, rules)
         self._device, self._dtype = network.device, network.dtype

@@ -36,10 +36,10 @@ struct HeadMemory {
   int line_size() const { return padded(d_head) * kPerWord; }
   Number* values(int block) const { return keys(block) + cell_size(d_head) / 2; }
 
-  // Positions must be written in order.
-  void write(int position, const float* key, const float* value) const {
-    Number* column = keys(position / kLanes) + position % kLanes * kPerWord;
-    Number* line = values(position / kLanes) + position % kLanes / kPerWord * line_size();
+  // Stores a position of a sequence in its block. Positions must be written in order.
+  void write(int block, int position, const float* key, const float* value) const {
+    Number* column = keys(block) + position % kLanes * kPerWord;
+    Number* line = values(block) + position % kLanes / kPerWord * line_size();
     for (int d = 0; d < d_head; d += kLanes) {
       const Lanes lanes = first_lanes(d_head - d);
       alignas(64) uint32_t words[kLanes];
@@ -65,23 +65,24 @@ struct HeadMemory {
 // tokens and have their own for the others.
 template <class Number>
 struct Pages {
-  HeadMemory<Number> first;             // of the first place
-  size_t place_size;                    // numbers between neighbouring places
-  const int32_t* places[kMostQueries];  // for each query, the place that stores each of its blocks
-  int num_shared;                       // leading blocks that all queries read from one place
+  HeadMemory<Number> memory;            // of all blocks
+  const int32_t* blocks[kMostQueries];  // for each query, the block that stores each 16 tokens; null: in order
+  int num_shared;                       // leading blocks that are the same for all queries
 
-  // All queries attend to one contiguous sequence.
-  static Pages of(const HeadMemory<Number>& memory) { return {memory, 0, {}, INT_MAX}; }
+  // All queries attend to one sequence, whose blocks are in `table`; null: one after another.
+  static Pages of(const HeadMemory<Number>& memory, const int32_t* table) {
+    return {memory, {table, table, table, table}, INT_MAX};
+  }
 
   const char* keys(int query, int block) const {
-    return reinterpret_cast<const char*>(first.keys(block) + offset(query, block));
+    return reinterpret_cast<const char*>(memory.keys(at(query, block)));
   }
   const char* values(int query, int block) const {
-    return reinterpret_cast<const char*>(first.values(block) + offset(query, block));
+    return reinterpret_cast<const char*>(memory.values(at(query, block)));
   }
 
  private:
-  size_t offset(int query, int block) const { return places[query] ? places[query][block] * place_size : 0; }
+  int at(int query, int block) const { return blocks[query] ? blocks[query][block] : block; }
 };
 
 struct Query {
@@ -138,7 +139,7 @@ inline void add_values(const Pages<typename Dot::Number>& pages, const Pages<typ
                        int query, int begin, int end, int num_keys, size_t offset, const char* weights,
                        int weights_bytes, Floats (&sums)[kQueries][kVectors]) {
   constexpr int kPerWord = HeadMemory<typename Dot::Number>::kPerWord;
-  const size_t line_bytes = pages.first.line_size() * sizeof(typename Dot::Number);
+  const size_t line_bytes = pages.memory.line_size() * sizeof(typename Dot::Number);
   for (int block = begin; block < end; ++block) {
     const char* values = pages.values(query, block) + offset;
     const char* following = next.values(query, block) + offset;
@@ -177,7 +178,7 @@ inline void weighted_values(const Pages<typename Dot::Number>& pages, const Page
                                  weights + q * weights_bytes, weights_bytes, own);
     for (int v = 0; v < kVectors; ++v) {
       const int d = first + v * kLanes;
-      store(queries[q].answer + d, own[0][v] * broadcast(factors[q]), first_lanes(pages.first.d_head - d));
+      store(queries[q].answer + d, own[0][v] * broadcast(factors[q]), first_lanes(pages.memory.d_head - d));
     }
   }
 }
@@ -191,7 +192,7 @@ template <class Dot, int kQueries>
 inline void attend_together(const Pages<typename Dot::Number>& pages, const Query* queries, int num_keys,
                             float scale, float* scratch, const Pages<typename Dot::Number>& next) {
   using Input = typename Dot::Input;
-  const int d_head = pages.first.d_head, stride = padded(num_keys), query_bytes = padded(d_head) * 4;
+  const int d_head = pages.memory.d_head, stride = padded(num_keys), query_bytes = padded(d_head) * 4;
   const int num_blocks = stride / kLanes, num_shared = std::min(pages.num_shared, num_blocks);
   char* narrow = reinterpret_cast<char*>(scratch + static_cast<size_t>(kQueries) * stride);
   for (int q = 0; q < kQueries; ++q)
@@ -208,7 +209,7 @@ inline void attend_together(const Pages<typename Dot::Number>& pages, const Quer
     for (int b = 0; b < kBlocks; ++b)
       keys[b] = pages.keys(first, block + b), following[b] = next.keys(first, block + b);
     Floats scores[kTogether][kMostBlocks];
-    block_scores<Dot, kTogether, kBlocks>(keys, following, pages.first.key_words(),
+    block_scores<Dot, kTogether, kBlocks>(keys, following, pages.memory.key_words(),
                                           narrow + first * query_bytes, query_bytes, scores);
     for (int b = 0; b < kBlocks; ++b) {
       const int position = (block + b) * kLanes;

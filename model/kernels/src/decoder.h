@@ -16,11 +16,10 @@ inline void attend_own(const Stack& stack, int layer, const Cache& own, const St
   const float* bias = stack.layers[layer].bias;
   const auto pages_of = [&](int task) {
     const Group& group = work.groups[task / stack.num_heads];
-    Pages<Number> pages{
-        own.memory<Number>(layer, 0, task % stack.num_heads), own.row_size(), {}, group.num_shared};
+    Pages<Number> pages{own.memory<Number>(layer, task % stack.num_heads), {}, group.num_shared};
     for (int i = 0; i < kMostQueries; ++i) {
       const int row = work.order[group.first + std::min(i, group.count - 1)];
-      pages.places[i] = own.holders_of(step.places[row]);
+      pages.blocks[i] = own.blocks_of(step.places[row]);
     }
     return pages;
   };
@@ -33,7 +32,7 @@ inline void attend_own(const Stack& stack, int layer, const Cache& own, const St
       for (int i = 0; i < group.count; ++i) {
         const size_t row = work.order[group.first + i];
         const float* qkv = pass.wide() + row * stride + head * d;
-        own.memory<Number>(layer, step.places[row], head).write(position, qkv + inner, qkv + 2 * inner);
+        pages.memory.write(pages.blocks[i][position / kLanes], position, qkv + inner, qkv + 2 * inner);
         const float* row_bias =
             bias ? bias + static_cast<size_t>(head) * (2 * stack.reach - 1) + stack.reach - 1 - position
                  : nullptr;
@@ -53,8 +52,8 @@ inline void attend_sources(const Stack& stack, int layer, const Cache& source, c
   const int d = stack.d_head, stride = spread(stack.num_heads * d);
   const auto pages_of = [&](int task) {
     const int slot = step.slots[work.order[work.groups[task / stack.num_heads].first]];
-    return Pages<typename Dot::Number>::of(
-        source.memory<typename Dot::Number>(layer, slot, task % stack.num_heads));
+    return Pages<typename Dot::Number>::of(source.memory<typename Dot::Number>(layer, task % stack.num_heads),
+                                           source.blocks_of(slot));
   };
   team.share(static_cast<int>(work.groups.size()) * stack.num_heads, 1, [&](int begin, int end) {
     for (int task = begin; task < end; ++task) {
@@ -89,10 +88,10 @@ inline void group_rows(const Step& step, const Cache& own, Workspace& work) {
       work.groups.push_back({i, 1, 0});
   }
   for (Group& group : work.groups) {
-    const int32_t* first = own.holders_of(step.places[work.order[group.first]]);
+    const int32_t* first = own.blocks_of(step.places[work.order[group.first]]);
     const auto is_shared = [&](int block) {
       for (int i = 1; i < group.count; ++i)
-        if (own.holders_of(step.places[work.order[group.first + i]])[block] != first[block]) return false;
+        if (own.blocks_of(step.places[work.order[group.first + i]])[block] != first[block]) return false;
       return true;
     };
     const int num_blocks = step.positions[work.order[group.first]] / kLanes + 1;
@@ -105,9 +104,7 @@ inline void decode(const Stack& stack, const Cache& own, const Cache& source, co
                    Workspace& work, float* hidden) {
   Pass::reserve(stack, work, step.num_rows);
   for (int row = 0; row < step.num_rows; ++row) {
-    const int place = step.places[row], position = step.positions[row];
-    own.tokens(place)[position] = step.token_ids[row];
-    own.holders_of(place)[position / kLanes] = place;
+    own.tokens(step.places[row])[step.positions[row]] = step.token_ids[row];
   }
   group_rows(step, own, work);
   const size_t scratch_size = attention_scratch(std::max(own.capacity, source.capacity), stack.d_head);
@@ -158,23 +155,23 @@ inline void copy_rows(const Cache& cache, int num_copies, const int32_t* from, c
     firsts[copy] =
         std::max(static_cast<int>(std::mismatch(theirs, end, own).first - theirs), num_blocks * kLanes);
     std::copy(theirs, end, own);
-    const int32_t* holders = cache.holders_of(from[copy]);
-    std::copy(holders, holders + num_blocks, cache.holders_of(to[copy]));
+    const int32_t* blocks = cache.blocks_of(from[copy]);
+    std::copy(blocks, blocks + num_blocks, cache.blocks_of(to[copy]));
   }
 #pragma omp parallel for collapse(2) schedule(static)
   for (int layer = 0; layer < cache.num_layers; ++layer) {
     for (int copy = 0; copy < num_copies; ++copy) {
       const int first = firsts[copy], count = num_tokens[copy];
       for (int head = 0; head < cache.num_heads && first < count; ++head) {
-        const auto source = cache.memory<Number>(layer, from[copy], head);
-        const auto target = cache.memory<Number>(layer, to[copy], head);
+        const auto memory = cache.memory<Number>(layer, head);
         const int block = first / kLanes;
-        const Number *keys = source.keys(block), *values = source.values(block);
-        std::copy(keys, values, target.keys(block));
-        const int line_size = source.line_size(), first_line = first % kLanes / source.kPerWord,
-                  end_line = (count - block * kLanes + source.kPerWord - 1) / source.kPerWord;
+        const int source = cache.blocks_of(from[copy])[block], target = cache.blocks_of(to[copy])[block];
+        const Number *keys = memory.keys(source), *values = memory.values(source);
+        std::copy(keys, values, memory.keys(target));
+        const int line_size = memory.line_size(), first_line = first % kLanes / memory.kPerWord,
+                  end_line = (count - block * kLanes + memory.kPerWord - 1) / memory.kPerWord;
         std::copy(values + first_line * line_size, values + end_line * line_size,
-                  target.values(block) + first_line * line_size);
+                  memory.values(target) + first_line * line_size);
       }
     }
   }

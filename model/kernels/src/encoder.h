@@ -34,7 +34,7 @@ inline void attend_within(const Stack& stack, const Layer& layer, const Sources&
                                     HeadMemory<Number>::cell_size(d), d};
     for (int i = 0; i < length; ++i) {
       const float* token = qkv + static_cast<size_t>(i) * stride;
-      memory.write(i, token + inner, token + 2 * inner);
+      memory.write(i / kLanes, i, token + inner, token + 2 * inner);
     }
     for (int i = 0; i < length; i += kMostQueries) {
       const int count = std::min(kMostQueries, length - i);
@@ -43,8 +43,8 @@ inline void attend_within(const Stack& stack, const Layer& layer, const Sources&
         queries[q] = {qkv + static_cast<size_t>(i + q) * stride, bias ? bias - (i + q) : nullptr,
                       answers + static_cast<size_t>(i + q) * pass.inner()};
       }
-      attend<Dot>(Pages<typename Dot::Number>::of(memory), queries, count, length, stack.attention_scale,
-                  scratch, Pages<typename Dot::Number>::of(memory));
+      const auto pages = Pages<Number>::of(memory, nullptr);
+      attend<Dot>(pages, queries, count, length, stack.attention_scale, scratch, pages);
     }
   };
   team.share(sources.count * stack.num_heads, 1, [&](int begin, int end) {
@@ -62,10 +62,11 @@ inline void store_sources(const Stack& decoder, int layer, const Cache& cache, c
     for (int task = begin; task < end; ++task) {
       const int source = task / decoder.num_heads, head = task % decoder.num_heads,
                 slot = sources.slots[source];
-      const auto memory = cache.memory<Number>(layer, slot, head);
-      for (int i = sources.starts[source]; i < sources.starts[source + 1]; ++i) {
-        const float* token = kv + static_cast<size_t>(i) * stride + head * d;
-        memory.write(i - sources.starts[source], token, token + inner);
+      const auto memory = cache.memory<Number>(layer, head);
+      const int first = sources.starts[source], length = sources.starts[source + 1] - first;
+      for (int i = 0; i < length; ++i) {
+        const float* token = kv + static_cast<size_t>(first + i) * stride + head * d;
+        memory.write(cache.blocks_of(slot)[i / kLanes], i, token, token + inner);
       }
     }
   });

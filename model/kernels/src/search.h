@@ -42,6 +42,7 @@ struct Search {
 // A run of one or more steps of a batch.
 struct Run {
   int32_t num_searches, num_rows, num_ends;
+  int32_t max_steps;  // for which all rows have blocks, `kMostSteps` at most
   Search* const* searches;
   const int32_t* ends;            // tokens that end an output
   const int32_t* source_places;   // the place of each slot's keys and values
@@ -247,7 +248,7 @@ inline void run_on(const Stack& stack, const Head& head, const Cache& own, const
         if (loops(ending, search.max_repeats)) search.chooses = search.num_best = 0;
       }
     }
-    goes_on &= run.num_steps < kMostSteps && !__atomic_load_n(run.is_interrupted, __ATOMIC_RELAXED) &&
+    goes_on &= run.num_steps < run.max_steps && !__atomic_load_n(run.is_interrupted, __ATOMIC_RELAXED) &&
                std::chrono::duration<double>(Clock::now() - start).count() < run.max_seconds;
   } while (goes_on);
 }

@@ -40,22 +40,23 @@ struct Stack {
   float attention_scale, embedding_scale, output_scale;
 };
 
-// (layers, rows, blocks of 16 tokens, heads, keys then values, 16 * d_head padded to 16)
+// (layers, blocks of 16 tokens, heads, keys then values, 16 * d_head padded to 16), and a table of blocks for
+// each row. Two caches may share the blocks.
 struct Cache {
   void* data;
   int32_t* token_ids;  // (rows, capacity), the token of each key and value; unused for sources
-  int32_t* holders;    // (rows, capacity / 16), the row that stores each block of 16; unused for sources
-  int32_t is_bfloat, num_layers, num_rows, num_heads, capacity, d_head;
+  int32_t* blocks;     // (rows, capacity / 16), the block that stores each 16 tokens of a row
+  int32_t is_bfloat, num_layers, num_blocks, num_heads, capacity, d_head;
 
-  // Heads of a block are adjacent, so a row is read in long contiguous pieces.
+  // One head of a layer in all blocks. Heads of a block are adjacent, so a row is read in long contiguous
+  // pieces.
   template <class Number>
-  HeadMemory<Number> memory(int layer, int row, int head) const {
-    const size_t cell_size = HeadMemory<Number>::cell_size(d_head);
-    const size_t first = (static_cast<size_t>(layer) * num_rows + row) * row_size() + head * cell_size;
-    return {static_cast<Number*>(data) + first, num_heads * cell_size, d_head};
+  HeadMemory<Number> memory(int layer, int head) const {
+    const size_t cell_size = HeadMemory<Number>::cell_size(d_head), block_size = num_heads * cell_size;
+    const size_t first = static_cast<size_t>(layer) * num_blocks * block_size + head * cell_size;
+    return {static_cast<Number*>(data) + first, block_size, d_head};
   }
-  size_t row_size() const { return static_cast<size_t>(num_heads) * capacity * padded(d_head) * 2; }
-  int32_t* holders_of(int row) const { return holders + static_cast<size_t>(row) * (capacity / kLanes); }
+  int32_t* blocks_of(int row) const { return blocks + static_cast<size_t>(row) * (capacity / kLanes); }
   int32_t* tokens(int row) const { return token_ids + static_cast<size_t>(row) * capacity; }
 };
 

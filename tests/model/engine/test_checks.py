@@ -29,6 +29,7 @@ def check(**changes: Any) -> None:
         config=make_config(),
         limits=make_engine_config(max_source_tokens=6, max_target_tokens=10),
         num_rows=4,
+        num_blocks=100,
     )
 
 
@@ -50,7 +51,7 @@ def test_each_side_is_held_against_its_own_vocabulary() -> None:
     config = make_config(shared_embeddings=False, decoder_vocab_size=30)
     prompt, limits = Prompt((3, 0), (29,)), make_engine_config()
     params = GenerationParams(max_new_tokens=1)
-    check_request(prompt, params, config=config, limits=limits, num_rows=1)
+    check_request(prompt, params, config=config, limits=limits, num_rows=1, num_blocks=9)
 
 
 def test_a_source_may_fill_the_limit_but_not_exceed_it() -> None:

@@ -81,7 +81,7 @@ class FailingRunner:
     def __init__(self, runner: Runner, memory: Memory) -> None:
         self._runner = runner
         self._memory = memory
-        self.num_rows = runner.num_rows
+        self.num_rows, self.num_blocks = runner.num_rows, runner.num_blocks
         self.scrub = runner.scrub
 
     def run(self, batch: Batch, *, seconds: float = 0.0) -> RunnerOutput:

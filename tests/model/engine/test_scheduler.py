@@ -15,8 +15,15 @@ from tests.support.engine.factories import make_engine_config, make_request
 BULK = Priority.BULK
 
 
-def make_scheduler(*, num_rows: int = 4, **limits: Any) -> Scheduler:
-    return Scheduler(make_engine_config(**limits), num_rows=num_rows)
+def make_scheduler(
+    *, num_rows: int = 4, num_blocks: int = 1_000, finished_per_row: int = 100, **limits: Any
+) -> Scheduler:
+    return Scheduler(
+        make_engine_config(**limits),
+        num_rows=num_rows,
+        num_blocks=num_blocks,
+        finished_per_row=finished_per_row,
+    )
 
 
 def add(scheduler: Scheduler, *names: str, **request: Any) -> list[Request]:
@@ -207,7 +214,7 @@ def test_a_slot_that_no_request_holds_is_noticed() -> None:
 
 
 def test_those_who_start_over_come_first_and_in_their_order() -> None:
-    scheduler = Scheduler(make_engine_config(), num_rows=3)
+    scheduler = make_scheduler(num_rows=3)
     for name in "abcd":
         scheduler.add(make_request(name))
     scheduler.schedule()
@@ -218,7 +225,7 @@ def test_those_who_start_over_come_first_and_in_their_order() -> None:
 
 
 def test_one_alone_may_have_more_rows_than_several_together() -> None:
-    scheduler = Scheduler(make_engine_config(), num_rows=4)
+    scheduler = make_scheduler(num_rows=4)
     scheduler.add(make_request("wide", seed=0, num_return=4))
     scheduler.add(make_request("narrow"))
     scheduler.schedule()
@@ -231,7 +238,7 @@ def test_one_alone_may_have_more_rows_than_several_together() -> None:
 
 
 def test_rows_come_back_as_requests_finish() -> None:
-    scheduler = Scheduler(make_engine_config(), num_rows=4, finished_per_row=2)
+    scheduler = make_scheduler(num_rows=4, finished_per_row=2)
     for number in range(12):
         scheduler.add(make_request(str(number)))
     scheduler.schedule()
@@ -244,13 +251,13 @@ def test_rows_come_back_as_requests_finish() -> None:
 
 
 def test_a_failure_without_running_requests_takes_no_rows_away() -> None:
-    scheduler = Scheduler(make_engine_config(), num_rows=4)
+    scheduler = make_scheduler(num_rows=4)
     assert scheduler.start_over() == []
     assert scheduler.max_rows == 4
 
 
 def test_a_request_can_be_admitted_only_if_its_rows_are_free() -> None:
-    scheduler = Scheduler(make_engine_config(), num_rows=2)
+    scheduler = make_scheduler(num_rows=2)
     found = [scheduler.can_admit]
     scheduler.add(make_request("a"))
     found.append(scheduler.can_admit)

@@ -51,8 +51,15 @@ class ScriptedRunner:
 
     runs_ahead = False
 
-    def __init__(self, *, num_rows: int = 8, max_steps: int = 4, leaves_last: bool = False) -> None:
-        self.num_rows = num_rows
+    def __init__(
+        self,
+        *,
+        num_rows: int = 8,
+        num_blocks: int = 1_000,
+        max_steps: int = 4,
+        leaves_last: bool = False,
+    ) -> None:
+        self.num_rows, self.num_blocks = num_rows, num_blocks
         self.max_steps = max_steps
         self.leaves_last = leaves_last
         self.seconds: list[float] = []
@@ -77,7 +84,7 @@ class ScriptedRunner:
                 last[row] = sequence[request.num_computed]
         num_steps = 1
         if seconds > 0 and not self._is_interrupted and all(map(_is_free, batch.decode)):
-            num_steps = min(self.max_steps, *(_num_missing(r) - 1 for r in batch.decode))
+            num_steps = min(self.max_steps, batch.max_steps, *(_num_missing(r) - 1 for r in batch.decode))
             num_steps = max(1, num_steps)
         self._is_interrupted = False
         num_chosen = num_steps - self.leaves_last if num_steps > 1 else 0
