@@ -77,6 +77,11 @@ class KernelCache:
         begin = self.places[row] * self._row_blocks + first
         self.blocks[begin : begin + len(blocks)] = array("i", blocks)
 
+    def blocks_of(self, row: int) -> list[int]:
+        """Return the block of each 16 tokens of a row, also of tokens that it does not have yet."""
+        begin = self.places[row] * self._row_blocks
+        return list(self.blocks[begin : begin + self._row_blocks])
+
     def move(self, moves: Moves) -> None:
         """Exchange the rows of each pair."""
         for old, new in moves:

@@ -68,12 +68,12 @@ def test_a_lost_row_is_noticed() -> None:
     pool = LeakingPool(5)
     pool.allocate(1)
     pool.free(0)
-    with pytest.raises(RuntimeError, match="4 free and 0 taken rows of 5"):
+    with pytest.raises(RuntimeError, match="4 free and 0 taken of 5"):
         pool.check_invariants()
 
 
 def test_a_row_held_twice_is_noticed() -> None:
     pool = SharingPool(5)
     pool.allocate(1)
-    with pytest.raises(RuntimeError, match="5 free and 1 taken rows of 5"):
+    with pytest.raises(RuntimeError, match="5 free and 1 taken of 5"):
         pool.check_invariants()

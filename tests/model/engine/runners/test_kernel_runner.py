@@ -188,9 +188,9 @@ def test_what_is_stored_of_a_source_is_what_the_encoder_makes_of_it(
     engine.step()
     assert isinstance(kept.runner, KernelRunner)
     cache = kept.runner.source_cache
-    stored, layout = cache.table, cache.struct
+    stored, layout = cache.memory, cache.struct
     per_line = 4 // stored.dtype.itemsize  # tokens side by side: a word of each dimension
-    blocks = stored[0, cache.places[0], :, :, 1]  # (blocks, heads, 16 * d_head)
+    blocks = stored[0, cache.blocks_of(0), :, 1]  # (blocks, heads, 16 * d_head)
     lines = blocks.unflatten(2, (-1, padded(layout.d_head), per_line)).transpose(3, 4)
     values = lines.transpose(0, 1).flatten(1, 3)  # (heads, tokens, d_head)
     monkeypatch.setattr(F, "scaled_dot_product_attention", attend_narrowly)
