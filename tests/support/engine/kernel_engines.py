@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import torch
 
 from model.config import Norm
+from model.engine.config import TokenRules
 from model.engine.engine import Engine
 from model.engine.request import RequestOutput
 from model.engine.runners.kernel_runner import KernelRunner
@@ -42,13 +44,14 @@ def looping_network() -> Seq2SeqTransformer:
 def kernel_engine(
     network: Seq2SeqTransformer,
     *,
-    run_on_s: float = 0.02,
+    rules: TokenRules | None = None,
     kept: KeepingRunner | None = None,
     cache_dtype: torch.dtype = torch.bfloat16,
+    **limits: Any,
 ) -> Engine:
-    """Return an engine; `kept` makes its runner, if given."""
-    config, make = make_engine_config(max_rows=40, run_on_s=run_on_s), kept or KeepingRunner()
-    engine = Engine(network, make_rules(), config, cache_dtype=cache_dtype, make=make)
+    """Return an engine of 40 rows unless `limits` say otherwise; `kept` makes its runner."""
+    config, make = make_engine_config(**{"max_rows": 40, **limits}), kept or KeepingRunner()
+    engine = Engine(network, rules or make_rules(), config, cache_dtype=cache_dtype, make=make)
     assert isinstance(make.runner, KernelRunner)
     return engine
 
