@@ -79,7 +79,7 @@ class Scheduler:
         return queue is not None and self._has_room(queue[0], num_promised=num_promised)
 
     def stats(self, *, num_decoded: int, num_steps: int) -> EngineStats:
-        """Return counts of requests and the use of the cache; the arguments are of the last step."""
+        """Return the state of the queue and the cache; the arguments are of the last step."""
         return EngineStats(
             num_waiting=self.num_waiting,
             num_running=self.num_running,
@@ -149,9 +149,8 @@ class Scheduler:
 
         Where running requests lack blocks for a step, the last admitted ones are put back first.
         """
-        num_preempted = self._num_preempted
         self._make_room()
-        admitted = self._admit() if self._num_preempted == num_preempted else []
+        admitted = self._admit()
         max_steps = self._blocks.grow_ahead(list(self._running.values()))
         row_moves, slot_moves = self._rows.compact(), self._slots.compact()
         if row_moves or slot_moves:

@@ -1,4 +1,4 @@
-"""KV cache in the layout of our own kernels: blocks of 16 tokens, and a table of them for each row."""
+"""KV cache of our own kernels: blocks of 16 tokens, and a table of blocks for each row."""
 
 import ctypes
 import math

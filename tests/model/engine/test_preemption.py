@@ -123,22 +123,6 @@ def test_one_that_was_put_back_takes_the_blocks_of_its_tokens_at_once() -> None:
     assert first.status is RequestStatus.FINISHED
 
 
-def test_none_is_admitted_in_the_step_in_which_another_is_put_back() -> None:
-    scheduler = make_scheduler(num_blocks=8)
-    first = add(scheduler, "a")
-    add(scheduler, "b", width=2)
-    schedule(scheduler)
-    add(scheduler, "c", target=1)
-    first.num_computed = 1
-    while ids(scheduler.requests())[:2] == "ab" and scheduler.num_running > 1:
-        batch = schedule(scheduler)
-        if len(batch.decode) == 1:
-            assert ids(batch.encode) == ""
-            return
-        decode(scheduler, batch)
-    raise AssertionError("none was put back")
-
-
 def test_a_request_of_eight_beams_that_fills_the_cache_runs_alone_and_ends() -> None:
     scheduler = make_scheduler(num_blocks=3 + 8 * 3)
     wide = add(scheduler, "W", source=48, target=48, width=8)

@@ -84,7 +84,9 @@ class ScriptedRunner:
                 last[row] = sequence[request.num_computed]
         num_steps = 1
         if seconds > 0 and not self._is_interrupted and all(map(_is_free, batch.decode)):
-            num_steps = min(self.max_steps, batch.max_steps, *(_num_missing(r) - 1 for r in batch.decode))
+            num_steps = min(
+                self.max_steps, batch.max_steps, *(_num_missing(r) - 1 for r in batch.decode)
+            )
             num_steps = max(1, num_steps)
         self._is_interrupted = False
         num_chosen = num_steps - self.leaves_last if num_steps > 1 else 0
