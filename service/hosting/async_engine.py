@@ -203,6 +203,7 @@ class AsyncEngine:
         self._last_beat_s = started_s = self._clock()
         outputs = self._engine.step()
         self._last_beat_s = self._clock()
+        num_preempted = self._stats.num_preempted
         self._stats = stats = self._engine.stats()
         self._metrics.step(
             duration_s=self._last_beat_s - started_s,
@@ -212,6 +213,7 @@ class AsyncEngine:
             num_waiting=stats.num_waiting,
             cache_used_ratio=stats.cache_use,
         )
+        self._metrics.preempted(stats.num_preempted - num_preempted)
         deliveries: list[_Delivery] = []
         for output in outputs:
             stream = self._streams[output.request_id]

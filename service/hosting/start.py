@@ -49,6 +49,7 @@ def start_host(entry: ModelEntry, settings: Settings) -> ModelHost:
         warm_up_s=round(time.monotonic() - loaded_s, 2),
         bytes=host.info.weights_bytes,
         rows=host.engine.stats.max_rows,
+        cache_blocks=host.engine.stats.max_blocks,
     )
     if host.engine.stats.max_rows < FEW_ROWS:
         logger.warning(

@@ -101,6 +101,7 @@ INPUT_TOKENS = _counter("input_tokens", "Encoder tokens of finished segments.", 
 OUTPUT_TOKENS = _counter("output_tokens", "Generated tokens of finished segments.", "model")
 FINISHED = _counter("segments_finished", "Segments that ended, by reason.", "model", "reason")
 ABORTED = _counter("aborted", "Segments whose client no longer wanted them.", "model")
+PREEMPTED = _counter("preempted", "Times a running segment had to wait for memory again.", "model")
 
 # Engine, by step
 STEP_DURATION = _histogram(
@@ -113,7 +114,7 @@ RUNNING = _sum_of_live("requests_running", "Segments being decoded.", "model")
 WAITING = _sum_of_live("requests_waiting", "Segments in the queue.", "model")
 CACHE_USED = Gauge(
     "dragoman_kv_cache_used_ratio",
-    "Used part of the self-attention cache, 0 to 1; of the fullest process.",
+    "Used part of the cache's rows, or if more, of its memory, 0 to 1; of the fullest process.",
     ("model",),
     registry=REGISTRY,
     multiprocess_mode="livemax",
@@ -132,6 +133,7 @@ class EngineMetrics:
         self._running = RUNNING.labels(model)
         self._waiting = WAITING.labels(model)
         self._cache_used = CACHE_USED.labels(model)
+        self._preempted = PREEMPTED.labels(model)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -164,6 +166,11 @@ class EngineMetrics:
         self._running.set(num_running)
         self._waiting.set(num_waiting)
         self._cache_used.set(cache_used_ratio)
+
+    def preempted(self, count: int) -> None:
+        """Record requests that were put back into the queue for lack of memory."""
+        if not self._is_paused:
+            self._preempted.inc(count)
 
     def finished(
         self,

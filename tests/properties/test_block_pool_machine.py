@@ -1,5 +1,7 @@
 """Any order of growing, shrinking and ending leaves every block in one hand, and none over."""
 
+from typing import Any
+
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -21,7 +23,9 @@ class BlockPoolMachine(RuleBasedStateMachine):
 
     @rule(source=st.integers(1, 40), width=st.integers(1, 4), samples=st.booleans())
     def begin(self, source: int, width: int, *, samples: bool) -> None:
-        params = {"num_return": width, "seed": 0} if samples else {"num_beams": width}
+        params: dict[str, Any] = {"num_beams": width}
+        if samples:
+            params = {"num_return": width, "seed": 0}
         request = make_request(length=source, **params)
         request.search = IndependentSearch(make_search_config(), num_hypotheses=width)
         if self.pool.grow(request, 1):

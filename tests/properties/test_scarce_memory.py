@@ -4,7 +4,6 @@ With PyTorch's runner, whose rows have their maximal length whatever the schedul
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +14,7 @@ from model.engine.block_pool import most_blocks
 from model.engine.config import TokenRules
 from model.engine.engine import Engine
 from model.transformer.seq2seq import Seq2SeqTransformer
-from tests.support.engine.factories import KeepingRunner, make_engine
+from tests.support.engine.factories import make_engine, scarce
 from tests.support.engine.jobs import Job, jobs, networks, rules, run_together, unshrunk
 
 
@@ -29,12 +28,7 @@ def _small_blocks() -> Iterator[None]:
 
 
 def engine_of(num_blocks: int, network: Seq2SeqTransformer, token_rules: TokenRules) -> Engine:
-    def limited(runner: Any) -> Any:
-        runner.num_blocks = num_blocks
-        return runner
-
-    make = KeepingRunner(wrap=limited)
-    return make_engine(network=network, rules=token_rules, max_rows=20, make=make)
+    return make_engine(network=network, rules=token_rules, max_rows=20, make=scarce(num_blocks))
 
 
 @unshrunk

@@ -21,7 +21,9 @@ from model.errors import (
 )
 from model.tokenizer.prompt import Prompt
 from service.deadline import Deadline
-from tests.support.engine.factories import START, answer, make_engine, make_rules
+from service.hosting.async_engine import AsyncEngine, EngineRequest
+from service.telemetry.metrics import REGISTRY
+from tests.support.engine.factories import START, answer, make_engine, make_rules, scarce
 from tests.support.service.engines import (
     NEVER,
     last_of,
@@ -64,6 +66,30 @@ async def test_a_stream_gets_its_tokens_one_by_one() -> None:
     assert len(whole) == 1
     streamed = tuple(token for output in outputs for token in output.new_token_ids)
     assert streamed == whole[0].hypotheses[0].token_ids
+
+
+async def test_streams_that_had_to_wait_for_memory_repeat_no_token_and_are_counted() -> None:
+    """Six outputs of 41 tokens take three blocks each, of which the engine has six."""
+    requests = [
+        replace(make_request(str(number), source=number, max_new_tokens=40), stream=True)
+        for number in range(6)
+    ]
+
+    async def tokens_of(engine: AsyncEngine, request: EngineRequest) -> tuple[int, ...]:
+        outputs = [output async for output in engine.generate(request)]
+        return tuple(token for output in outputs for token in output.new_token_ids)
+
+    before = num_preempted()
+    with running(make_engine(rules=NEVER, make=scarce(6))) as engine:
+        together = await asyncio.gather(*(tokens_of(engine, request) for request in requests))
+    for request, streamed in zip(requests, together, strict=True):
+        alone = answer(make_engine(rules=NEVER), request.prompt, request.params)
+        assert streamed == alone.hypotheses[0].token_ids
+    assert num_preempted() > before
+
+
+def num_preempted() -> float:
+    return REGISTRY.get_sample_value("dragoman_preempted_total", {"model": "test"}) or 0.0
 
 
 async def test_callers_on_other_event_loops_are_answered_there() -> None:

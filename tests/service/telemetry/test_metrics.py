@@ -162,6 +162,15 @@ def test_steps_that_came_at_once_count_one_by_one() -> None:
         assert sample(text, f"dragoman_{name}_sum", model="quick") == pytest.approx(total)
 
 
+def test_requests_that_were_put_back_for_lack_of_memory_are_counted() -> None:
+    engine = EngineMetrics("tight")
+    for count in (2, 0, 1):
+        engine.preempted(count)
+    with engine.paused():
+        engine.preempted(5)
+    assert sample(render().decode(), "dragoman_preempted_total", model="tight") == 3
+
+
 def test_a_forgotten_model_has_no_series_until_it_is_back() -> None:
     EngineMetrics("kept").aborted()
     EngineMetrics("gone").aborted()
@@ -205,6 +214,7 @@ def test_the_listener_answers_metrics_and_nothing_else() -> None:
 
 COUNTS = {
     *("requests", "rejected", "input_characters", "output_characters", "aborted"),
+    "preempted",
     *("input_tokens", "output_tokens", "segments_finished", "requests_running"),
     *("requests_waiting", "step_batch_rows"),
 }

@@ -91,6 +91,16 @@ class KeepingRunner:
         return made
 
 
+def scarce(num_blocks: int) -> KeepingRunner:
+    """Return a `MakeRunner` whose runner says that its cache has so many blocks."""
+
+    def limited(runner: Any) -> Any:
+        runner.num_blocks = num_blocks
+        return runner
+
+    return KeepingRunner(wrap=limited)
+
+
 def make_engine(
     *,
     network: Seq2SeqTransformer | None = None,
