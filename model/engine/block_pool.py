@@ -63,16 +63,15 @@ class BlockPool(IndexPool):
         Returns:
             The steps for which all of them have room.
         """
-        ahead = [min(r.num_computed + MAX_STEPS, r.max_cached) for r in requests]
-        if sum(map(self.missing, requests, ahead)) <= self.num_free:
-            for request, num_tokens in zip(requests, ahead, strict=True):
-                self.grow(request, num_tokens)
-        num_steps = MAX_STEPS
-        for request in requests:
-            num_tokens = len(request.blocks) * TOKENS_PER_BLOCK
-            if num_tokens < request.max_cached:
-                num_steps = min(num_steps, num_tokens - request.num_computed)
-        return num_steps
+        short = [r for r in requests if room_of(r) < min(r.num_computed + MAX_STEPS, r.max_cached)]
+        if not short:
+            return MAX_STEPS
+        ahead = [min(r.num_computed + MAX_STEPS, r.max_cached) for r in short]
+        if sum(map(self.missing, short, ahead)) > self.num_free:
+            return min(room_of(request) - request.num_computed for request in short)
+        for request, num_tokens in zip(short, ahead, strict=True):
+            self.grow(request, num_tokens)
+        return MAX_STEPS
 
     def shrink(self, request: Request, *, keep: Sequence[int]) -> None:
         """Free the blocks of all rows of a request but those of the indices `keep`.
@@ -99,6 +98,11 @@ class BlockPool(IndexPool):
         blocks = sorted(block for request in requests for block in held_by(request))
         if len(set(blocks)) != len(blocks) or len(blocks) != self.num_taken:
             raise RuntimeError(f"requests hold blocks {blocks}, {self.num_taken} are taken")
+
+
+def room_of(request: Request) -> int:
+    """Return the tokens for which each row of a request has blocks."""
+    return len(request.blocks) * TOKENS_PER_BLOCK
 
 
 def held_by(request: Request) -> list[int]:

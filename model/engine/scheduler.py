@@ -10,7 +10,7 @@ into the queue, to be computed anew: so the one admitted first always goes on, a
 from collections import deque
 
 from model.engine.batch import Batch
-from model.engine.block_pool import BlockPool, most_blocks
+from model.engine.block_pool import BlockPool, most_blocks, room_of
 from model.engine.config import EngineConfig
 from model.engine.params import Priority
 from model.engine.request import Request, RequestStatus
@@ -209,7 +209,8 @@ class Scheduler:
 
     def _make_room(self) -> None:
         """Give all running requests blocks for a step, the oldest first; put back the youngest."""
-        for request in list(self._running.values()):
+        short = [r for r in self._running.values() if room_of(r) <= r.num_computed]
+        for request in short:
             while request.status is RequestStatus.RUNNING:
                 if self._blocks.grow(request, request.num_computed + 1):
                     break
