@@ -14,7 +14,7 @@ from torch import Tensor
 from loadtests.corpus import SENTENCES
 from model.families.registry import family_of
 from model.tokenizer import layouts
-from model.transformer.seq2seq import Seq2SeqTransformer
+from model.transformer.unloaded import unloaded
 from model.weights.files import INDEX_FILE
 
 _SHARD_BYTES = 1 << 29
@@ -64,8 +64,7 @@ def _tensors(hf_config: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:
     family = family_of(hf_config)
     config = family.architecture(hf_config)
     weights = family.weights(config)
-    with torch.device("meta"):
-        parameters = dict(Seq2SeqTransformer(config).named_parameters())
+    parameters = dict(unloaded(config).named_parameters())
     torch.manual_seed(0)
     for name, parameter in parameters.items():
         sources = weights.sources(name, available=())

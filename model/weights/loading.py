@@ -17,6 +17,7 @@ from model.transformer.attention import SelfAttention
 from model.transformer.packing import Packing
 from model.transformer.positions import PositionEmbedding
 from model.transformer.seq2seq import Seq2SeqTransformer
+from model.transformer.unloaded import unloaded
 from model.weights.checkpoint import FLOATS, Checkpoint
 from model.weights.heap import large_blocks_apart
 from model.weights.weight_map import WeightMap
@@ -51,8 +52,7 @@ def load_network(
         config = replace(config, tied_output=False)
     if _lacks_output_bias(checkpoint, weights):
         config = replace(config, output_bias=False)
-    with torch.device("meta"):
-        network = Seq2SeqTransformer(config)
+    network = unloaded(config)
     sources = {
         name: weights.sources(name, checkpoint.keys()) for name, _ in network.named_parameters()
     }

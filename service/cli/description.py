@@ -15,7 +15,7 @@ from model.families.registry import family_of
 from model.generation_config import generation_defaults, read_generation_config
 from model.json_file import read_json_object
 from model.tokenizer.languages import LanguageTags
-from model.transformer.seq2seq import Seq2SeqTransformer
+from model.transformer.unloaded import unloaded
 from model.weights.files import SINGLE_FILE
 from service.cli.report import size, wrapped
 from service.sources.locate import ModelSource
@@ -31,8 +31,6 @@ def describe(name: str, source: ModelSource) -> dict[str, Any]:
     hf_config = read_json_object(folder / "config.json")
     family = family_of(hf_config)
     config = network_config(family, hf_config)
-    with torch.device("meta"):  # parameters without data
-        num_parameters = Seq2SeqTransformer(config).num_parameters
     return {
         "model": name,
         "origin": source.origin,
@@ -40,7 +38,7 @@ def describe(name: str, source: ModelSource) -> dict[str, Any]:
         "folder": str(folder),
         "family": family.name,
         "model_type": hf_config["model_type"],
-        "parameters": num_parameters,
+        "parameters": unloaded(config).num_parameters,
         "bytes_by_dtype": bytes_by_dtype(folder),
         "vocabulary": {"source": config.vocab_size, "target": config.target_vocab_size},
         "max_positions": config.max_positions,

@@ -20,7 +20,7 @@ from model.json_file import read_json_object
 from model.load import LoadedModel
 from model.request_params import merge_params
 from model.tokenizer.languages import LanguageTags
-from model.transformer.seq2seq import Seq2SeqTransformer
+from model.transformer.unloaded import unloaded
 from service.backend import ModelInfo
 from service.catalogue.catalogue import CatalogueError, ModelEntry
 from service.pairs import Pairs
@@ -89,8 +89,7 @@ class CheckpointInfo:
             config = config.with_max_positions(positions)
         device = resolve_device(device_of(entry, settings))
         precision = choose_precision(dtype_of(entry, settings), device, config)
-        with torch.device("meta"):  # parameters without data
-            num_parameters = Seq2SeqTransformer(config).num_parameters
+        num_parameters = unloaded(config).num_parameters
         generation = read_generation_config(source.folder, hf_config)
         return cls(
             family=family.name,
