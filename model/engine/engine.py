@@ -67,8 +67,7 @@ class Engine:
         self._requests: dict[str, Request] = {}
         self._samplers: dict[str, Sampler] = {}
         self._ahead: Step | None = None
-        self._num_decoded = 0
-        self._num_steps = 0
+        self._num_decoded = self._num_steps = 0  # of the last step
 
     def warm_up(
         self, *, widths: Sequence[int] = (1,), on_progress: OnProgress = lambda *_: None
@@ -113,13 +112,10 @@ class Engine:
         """
         if request_id in self._requests:
             raise InvalidParamsError("request_id", f"{request_id!r} is in use")
+        config, limits = self._network_config, self.config
+        rows, blocks = self._runner.num_rows, self._runner.num_blocks
         check_request(
-            prompt,
-            params,
-            config=self._network_config,
-            limits=self.config,
-            num_rows=self._runner.num_rows,
-            num_blocks=self._runner.num_blocks,
+            prompt, params, config=config, limits=limits, num_rows=rows, num_blocks=blocks
         )
         request = Request(
             request_id=request_id,
@@ -165,6 +161,10 @@ class Engine:
             return outputs
         # After the handler: the error keeps the tensors of the step alive.
         return outputs + self._start_over(reason)
+
+    def trim(self) -> None:
+        """Return cache memory to the system that no request has used since the last call."""
+        self._runner.trim(self._scheduler.end_of_use() if self.has_work else 0)
 
     def stats(self) -> EngineStats:
         """Return counts of waiting and running requests and the use of the cache."""
@@ -218,9 +218,9 @@ class Engine:
             and continues_from_best(step.batch.decode, self._rules)
         )
         scores = self._runner.run_ahead(step.batch) if is_certain else None
-        return (
-            None if scores is None else Step(Batch(decode=step.batch.decode), RunnerOutput(scores))
-        )
+        if scores is None:
+            return None
+        return Step(Batch(decode=step.batch.decode), RunnerOutput(scores))
 
     def _advance(self, decided: list[Decided], outputs: list[RequestOutput]) -> None:
         """Give every search its candidates; then copy cache rows, for all requests at once."""

@@ -10,6 +10,7 @@ class IndexPool:
         self.capacity = capacity
         self._free = list(range(capacity))  # a heap: the lowest index is allocated first
         self._taken: set[int] = set()
+        self._end = 0  # of the indices that were taken since `end_of_use`
 
     @property
     def num_free(self) -> int:
@@ -25,6 +26,8 @@ class IndexPool:
             return None
         indices = [heapq.heappop(self._free) for _ in range(count)]
         self._taken.update(indices)
+        if indices:
+            self._end = max(self._end, indices[-1] + 1)
         return indices
 
     def free(self, index: int) -> None:
@@ -35,6 +38,11 @@ class IndexPool:
         """
         self._taken.remove(index)
         heapq.heappush(self._free, index)
+
+    def end_of_use(self) -> int:
+        """Return the first index from which on none was taken at any time since the last call."""
+        end, self._end = self._end, max(self._taken, default=-1) + 1
+        return end
 
     def check_invariants(self) -> None:
         """Raise RuntimeError if an index is neither free nor taken, or both."""

@@ -113,6 +113,14 @@ class Runner(Protocol):
         """Free memory after an out-of-memory error; running requests will be computed anew."""
         ...
 
+    def trim(self, first_block: int) -> None:
+        """Return cache memory to the system where the runner can; it comes back when it is needed.
+
+        Args:
+            first_block: No request holds this block or one after it; 0: no request runs.
+        """
+        ...
+
     @property
     def runs_ahead(self) -> bool:
         """True if `run_ahead` can start a step; constant."""

@@ -166,6 +166,10 @@ class Scheduler:
             max_steps=max_steps,
         )
 
+    def end_of_use(self) -> int:
+        """Return the first block from which on none was held at any time since the last call."""
+        return self._blocks.end_of_use()
+
     def check_invariants(self) -> None:
         """Raise RuntimeError if a row, slot or block is lost, or not owned by one request alone."""
         self._rows.check_invariants()

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from model.config import TransformerConfig
 from model.errors import CheckpointError
+from model.heap import large_blocks_apart
 from model.transformer.attention import SelfAttention
 from model.transformer.packing import Packing
 from model.transformer.positions import PositionEmbedding
 from model.transformer.seq2seq import Seq2SeqTransformer
 from model.transformer.unloaded import unloaded
 from model.weights.checkpoint import FLOATS, Checkpoint
-from model.weights.heap import large_blocks_apart
 from model.weights.weight_map import WeightMap
 
 Shape = tuple[int, ...]

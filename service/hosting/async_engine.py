@@ -23,6 +23,7 @@ from model.engine.stats import EngineStats
 from model.errors import EngineStoppedError, NoMemoryError, NoTokenError
 from model.tokenizer.prompt import Prompt
 from service.deadline import Deadline
+from service.hosting.trimming import Trimming
 from service.telemetry.metrics import EngineMetrics
 
 HEARTBEAT_TIMEOUT_S = 60.0  # longer than any step: a whole encode and decode of a full batch
@@ -92,6 +93,7 @@ class AsyncEngine:
         self._lock = threading.Lock()  # of the next line
         self._ending: str | None = None  # why the inbox is no longer read
         self._is_idle = False
+        self._trimming = Trimming(engine, clock=clock)
         self._last_beat_s = clock()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
@@ -149,6 +151,7 @@ class AsyncEngine:
             torch.set_num_threads(self._num_threads)
             while self._read_inbox():
                 self._step()
+                self._trimming.after_step()
         except Exception as error:  # noqa: BLE001 - whatever it is, all waiting requests get it
             _log.exception("engine failed")
             ending = f"the engine failed: {type(error).__name__}"
@@ -164,9 +167,12 @@ class AsyncEngine:
             self._report_idle()
         while True:
             try:
-                message = self._inbox.get(block=self._is_idle)
+                message = self._inbox.get(block=self._is_idle, timeout=self._trimming.wait_s())
             except queue.Empty:
-                return True
+                if not self._is_idle:
+                    return True
+                self._trimming.after_wait()
+                continue
             self._last_beat_s = self._clock()
             self._is_idle = False
             match message:

@@ -1,9 +1,7 @@
 """A `Backend` of models in this process, which can be loaded, swapped and unloaded at run time."""
 
 import asyncio
-import ctypes
 import gc
-import sys
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, aclosing, contextmanager
@@ -11,6 +9,7 @@ from dataclasses import replace
 
 import torch
 
+from model import heap
 from model.tokenizer.prompt import Task
 from service.backend import Event, GenerateRequest, ModelInfo
 from service.catalogue.catalogue import ModelEntry
@@ -220,7 +219,4 @@ def _give_memory_back() -> None:
     gc.freeze()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
-        if trim is not None:
-            trim(0)
+    heap.trim()

@@ -73,6 +73,7 @@ class RecordingRunner:
         self.copy_rows = runner.copy_rows
         self.release = runner.release
         self.scrub = runner.scrub
+        self.trim = runner.trim
         self.steps: list[Step] = []
 
     def run(self, batch: Batch, *, seconds: float = 0.0) -> RunnerOutput:

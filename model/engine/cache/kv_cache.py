@@ -13,6 +13,7 @@ from torch import Tensor
 from model.config import TransformerConfig
 from model.engine.runner import Moves
 from model.engine.transfer import to_device
+from model.heap import unwritten
 from model.transformer.attention import KeysValues
 
 FIRST_CAPACITY = 64  # tokens per row of a new table
@@ -42,11 +43,16 @@ class Tables:
         self._shape = (num_rows, heads.num_kv, heads.size)
         self._dtype, self._device = dtype, device
         self.max_tokens = max_tokens
+        self._num_layers = config.decoder.num_layers
+        self.clear()
+
+    def clear(self) -> None:
+        """Replace the tables by small ones without tokens."""
         self.capacity = 0  # tokens
-        layers = range(config.decoder.num_layers)
+        layers = range(self._num_layers)
         self.layers: list[KeysValues] = [(self._empty(0), self._empty(0)) for _ in layers]
         self.starts = torch.empty(0, dtype=torch.int64)
-        self.reserve(min(FIRST_CAPACITY, max_tokens))
+        self.reserve(min(FIRST_CAPACITY, self.max_tokens))
 
     def reserve(self, num_tokens: int) -> None:
         """Make room for sequences of `num_tokens`; stored tokens are kept."""
@@ -85,13 +91,19 @@ class Tables:
 
     def _grown(self, table: Tensor, num_tokens: int) -> Tensor:
         larger = self._empty(num_tokens)
-        larger[:, :, : table.shape[2]] = table
+        if self._device.type == "cpu":  # a row of zeros takes no memory until it is written
+            (rows,) = table.flatten(1).any(dim=1).nonzero(as_tuple=True)
+            larger[rows, :, : table.shape[2]] = table[rows]
+        else:
+            larger[:, :, : table.shape[2]] = table
         return larger
 
     def _empty(self, num_tokens: int) -> Tensor:
         # Zeros: a masked key still enters a product, and NaN * 0 is NaN.
         num_rows, num_heads, d_head = self._shape
         shape = (num_rows, num_heads, num_tokens, d_head)
+        if self._device.type == "cpu":
+            return unwritten(shape, self._dtype)
         return torch.zeros(shape, dtype=self._dtype, device=self._device)
 
 
@@ -120,6 +132,11 @@ class KVCache:
         """Make room for sequences of maximal length; after this no table is reallocated."""
         self.own.reserve(self.own.max_tokens)
         self.source.reserve(self.source.max_tokens)
+
+    def clear(self) -> None:
+        """Replace all tables by small ones without tokens."""
+        self.own.clear()
+        self.source.clear()
 
     @staticmethod
     def bytes_per_token(config: TransformerConfig, dtype: torch.dtype) -> int:

@@ -26,6 +26,7 @@ from model.engine.runner import OnProgress, RowCopy, RunnerOutput
 from model.engine.runners.kernel_scores import KernelHead, KernelScores
 from model.engine.search.beam_search import BeamSearch
 from model.engine.search.search import Extension
+from model.heap import discard
 from model.kernels import structures
 from model.kernels.library import library
 from model.kernels.linear import LANES
@@ -168,6 +169,11 @@ class KernelRunner:
 
     def release(self) -> None:
         """Implement `Runner.release`; does nothing, as the tables never grow."""
+
+    def trim(self, first_block: int) -> None:
+        """Implement `Runner.trim`."""
+        for layer in self.own_cache.memory:  # the sources' is the same
+            discard(layer[first_block:])
 
     def run_ahead(self, batch: Batch) -> None:
         """Implement `Runner.run_ahead`; never starts a step."""

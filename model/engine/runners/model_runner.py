@@ -85,6 +85,12 @@ class ModelRunner:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
+    def trim(self, first_block: int) -> None:
+        """Implement `Runner.trim`; on a CPU by new tables, while no request runs."""
+        if first_block == 0 and self._device.type == "cpu":
+            self._memory, self._memory_of = Memory([]), []
+            self.cache.clear()
+
     def run_ahead(self, batch: Batch) -> Scores | None:  # noqa: ARG002
         """Implement `Runner.run_ahead`; never starts a step."""
         return None

@@ -83,6 +83,7 @@ class FailingRunner:
         self._memory = memory
         self.num_rows, self.num_blocks = runner.num_rows, runner.num_blocks
         self.scrub = runner.scrub
+        self.trim = runner.trim
 
     def run(self, batch: Batch, *, seconds: float = 0.0) -> RunnerOutput:
         if batch.num_rows > self._memory.max_rows:

@@ -115,6 +115,9 @@ class ScriptedRunner:
     def release(self) -> None:
         """There is no memory to release."""
 
+    def trim(self, first_block: int) -> None:
+        """There is no memory to return."""
+
     def run_ahead(self, batch: Batch) -> Scores | None:
         raise NotImplementedError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.weights.heap import large_blocks_apart
+from model.heap import large_blocks_apart
 
 BLOCK = 4 << 20
 
