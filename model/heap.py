@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +19,8 @@ _LEAST_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD = 128 << 10, 32 << 20
 
 # Freeing a block of more than 64 KiB makes glibc look at the end of its arena.
 _NOTICED_BYTES = 100 << 10
+
+_LEAST_MAPPED_BYTES = 1 << 20  # of a tensor that gets pages of its own
 
 _LIBC = ctypes.CDLL(None)
 _IS_GLIBC = hasattr(_LIBC, "mallopt") and hasattr(_LIBC, "malloc_trim")
@@ -66,11 +67,13 @@ def trim() -> None:
 def unwritten(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
     """Return zeros on the CPU; a page of a large tensor takes memory once it is written.
 
-    `torch.zeros` writes all of it.
+    `torch.zeros` writes all of it, and the C library may take it from a heap that was written.
     """
-    size = math.prod(shape)
-    zeros = np.zeros(max(1, size) * dtype.itemsize, dtype=np.uint8)
-    return torch.from_numpy(zeros).view(dtype)[:size].view(*shape)
+    num_bytes = math.prod(shape) * dtype.itemsize
+    if num_bytes < _LEAST_MAPPED_BYTES:
+        return torch.zeros(tuple(shape), dtype=dtype)
+    pages = mmap.mmap(-1, num_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return torch.frombuffer(pages, dtype=dtype).view(*shape)
 
 
 def discard(part: Tensor) -> None:

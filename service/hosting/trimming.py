@@ -5,7 +5,7 @@ from collections.abc import Callable
 from model import heap
 from model.engine.engine import Engine
 
-TRIM_EVERY_S = 10.0  # a trim takes a millisecond or two
+TRIM_EVERY_S = 5.0  # a trim takes a millisecond or two
 
 
 class Trimming:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from loadtests import memory, sharded
+from loadtests import sharded
+from loadtests.memory import loading as memory
 from loadtests.sharded import Shape, write_shards
 from model.transformer.int8 import Int8Linear
 from model.transformer.packed import PackedLinear

@@ -1,4 +1,4 @@
-"""Measures the memory that loading a large model takes: `python -m loadtests.memory` (Linux).
+"""Measure the memory that loading a large model takes: `python -m loadtests.memory` (Linux).
 
 Memory is the peak of the process's resident set, pages of mapped files included, minus its size
 before loading. A tiny model is loaded and freed before that, so libraries do not count. The peak is
@@ -181,7 +181,3 @@ def _parser() -> argparse.ArgumentParser:
         name = f"--{field.name.replace('_', '-')}"
         group.add_argument(name, type=int, default=getattr(NLLB, field.name))
     return parser
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

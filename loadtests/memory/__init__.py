@@ -1,0 +1,1 @@
+"""Measure memory: that of loading a large model, and that of a replica under mixed load."""
