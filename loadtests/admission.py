@@ -18,7 +18,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from loadtests.memory import NLLB
+from loadtests.memory.loading import NLLB
 from loadtests.sharded import write_shards
 from model.engine.cache.kv_cache import KVCache
 from model.engine.config import EngineConfig
