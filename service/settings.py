@@ -106,7 +106,8 @@ class Settings(BaseSettings):
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
         default="auto",
-        description="Type of the weights; `auto` is bfloat16 where the device is good at it.",
+        description="Type of the weights; `auto` is bfloat16 where the device is good at it; "
+        "on a CPU that is measured.",
     )
     kv_cache_bytes: int | None = Field(
         default=None,
