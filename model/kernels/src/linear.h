@@ -127,12 +127,15 @@ constexpr int blocks_at_once(int num_rows) {
 }
 
 // Multiplies kRows rows by kVectors vectors of outputs, the first of which begins at the output `first`: the
-// vectors are neighbouring blocks, or one is a part of a block.
+// vectors are neighbouring blocks, or one is a part of a block. The loops over sums are unrolled whole, and
+// `add` is part of this function, as GCC keeps sums in memory that are addressed by a variable.
 template <class Dot, int kRows, int kVectors>
 inline void multiply_few(const Linear& linear, const Rows& rows, int row, int first, const Target& target) {
   typename Dot::Sums sums[kRows][kVectors];
+#pragma GCC unroll 8
   for (int i = 0; i < kVectors; ++i) {
     const auto start = Dot::start(linear.outputs(first + i * kLanes).start);
+#pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) sums[r][i] = start;
   }
   const int num_words = linear.row_bytes() / 4;
@@ -140,7 +143,7 @@ inline void multiply_few(const Linear& linear, const Rows& rows, int row, int fi
   const size_t block_bytes = static_cast<size_t>(linear.row_bytes()) * kLanes;
   const uint8_t* x = rows.data + static_cast<size_t>(row) * rows.stride;
   // Multiplies the words from `begin` to `end` of each block; prefetches as many from `ahead` on.
-  const auto add = [&](int begin, int end, const uint8_t* ahead) {
+  const auto add = [&](int begin, int end, const uint8_t* ahead) __attribute__((always_inline)) {
     const uint8_t* at = weights + static_cast<size_t>(begin) * 64;
     for (int word = begin; word < end; ++word, at += 64, ahead += 64) {
       typename Dot::Weights vectors[kVectors];
@@ -157,8 +160,10 @@ inline void multiply_few(const Linear& linear, const Rows& rows, int row, int fi
   const int num_ahead = std::min(kFarBytes / 64, num_words), num_before = num_words - num_ahead;
   add(0, num_before, weights + num_ahead * 64);
   add(num_before, num_words, weights + kVectors * block_bytes);
+#pragma GCC unroll 8
   for (int i = 0; i < kVectors; ++i) {
     const Outputs outputs = linear.outputs(first + i * kLanes);
+#pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r)
       target.take(row + r, first + i * kLanes, Dot::finish(sums[r][i], outputs, rows.scales + row + r));
   }
