@@ -60,9 +60,7 @@ LEVELS = (
     _x86("avx512", "AVX-512", avx512=True),
     _x86("avx-vnni", "AVX-VNNI", "avx_vnni"),
     _x86("avx2", "AVX2"),
-    _arm(
-        "neon-i8mm", "NEON I8MM", "armv8.2-a+dotprod+i8mm+bf16", "asimd", "asimddp", "i8mm", "bf16"
-    ),
+    _arm("neon-i8mm", "NEON I8MM", "armv8.2-a+dotprod+i8mm", "asimd", "asimddp", "i8mm"),
     _arm("neon-dot", "NEON DotProd", "armv8.2-a+dotprod", "asimd", "asimddp"),
     _arm("neon", "NEON", "armv8-a", "asimd"),
 )
@@ -103,7 +101,7 @@ def features() -> frozenset[str]:
 
 def _features_of_apple() -> frozenset[str]:
     system = ctypes.CDLL(None)
-    names = {"FEAT_DotProd": "asimddp", "FEAT_I8MM": "i8mm", "FEAT_BF16": "bf16"}
+    names = {"FEAT_DotProd": "asimddp", "FEAT_I8MM": "i8mm"}
     found = {"asimd"} if platform.machine() == "arm64" else set()
     for theirs, ours in names.items():
         value, size = ctypes.c_int32(0), ctypes.c_size_t(4)

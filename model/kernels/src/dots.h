@@ -75,7 +75,7 @@ inline auto dequantized(WordVector sums, const Outputs& outputs, const float* ro
 
 // int8 activations are stored with an offset where the instruction takes unsigned bytes. Its contribution to a
 // sum is known in advance, so sums start at minus that (`Linear::start`).
-#if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
+#if defined(__AVX512VNNI__) || defined(__AVXVNNI__) || defined(__ARM_NEON)
 // Adds four products of bytes to each word. Assembly, because GCC 12 copies the sums of its intrinsics between
 // registers until none are left.
 #ifdef __AVX512VNNI__
@@ -84,20 +84,29 @@ inline __m512i add_bytes(__m512i sums, __m512i x, __m512i weights) {
   return sums;
 }
 #else
+#ifdef __AVXVNNI__
 inline __m256i add_bytes(__m256i sums, __m256i x, __m256i weights) {
   asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sums) : "x"(x), "x"(weights));
   return sums;
 }
-inline Words add_bytes(Words sums, Words x, Words weights) {
+#endif
+template <class Half>
+inline Pair<Half> add_bytes(Pair<Half> sums, Pair<Half> x, Pair<Half> weights) {
   return {add_bytes(sums.low, x.low, weights.low), add_bytes(sums.high, x.high, weights.high)};
 }
+#endif
+
+#ifdef __ARM_NEON
+constexpr int kZeroByte = 0;
+#else
+constexpr int kZeroByte = 128;
 #endif
 
 template <class Vector>
 struct Int8DotOf {
   using Sums = Vector;
   using Weights = Vector;
-  static constexpr int kInputBytes = 4, kZero = 128;
+  static constexpr int kInputBytes = 4, kZero = kZeroByte;
   static Sums start(const void* from) { return Make<Sums>::load(static_cast<const int32_t*>(from)); }
   static Weights load_weights(const void* from) { return start(from); }
   static void store_inputs(uint8_t* to, int index, Words x) {
@@ -110,7 +119,7 @@ struct Int8DotOf {
     return dequantized(sums, outputs, row_scale);
   }
 };
-#elif defined(__AVX2__)
+#else
 // By vpmaddwd, which adds two products of sixteen bits to a word: nothing saturates. Weights are widened once
 // for all rows of a group, to the first and third byte of each word and to the second and fourth.
 template <class Vector>
@@ -138,8 +147,6 @@ struct Int8DotOf {
     return dequantized(sums, outputs, row_scale);
   }
 };
-#else
-#include "dots_neon.h"
 #endif
 
 using FloatDot = FloatDotOf<Floats>;

@@ -14,7 +14,7 @@ namespace dragoman {
 #define DRAGOMAN_LEVEL "avx-vnni"
 #elif defined(__AVX2__)
 #define DRAGOMAN_LEVEL "avx2"
-#elif defined(__ARM_FEATURE_MATMUL_INT8) && defined(__ARM_FEATURE_BF16)
+#elif defined(__ARM_FEATURE_MATMUL_INT8)
 #define DRAGOMAN_LEVEL "neon-i8mm"
 #elif defined(__ARM_FEATURE_DOTPROD)
 #define DRAGOMAN_LEVEL "neon-dot"
@@ -34,6 +34,12 @@ constexpr bool kHasTiles = false;
 constexpr int kRegisters = 32;  // each of sixteen floats
 #else
 constexpr int kRegisters = 8;  // sixteen of eight floats, or thirty-two of four
+#endif
+
+#ifdef __ARM_NEON
+constexpr int kBlocksOfOneRow = 2;  // that are multiplied together: weights are loaded to registers first
+#else
+constexpr int kBlocksOfOneRow = 4;
 #endif
 
 }  // namespace dragoman

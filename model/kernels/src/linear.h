@@ -123,7 +123,7 @@ constexpr int kFarBytes = 4096;         // and of vectors, in each block, to the
 // The blocks that a number of rows is multiplied by together: as many sums as registers hold beside weights and
 // activations.
 constexpr int blocks_at_once(int num_rows) {
-  return kRegisters >= 32 ? 2 : num_rows == 1 ? 4 : num_rows == 2 ? 2 : 1;
+  return kRegisters >= 32 ? 2 : num_rows == 1 ? kBlocksOfOneRow : num_rows == 2 ? 2 : 1;
 }
 
 // Multiplies kRows rows by kVectors vectors of outputs, the first of which begins at the output `first`: the

@@ -1,10 +1,15 @@
 // The threads of one call, and the distribution of work among them.
 #pragma once
 
-#include <omp.h>
-
 #include <algorithm>
 #include <atomic>
+
+// As in omp.h, which Apple's compiler lacks.
+extern "C" {
+int omp_get_max_threads(void);
+int omp_get_num_threads(void);
+int omp_get_thread_num(void);
+}
 
 namespace dragoman {
 

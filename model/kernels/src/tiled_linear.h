@@ -1,7 +1,7 @@
-// Products by AMX tiles, and the choice between tiles and vectors for each type of weights.
+// Products by AMX tiles, and the choice between tiles, pairs and vectors for each type of weights.
 #pragma once
 
-#include "linear.h"
+#include "paired_linear.h"
 
 namespace dragoman {
 
@@ -124,6 +124,7 @@ inline void multiply(const Linear& linear, const Rows& rows, int begin, int end,
     case Kind::kInt8:
       if (kHasTiles && rows.count > 1)  // the same bits; for one row vectors are faster
         return multiply_by_tiles<true>(linear, rows, begin, end, target);
+      if (kHasPairs && rows.count > 1) return multiply_by_pairs(linear, rows, begin, end, target);
       return multiply_vectors<Int8Dot>(linear, rows, begin, end, target);
   }
 }
