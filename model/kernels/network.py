@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from model.config import Activation
 from model.kernels import structures
 from model.kernels.linear import KernelEmbedding, KernelLinear, KernelOutput, pointer
-from model.transformer.layers import RMSNorm
+from model.transformer.layers import NormPair, RMSNorm
 from model.transformer.seq2seq import Embedding, Seq2SeqTransformer
 from model.transformer.stacks import DecoderLayer, EncoderDecoderStack, EncoderLayer
 
@@ -66,7 +66,7 @@ class KernelNetwork:
                 reach=self._reach,
                 activation=_ACTIVATIONS[config.activation],
                 is_gated=config.gated_ffn,
-                is_pre_norm=config.norm.placement == "pre",
+                norms_outputs=config.norm.placement == "around",
                 attention_scale=heads.scale,
                 embedding_scale=stack.embedding_scale,
                 output_scale=getattr(stack, "output_scale", 1.0),
@@ -75,13 +75,13 @@ class KernelNetwork:
 
     def _layer(self, layer: nn.Module, bias: int | None) -> structures.Layer:
         assert isinstance(layer, EncoderLayer | DecoderLayer)  # noqa: S101 - a stack's layers
-        parts: dict[str, structures.Linear | structures.Norm] = {
+        parts: dict[str, structures.Linear | structures.Norms] = {
             "qkv": self._linear(layer.self_attention.qkv),
             "self_out": self._linear(layer.self_attention.out),
             "up": self._linear(layer.ffn.up),
             "down": self._linear(layer.ffn.down),
-            "self_norm": self._norm(layer.self_attention_norm),
-            "ffn_norm": self._norm(layer.ffn_norm),
+            "self_norms": self._norms(layer.self_attention_norm),
+            "ffn_norms": self._norms(layer.ffn_norm),
         }
         if isinstance(layer, DecoderLayer):
             cross = layer.cross_attention
@@ -89,7 +89,7 @@ class KernelNetwork:
                 "cross_q": self._linear(cross.q),
                 "cross_kv": self._linear(cross.kv),
                 "cross_out": self._linear(cross.out),
-                "cross_norm": self._norm(layer.cross_attention_norm),
+                "cross_norms": self._norms(layer.cross_attention_norm),
             }
         return structures.Layer(bias=bias, **parts)
 
@@ -117,6 +117,15 @@ class KernelNetwork:
         assert isinstance(module, KernelLinear)  # noqa: S101 - as `KernelPacking` makes it
         self._alive.append(module)
         return module.struct
+
+    def _norms(self, module: nn.Module) -> structures.Norms:
+        """Return the norms of a sublayer, of which one alone stands where the config places it."""
+        if isinstance(module, NormPair):
+            return structures.Norms(self._norm(module.before), self._norm(module.after))
+        norm = self._norm(module)
+        if self._network.config.norm.placement == "post":
+            return structures.Norms(after=norm)
+        return structures.Norms(before=norm)
 
     def _norm(self, module: nn.Module) -> structures.Norm:
         match module:

@@ -29,7 +29,6 @@ class KernelPacking:
         stacks = config.encoder, config.decoder
         return (
             library() is not None
-            and config.norm.placement in ("pre", "post")
             and not isinstance(config.positions, Rotary)
             and config.output_softcap is None
             and all(head.softcap is None and head.num == head.num_kv for head in heads)

@@ -24,6 +24,12 @@ class Norm(ctypes.Structure):
     _fields_ = (("gain", c_void_p), ("bias", c_void_p), ("eps", c_float), ("is_rms", c_int32))
 
 
+class Norms(ctypes.Structure):
+    """The norms of a sublayer: of its input, and after it."""
+
+    _fields_ = (("before", Norm), ("after", Norm))
+
+
 class Table(ctypes.Structure):
     """An embedding table: a row of numbers for each token."""
 
@@ -47,9 +53,9 @@ class Layer(ctypes.Structure):
         ("cross_out", Linear),
         ("up", Linear),
         ("down", Linear),
-        ("self_norm", Norm),
-        ("cross_norm", Norm),
-        ("ffn_norm", Norm),
+        ("self_norms", Norms),
+        ("cross_norms", Norms),
+        ("ffn_norms", Norms),
         ("bias", c_void_p),
     )
 
@@ -71,7 +77,7 @@ class Stack(ctypes.Structure):
         ("reach", c_int32),
         ("activation", c_int32),
         ("is_gated", c_int32),
-        ("is_pre_norm", c_int32),
+        ("norms_outputs", c_int32),
         ("attention_scale", c_float),
         ("embedding_scale", c_float),
         ("output_scale", c_float),
@@ -179,4 +185,7 @@ class Run(ctypes.Structure):
     )
 
 
-STRUCTURES = (Linear, Norm, Table, Layer, Stack, Cache, Sources, Head, Projection, Search, Run)
+STRUCTURES = (
+    *(Linear, Norm, Norms, Table, Layer, Stack, Cache, Sources),
+    *(Head, Projection, Search, Run),
+)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from model import devices
-from model.config import Norm, Rotary, Stack
+from model.config import Rotary, Stack
 from model.devices import (
     DtypeName,
     Precision,
@@ -197,7 +197,6 @@ def test_auto_is_measured_on_this_machine() -> None:
         {"positions": Rotary()},
         {"attention_softcap": 5.0},
         {"output_softcap": 5.0},
-        {"norm": Norm(placement="around")},
         {"decoder": Stack(num_layers=2, num_heads=2, d_ff=12, reaches=(2, None))},
         {"decoder": Stack(num_layers=2, num_heads=2, num_kv_heads=1, d_ff=12)},
     ],

@@ -42,6 +42,11 @@ SHAPES: dict[str, dict[str, Any]] = {
         "attention_scale": 1.0,
         "output_scale": 0.3,
     },
+    "norms on both sides": {
+        "norm": Norm(placement="around", kind="rms", gain_offset=1.0),
+        "decoder": Stack(num_layers=2, num_heads=2, d_ff=12, d_model=40),
+        "shared_embeddings": False,
+    },
     "odd sizes": {
         "d_model": 21,
         "encoder": Stack(num_layers=2, num_heads=3, d_ff=19, d_head=5),

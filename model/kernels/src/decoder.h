@@ -121,20 +121,19 @@ inline void decode(const Stack& stack, const Cache& own, const Cache& source, co
     Pass pass(stack, work, step.num_rows, team);
     pass.embed(step.token_ids, step.positions);
     const Norm* due = nullptr;
-    const auto after = [&](const Norm& norm) { return stack.is_pre_norm ? nullptr : &norm; };
     for (int i = 0; i < stack.num_layers; ++i) {
       const Layer& layer = stack.layers[i];
-      Rows rows = pass.enter(layer.self_norm, due, layer.qkv);
+      Rows rows = pass.enter(layer.self_norms.before, due, layer.qkv);
       pass.project(layer.qkv, rows);
       attend_own<Dot>(stack, i, own, step, work, pass, team, scratch);
       pass.add_projected(layer.self_out, pass.narrow_answers(layer.self_out));
-      rows = pass.enter(layer.cross_norm, after(layer.self_norm), layer.cross_q);
+      rows = pass.enter(layer.cross_norms.before, &layer.self_norms.after, layer.cross_q);
       pass.project(layer.cross_q, rows);
       attend_sources<Dot>(stack, i, source, step, work, pass, team, scratch);
       pass.add_projected(layer.cross_out, pass.narrow_answers(layer.cross_out));
-      rows = pass.enter(layer.ffn_norm, after(layer.cross_norm), layer.up);
+      rows = pass.enter(layer.ffn_norms.before, &layer.cross_norms.after, layer.up);
       pass.feed_forward(layer, rows);
-      due = after(layer.ffn_norm);
+      due = &layer.ffn_norms.after;
     }
     pass.leave(due, [&](int row, const float* x) {
       float* y = hidden + static_cast<size_t>(row) * stack.d_model;

@@ -101,17 +101,16 @@ inline void encode(const Stack& stack, const Stack& decoder, const Cache& cache,
     Pass pass(stack, work, num_rows, team);
     pass.embed(sources.token_ids, work.order.data());
     const Norm* due = nullptr;
-    const auto after = [&](const Norm& norm) { return stack.is_pre_norm ? nullptr : &norm; };
     for (int i = 0; i < stack.num_layers; ++i) {
       const Layer& layer = stack.layers[i];
-      Rows rows = pass.enter(layer.self_norm, due, layer.qkv);
+      Rows rows = pass.enter(layer.self_norms.before, due, layer.qkv);
       pass.project(layer.qkv, rows);
       attend_within<Dot>(stack, layer, sources, pass, team, scratches + scratch_size * team.thread(),
                          memories + memory_size * team.thread(), longest);
       pass.add_projected(layer.self_out, pass.narrow_answers(layer.self_out));
-      rows = pass.enter(layer.ffn_norm, after(layer.self_norm), layer.up);
+      rows = pass.enter(layer.ffn_norms.before, &layer.self_norms.after, layer.up);
       pass.feed_forward(layer, rows);
-      due = after(layer.ffn_norm);
+      due = &layer.ffn_norms.after;
     }
     const Linear& first = decoder.layers[0].cross_kv;
     const Rows rows{work.narrow.reserve<uint8_t>(1), first.row_stride(), work.narrow_scales.reserve<float>(1),

@@ -13,6 +13,11 @@ struct Norm {
   int32_t is_rms;  // RMSNorm: no mean is subtracted
 };
 
+// The norms of a sublayer: of its input, and after it.
+struct Norms {
+  Norm before, after;
+};
+
 struct Table {  // a row of numbers for each token
   const uint8_t* rows;
   const float* scales;  // int8: of each row
@@ -24,7 +29,7 @@ struct Table {  // a row of numbers for each token
 
 struct Layer {
   Linear qkv, self_out, cross_q, cross_kv, cross_out, up, down;
-  Norm self_norm, cross_norm, ffn_norm;
+  Norms self_norms, cross_norms, ffn_norms;
   const float* bias;  // of self-attention, (heads, 2 * reach - 1) by the key's position minus the
                       // query's; or null
 };
@@ -36,7 +41,8 @@ struct Stack {
   Norm embedding_norm, final_norm;
   int32_t num_layers, d_model, num_heads, d_head, d_ff, reach;
   Activation activation;
-  int32_t is_gated, is_pre_norm;
+  int32_t is_gated;
+  int32_t norms_outputs;  // norms after sublayers apply to their outputs, not to the residual sums
   float attention_scale, embedding_scale, output_scale;
 };
 
