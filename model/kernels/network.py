@@ -61,6 +61,7 @@ class KernelNetwork:
                 num_layers=len(made),
                 d_model=config.width(sizes),
                 num_heads=heads.num,
+                num_kv_heads=heads.num_kv,
                 d_head=heads.size,
                 d_ff=sizes.d_ff,
                 reach=self._reach,

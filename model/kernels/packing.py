@@ -31,7 +31,7 @@ class KernelPacking:
             library() is not None
             and not isinstance(config.positions, Rotary)
             and config.output_softcap is None
-            and all(head.softcap is None and head.num == head.num_kv for head in heads)
+            and all(head.softcap is None for head in heads)
             and all(reach is None for stack in stacks for reach in stack.reaches)
         )
 

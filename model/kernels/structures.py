@@ -72,6 +72,7 @@ class Stack(ctypes.Structure):
         ("num_layers", c_int32),
         ("d_model", c_int32),
         ("num_heads", c_int32),
+        ("num_kv_heads", c_int32),
         ("d_head", c_int32),
         ("d_ff", c_int32),
         ("reach", c_int32),

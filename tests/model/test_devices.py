@@ -198,7 +198,6 @@ def test_auto_is_measured_on_this_machine() -> None:
         {"attention_softcap": 5.0},
         {"output_softcap": 5.0},
         {"decoder": Stack(num_layers=2, num_heads=2, d_ff=12, reaches=(2, None))},
-        {"decoder": Stack(num_layers=2, num_heads=2, num_kv_heads=1, d_ff=12)},
     ],
     ids=str,
 )

@@ -47,6 +47,11 @@ SHAPES: dict[str, dict[str, Any]] = {
         "decoder": Stack(num_layers=2, num_heads=2, d_ff=12, d_model=40),
         "shared_embeddings": False,
     },
+    "shared key heads": {
+        "positions": Sinusoidal(),
+        "encoder": Stack(num_layers=1, num_heads=4, num_kv_heads=2, d_ff=20),
+        "decoder": Stack(num_layers=2, num_heads=6, num_kv_heads=2, d_ff=12, d_head=5),
+    },
     "odd sizes": {
         "d_model": 21,
         "encoder": Stack(num_layers=2, num_heads=3, d_ff=19, d_head=5),

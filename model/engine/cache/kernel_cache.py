@@ -44,7 +44,7 @@ class KernelCache:
         heads = config.heads(config.decoder)
         capacity = padded(max_tokens)
         shape = (
-            *(config.decoder.num_layers, num_rows, capacity // LANES, heads.num),
+            *(config.decoder.num_layers, num_rows, capacity // LANES, heads.num_kv),
             *(2, LANES * padded(heads.size)),
         )
         self.table = _page_aligned(shape, dtype)
@@ -61,7 +61,7 @@ class KernelCache:
             is_bfloat=dtype == torch.bfloat16,
             num_layers=config.decoder.num_layers,
             num_rows=num_rows,
-            num_heads=heads.num,
+            num_heads=heads.num_kv,
             capacity=capacity,
             d_head=heads.size,
         )

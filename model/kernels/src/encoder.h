@@ -15,40 +15,52 @@ template <class Dot>
 inline void attend_within(const Stack& stack, const Layer& layer, const Sources& sources, const Pass& pass,
                           Team& team, float* scratch, float* memory_scratch, int longest) {
   using Number = typename Dot::Number;
-  const int d = stack.d_head, inner = stack.num_heads * d, stride = spread(3 * inner);
-  const auto attend_one = [&](int source, int head) {
+  const int d = stack.d_head, stride = spread(stack.qkv_width());
+  // All queries of a source with the keys and values of one head.
+  const auto attend_one = [&](int source, int kv_head) {
     const int first = sources.starts[source], length = sources.starts[source + 1] - first;
-    const float* qkv = pass.wide() + static_cast<size_t>(first) * stride + head * d;
-    const float* bias = layer.bias
-                            ? layer.bias + static_cast<size_t>(head) * (2 * stack.reach - 1) + stack.reach - 1
-                            : nullptr;
-    float* answers = pass.attended() + static_cast<size_t>(first) * pass.inner() + head * d;
+    const float* qkv = pass.wide() + static_cast<size_t>(first) * stride;
+    const float *keys = qkv + stack.query_width() + kv_head * d, *values = keys + stack.kv_width();
+    float* answers = pass.attended() + static_cast<size_t>(first) * pass.inner();
+    const auto each_head = [&](const auto& work) {
+      const int first_head = kv_head * stack.sharing();
+      for (int head = first_head; head < first_head + stack.sharing(); ++head) {
+        const float* bias =
+            layer.bias ? layer.bias + static_cast<size_t>(head) * (2 * stack.reach - 1) + stack.reach - 1
+                       : nullptr;
+        work(qkv + head * d, bias, answers + head * d);
+      }
+    };
     if (kHasTiles && sizeof(Number) < sizeof(float) && length >= kTiledLength) {
       TiledHead tiled(memory_scratch, longest, d);
-      tiled.set_source(qkv + inner, qkv + 2 * inner, stride, length);
-      for (int i = 0; i < length; i += kQueryRows)
-        tiled.attend(qkv, stride, i, bias ? bias - i : nullptr, stack.attention_scale, answers, pass.inner());
+      tiled.set_source(keys, values, stride, length);
+      each_head([&](const float* queries, const float* bias, float* to) {
+        for (int i = 0; i < length; i += kQueryRows)
+          tiled.attend(queries, stride, i, bias ? bias - i : nullptr, stack.attention_scale, to,
+                       pass.inner());
+      });
       return;
     }
     const HeadMemory<Number> memory{reinterpret_cast<Number*>(memory_scratch),
                                     HeadMemory<Number>::cell_size(d), d};
-    for (int i = 0; i < length; ++i) {
-      const float* token = qkv + static_cast<size_t>(i) * stride;
-      memory.write(i, token + inner, token + 2 * inner);
-    }
-    for (int i = 0; i < length; i += kMostQueries) {
-      const int count = std::min(kMostQueries, length - i);
-      Query queries[kMostQueries];
-      for (int q = 0; q < count; ++q) {
-        queries[q] = {qkv + static_cast<size_t>(i + q) * stride, bias ? bias - (i + q) : nullptr,
-                      answers + static_cast<size_t>(i + q) * pass.inner()};
+    for (int i = 0; i < length; ++i)
+      memory.write(i, keys + static_cast<size_t>(i) * stride, values + static_cast<size_t>(i) * stride);
+    each_head([&](const float* from, const float* bias, float* to) {
+      for (int i = 0; i < length; i += kMostQueries) {
+        const int count = std::min(kMostQueries, length - i);
+        Query queries[kMostQueries];
+        for (int q = 0; q < count; ++q) {
+          queries[q] = {from + static_cast<size_t>(i + q) * stride, bias ? bias - (i + q) : nullptr,
+                        to + static_cast<size_t>(i + q) * pass.inner()};
+        }
+        attend<Dot>(Pages<typename Dot::Number>::of(memory), queries, count, length, stack.attention_scale,
+                    scratch, Pages<typename Dot::Number>::of(memory));
       }
-      attend<Dot>(Pages<typename Dot::Number>::of(memory), queries, count, length, stack.attention_scale,
-                  scratch, Pages<typename Dot::Number>::of(memory));
-    }
+    });
   };
-  team.share(sources.count * stack.num_heads, 1, [&](int begin, int end) {
-    for (int task = begin; task < end; ++task) attend_one(task / stack.num_heads, task % stack.num_heads);
+  team.share(sources.count * stack.num_kv_heads, 1, [&](int begin, int end) {
+    for (int task = begin; task < end; ++task)
+      attend_one(task / stack.num_kv_heads, task % stack.num_kv_heads);
   });
 }
 
@@ -57,15 +69,15 @@ inline void attend_within(const Stack& stack, const Layer& layer, const Sources&
 template <class Number>
 inline void store_sources(const Stack& decoder, int layer, const Cache& cache, const Sources& sources,
                           const float* kv, Team& team) {
-  const int d = decoder.d_head, inner = decoder.num_heads * d, stride = spread(2 * inner);
-  team.share(sources.count * decoder.num_heads, 1, [&](int begin, int end) {
+  const int d = decoder.d_head, stride = spread(2 * decoder.kv_width());
+  team.share(sources.count * decoder.num_kv_heads, 1, [&](int begin, int end) {
     for (int task = begin; task < end; ++task) {
-      const int source = task / decoder.num_heads, head = task % decoder.num_heads,
+      const int source = task / decoder.num_kv_heads, head = task % decoder.num_kv_heads,
                 slot = sources.slots[source];
       const auto memory = cache.memory<Number>(layer, slot, head);
       for (int i = sources.starts[source]; i < sources.starts[source + 1]; ++i) {
         const float* token = kv + static_cast<size_t>(i) * stride + head * d;
-        memory.write(i - sources.starts[source], token, token + inner);
+        memory.write(i - sources.starts[source], token, token + decoder.kv_width());
       }
     }
   });
@@ -80,7 +92,7 @@ inline void encode(const Stack& stack, const Stack& decoder, const Cache& cache,
     longest = std::max(longest, sources.starts[i + 1] - sources.starts[i]);
   longest = padded(longest);
   Pass::reserve(stack, work, num_rows);
-  const int kv_width = spread(2 * decoder.num_heads * decoder.d_head);
+  const int kv_width = spread(2 * decoder.kv_width());
   work.wide.reserve<float>(static_cast<size_t>(padded(num_rows)) * kv_width);
   const int num_threads = omp_get_max_threads();
   const size_t scratch_size = attention_scratch(longest, stack.d_head);

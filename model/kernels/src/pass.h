@@ -66,22 +66,20 @@ class Pass {
         team_(team),
         num_rows_(num_rows),
         width_(spread(stack.d_model)),
-        inner_(spread(stack.num_heads * stack.d_head)),
+        inner_(spread(stack.query_width())),
         work_(workspace) {}
 
   // Runs in one thread, before the others read the result.
   static void reserve(const Stack& stack, Workspace& work, int num_rows) {
-    const int width = spread(stack.d_model), inner = spread(stack.num_heads * stack.d_head);
-    const int qkv = spread(3 * stack.num_heads * stack.d_head),
-              up = spread((1 + stack.is_gated) * stack.d_ff);
+    const int width = spread(stack.d_model), inner = spread(stack.query_width());
+    const int qkv = spread(stack.qkv_width()), up = spread((1 + stack.is_gated) * stack.d_ff);
     const size_t rows = padded(num_rows);
     work.states.reserve<float>(rows * width);
     work.normed.reserve<float>(rows * width);
     work.attended.reserve<float>(rows * inner);
     work.wide.reserve<float>(
         std::max(rows * qkv, padded(std::min(num_rows, kSlice)) * static_cast<size_t>(up)));
-    work.narrow.reserve<uint8_t>(
-        rows * most_row_bytes(std::max(stack.d_model, stack.num_heads * stack.d_head)));
+    work.narrow.reserve<uint8_t>(rows * most_row_bytes(std::max(stack.d_model, stack.query_width())));
     work.narrow_scales.reserve<float>(rows);
     const size_t slice = padded(std::min(num_rows, kSlice));
     work.inner.reserve<uint8_t>(slice * most_row_bytes(stack.d_ff));
@@ -151,8 +149,8 @@ class Pass {
                 [&](int begin, int end) { multiply(linear, rows, begin, end, target); });
   }
 
-  // states += rows W^T + b, the first of the rows being `first` among the states. A sum that waits for the norm
-  // of the output is left to `complete`.
+  // states += rows W^T + b, the first of the rows being `first` among the states. If norms apply to outputs,
+  // `complete` adds them.
   void add_projected(const Linear& linear, const Rows& rows, int first = 0) {
     const bool adds = !stack_.norms_outputs;
     const Target target{adds ? state(first) : normed(first), static_cast<size_t>(width_), 0, adds};
@@ -165,7 +163,7 @@ class Pass {
     const Rows rows = narrow_rows(next);
     each_row(num_rows_, [&](int row) {
       const float* answers = attended() + static_cast<size_t>(row) * inner_;
-      narrow_row(answers, stack_.num_heads * stack_.d_head, next.kind, rows, row);
+      narrow_row(answers, stack_.query_width(), next.kind, rows, row);
     });
     return rows;
   }

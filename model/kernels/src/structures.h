@@ -39,11 +39,18 @@ struct Stack {
   Table embedding;
   const float* positions;  // (length, d_model), or null
   Norm embedding_norm, final_norm;
-  int32_t num_layers, d_model, num_heads, d_head, d_ff, reach;
+  int32_t num_layers, d_model, num_heads;
+  int32_t num_kv_heads;  // heads of keys and values, each shared by equally many heads of queries
+  int32_t d_head, d_ff, reach;
   Activation activation;
   int32_t is_gated;
   int32_t norms_outputs;  // norms after sublayers apply to their outputs, not to the residual sums
   float attention_scale, embedding_scale, output_scale;
+
+  int query_width() const { return num_heads * d_head; }  // of all heads together
+  int kv_width() const { return num_kv_heads * d_head; }
+  int qkv_width() const { return query_width() + 2 * kv_width(); }
+  int sharing() const { return num_heads / num_kv_heads; }  // heads that share one of keys and values
 };
 
 // (layers, rows, blocks of 16 tokens, heads, keys then values, 16 * d_head padded to 16)
