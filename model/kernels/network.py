@@ -56,6 +56,7 @@ class KernelNetwork:
                 layers=layers,
                 embedding=self._table(embedding),
                 positions=positions,
+                rotations=self._rotations(stack, d_head=heads.size),
                 embedding_norm=self._norm(stack.embedding_norm),
                 final_norm=self._norm(stack.final_norm),
                 num_layers=len(made),
@@ -93,6 +94,15 @@ class KernelNetwork:
                 "cross_norms": self._norms(layer.cross_attention_norm),
             }
         return structures.Layer(bias=bias, **parts)
+
+    def _rotations(self, stack: EncoderDecoderStack, *, d_head: int) -> int | None:
+        """Return cosines and sines of each position, (reach, d_head), or None."""
+        by = stack.rotation(torch.arange(self._reach)[None])
+        if by is None:
+            return None
+        # Of the two halves of a head's dimensions, which have the same angles, the first.
+        halves = [part[0, 0, :, : d_head // 2] for part in by]
+        return self._floats(torch.cat(halves, dim=1))
 
     def _relative_biases(
         self, stack: EncoderDecoderStack, *, num_layers: int

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from model.config import Rotary, TransformerConfig
+from model.config import TransformerConfig
 from model.kernels.library import library
 from model.kernels.linear import KernelEmbedding, KernelLinear, KernelOutput, Packed, packed
 from model.transformer.packing import LEAST_VOCABULARY, output_table, place
@@ -29,7 +29,6 @@ class KernelPacking:
         stacks = config.encoder, config.decoder
         return (
             library() is not None
-            and not isinstance(config.positions, Rotary)
             and config.output_softcap is None
             and all(head.softcap is None for head in heads)
             and all(reach is None for stack in stacks for reach in stack.reaches)

@@ -67,6 +67,7 @@ class Stack(ctypes.Structure):
         ("layers", POINTER(Layer)),
         ("embedding", Table),
         ("positions", c_void_p),
+        ("rotations", c_void_p),
         ("embedding_norm", Norm),
         ("final_norm", Norm),
         ("num_layers", c_int32),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from model import devices
-from model.config import Rotary, Stack
+from model.config import Stack
 from model.devices import (
     DtypeName,
     Precision,
@@ -194,7 +194,6 @@ def test_auto_is_measured_on_this_machine() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"positions": Rotary()},
         {"attention_softcap": 5.0},
         {"output_softcap": 5.0},
         {"decoder": Stack(num_layers=2, num_heads=2, d_ff=12, reaches=(2, None))},
@@ -215,7 +214,7 @@ def test_whose_kernels_compute_can_be_told(dtype: DtypeName) -> None:
     precision = choose_precision(dtype, CPU, CONFIG)
     assert kernels_of(precision, CPU, CONFIG) == f"own ({loaded.level.title})"
     assert kernels_of(precision, GPU, CONFIG) == "pytorch"
-    assert kernels_of(precision, CPU, make_config(positions=Rotary())) == "pytorch"
+    assert kernels_of(precision, CPU, make_config(output_softcap=5.0)) == "pytorch"
     assert kernels_of(choose_precision("float16", CPU, CONFIG), CPU, CONFIG) == "pytorch"
 
 

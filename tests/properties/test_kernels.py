@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from model.config import Activation, Norm, RelativeBias, Sinusoidal, Stack
+from model.config import Activation, Norm, RelativeBias, Rotary, Sinusoidal, Stack
 from model.engine.config import TokenRules
 from model.engine.request import RequestOutput
 from model.engine.runners.kernel_runner import KernelRunner
@@ -51,6 +51,10 @@ SHAPES: dict[str, dict[str, Any]] = {
         "positions": Sinusoidal(),
         "encoder": Stack(num_layers=1, num_heads=4, num_kv_heads=2, d_ff=20),
         "decoder": Stack(num_layers=2, num_heads=6, num_kv_heads=2, d_ff=12, d_head=5),
+    },
+    "rotary positions": {
+        "positions": Rotary(base=50.0),
+        "encoder": Stack(num_layers=1, num_heads=2, d_ff=20, d_head=34),
     },
     "odd sizes": {
         "d_model": 21,

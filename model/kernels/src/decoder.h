@@ -48,7 +48,8 @@ inline void attend_own(const Stack& stack, int layer, const Cache& own, const St
       const int position = step.positions[work.order[group.first]];
       for (int i = 0; i < group.count; ++i) {
         const size_t row = work.order[group.first + i];
-        const float* key = pass.wide() + row * stride + stack.query_width() + tasks.kv_head(task) * d;
+        float* key = pass.wide() + row * stride + stack.query_width() + tasks.kv_head(task) * d;
+        stack.rotate(position, key);
         own.memory<Number>(layer, step.places[row], tasks.kv_head(task))
             .write(position, key, key + stack.kv_width());
       }
@@ -61,8 +62,9 @@ inline void attend_own(const Stack& stack, int layer, const Cache& own, const St
           const float* row_bias =
               bias ? bias + static_cast<size_t>(head) * (2 * stack.reach - 1) + stack.reach - 1 - position
                    : nullptr;
-          queries[i] = {pass.wide() + row * stride + head * d, row_bias,
-                        pass.attended() + row * pass.inner() + head * d};
+          float* query = pass.wide() + row * stride + head * d;
+          stack.rotate(position, query);
+          queries[i] = {query, row_bias, pass.attended() + row * pass.inner() + head * d};
         }
         const Pages<Number> next = first + count < last ? pages_of(task, first + count)
                                                         : pages_of(std::min(task + 1, end - 1), 0);

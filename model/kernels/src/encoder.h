@@ -19,8 +19,8 @@ inline void attend_within(const Stack& stack, const Layer& layer, const Sources&
   // All queries of a source with the keys and values of one head.
   const auto attend_one = [&](int source, int kv_head) {
     const int first = sources.starts[source], length = sources.starts[source + 1] - first;
-    const float* qkv = pass.wide() + static_cast<size_t>(first) * stride;
-    const float *keys = qkv + stack.query_width() + kv_head * d, *values = keys + stack.kv_width();
+    float* qkv = pass.wide() + static_cast<size_t>(first) * stride;
+    float *keys = qkv + stack.query_width() + kv_head * d, *values = keys + stack.kv_width();
     float* answers = pass.attended() + static_cast<size_t>(first) * pass.inner();
     const auto each_head = [&](const auto& work) {
       const int first_head = kv_head * stack.sharing();
@@ -31,6 +31,11 @@ inline void attend_within(const Stack& stack, const Layer& layer, const Sources&
         work(qkv + head * d, bias, answers + head * d);
       }
     };
+    const auto rotate_all = [&](float* from) {
+      for (int i = 0; i < length; ++i) stack.rotate(i, from + static_cast<size_t>(i) * stride);
+    };
+    rotate_all(keys);
+    each_head([&](float* queries, const float*, float*) { rotate_all(queries); });
     if (kHasTiles && sizeof(Number) < sizeof(float) && length >= kTiledLength) {
       TiledHead tiled(memory_scratch, longest, d);
       tiled.set_source(keys, values, stride, length);

@@ -38,6 +38,7 @@ struct Stack {
   const Layer* layers;
   Table embedding;
   const float* positions;  // (length, d_model), or null
+  const float* rotations;  // (reach, d_head), half of it cosines, then sines, of each position; or null
   Norm embedding_norm, final_norm;
   int32_t num_layers, d_model, num_heads;
   int32_t num_kv_heads;  // heads of keys and values, each shared by equally many heads of queries
@@ -51,6 +52,19 @@ struct Stack {
   int kv_width() const { return num_kv_heads * d_head; }
   int qkv_width() const { return query_width() + 2 * kv_width(); }
   int sharing() const { return num_heads / num_kv_heads; }  // heads that share one of keys and values
+
+  // Rotates a query or key by the angles of its position, if positions are rotary.
+  void rotate(int position, float* x) const {
+    if (!rotations) return;
+    const int half = d_head / 2;
+    const float *cosines = rotations + static_cast<size_t>(position) * d_head, *sines = cosines + half;
+    for_vectors(half, [&](int i, auto lanes) {
+      const Floats first = load(x + i, lanes), second = load(x + half + i, lanes);
+      const Floats cosine = load(cosines + i, lanes), sine = load(sines + i, lanes);
+      store(x + i, first * cosine - second * sine, lanes);
+      store(x + half + i, second * cosine + first * sine, lanes);
+    });
+  }
 };
 
 // (layers, rows, blocks of 16 tokens, heads, keys then values, 16 * d_head padded to 16)
