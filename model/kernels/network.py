@@ -10,6 +10,7 @@ from model.config import Activation
 from model.kernels import structures
 from model.kernels.linear import KernelEmbedding, KernelLinear, KernelOutput, pointer
 from model.transformer.layers import NormPair, RMSNorm
+from model.transformer.masks import MASKED
 from model.transformer.seq2seq import Embedding, Seq2SeqTransformer
 from model.transformer.stacks import DecoderLayer, EncoderDecoderStack, EncoderLayer
 
@@ -44,8 +45,13 @@ class KernelNetwork:
         sizes = config.encoder if stack is self._network.encoder else config.decoder
         heads = config.heads(sizes)
         modules = cast("nn.ModuleList", stack.layers)
-        biases = self._relative_biases(stack, num_layers=len(modules))
-        made = [self._layer(layer, bias) for layer, bias in zip(modules, biases, strict=True)]
+        reaches = [self._reach if reach is None else reach for reach in stack.reaches]
+        windows = [min(reach, self._reach) for reach in reaches]
+        biases = self._biases(stack, windows, num_heads=heads.num)
+        made = [
+            self._layer(layer, bias=bias, window=window)
+            for layer, bias, window in zip(modules, biases, windows, strict=True)
+        ]
         layers = self._hold((structures.Layer * len(made))(*made))
         positions = None
         if stack.positions is not None:
@@ -75,7 +81,7 @@ class KernelNetwork:
             )
         )
 
-    def _layer(self, layer: nn.Module, bias: int | None) -> structures.Layer:
+    def _layer(self, layer: nn.Module, *, bias: int | None, window: int) -> structures.Layer:
         assert isinstance(layer, EncoderLayer | DecoderLayer)  # noqa: S101 - a stack's layers
         parts: dict[str, structures.Linear | structures.Norms] = {
             "qkv": self._linear(layer.self_attention.qkv),
@@ -93,7 +99,7 @@ class KernelNetwork:
                 "cross_out": self._linear(cross.out),
                 "cross_norms": self._norms(layer.cross_attention_norm),
             }
-        return structures.Layer(bias=bias, **parts)
+        return structures.Layer(bias=bias, window=window, **parts)
 
     def _rotations(self, stack: EncoderDecoderStack, *, d_head: int) -> int | None:
         """Return cosines and sines of each position, (reach, d_head), or None."""
@@ -104,16 +110,31 @@ class KernelNetwork:
         halves = [part[0, 0, :, : d_head // 2] for part in by]
         return self._floats(torch.cat(halves, dim=1))
 
-    def _relative_biases(
-        self, stack: EncoderDecoderStack, *, num_layers: int
-    ) -> Sequence[int | None]:
-        """Return each layer's bias of scores, (heads, 2 * reach - 1) by distance, or None."""
+    def _biases(
+        self, stack: EncoderDecoderStack, windows: Sequence[int], *, num_heads: int
+    ) -> list[int | None]:
+        """Return each layer's bias of scores, (heads, 2 * reach - 1) by distance, or None.
+
+        It masks keys outside the layer's window, and is one for all layers that are alike.
+        """
         tables = list(stack.relative_biases)
-        if not tables:
-            return [None] * num_layers
-        distance = torch.arange(1 - self._reach, self._reach)[None, None]
-        biases = [self._floats(table(distance)[0, :, 0]) for table in tables]
-        return biases if len(biases) > 1 else biases * num_layers
+        distance = torch.arange(1 - self._reach, self._reach)
+        made: dict[tuple[int, int], int | None] = {}
+
+        def bias(table: int, window: int) -> int | None:
+            far = distance.abs() > window
+            if not tables and not far.any():
+                return None
+            whole = torch.zeros(num_heads, len(distance))
+            if tables:
+                whole = tables[table](distance[None, None])[0, :, 0].float()
+            return self._floats(whole.masked_fill(far, MASKED))
+
+        keys = [(index if len(tables) > 1 else 0, window) for index, window in enumerate(windows)]
+        for key in keys:
+            if key not in made:
+                made[key] = bias(*key)
+        return [made[key] for key in keys]
 
     def _head(self) -> structures.Head:
         network = self._network

@@ -26,12 +26,10 @@ class KernelPacking:
     def fits(config: TransformerConfig) -> bool:
         """Return whether the kernels are loaded and support this architecture."""
         heads = config.heads(config.encoder), config.heads(config.decoder)
-        stacks = config.encoder, config.decoder
         return (
             library() is not None
             and config.output_softcap is None
             and all(head.softcap is None for head in heads)
-            and all(reach is None for stack in stacks for reach in stack.reaches)
         )
 
     def takes(self, network: Seq2SeqTransformer, module: nn.Module) -> bool:  # noqa: ARG002

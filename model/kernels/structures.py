@@ -57,6 +57,7 @@ class Layer(ctypes.Structure):
         ("cross_norms", Norms),
         ("ffn_norms", Norms),
         ("bias", c_void_p),
+        ("window", c_int32),
     )
 
 

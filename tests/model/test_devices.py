@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from model import devices
-from model.config import Stack
 from model.devices import (
     DtypeName,
     Precision,
@@ -196,7 +195,6 @@ def test_auto_is_measured_on_this_machine() -> None:
     [
         {"attention_softcap": 5.0},
         {"output_softcap": 5.0},
-        {"decoder": Stack(num_layers=2, num_heads=2, d_ff=12, reaches=(2, None))},
     ],
     ids=str,
 )

@@ -56,6 +56,15 @@ SHAPES: dict[str, dict[str, Any]] = {
         "positions": Rotary(base=50.0),
         "encoder": Stack(num_layers=1, num_heads=2, d_ff=20, d_head=34),
     },
+    "windows": {
+        "encoder": Stack(num_layers=3, num_heads=4, d_ff=20, reaches=(3, None, 0)),
+        "decoder": Stack(num_layers=3, num_heads=2, d_ff=12, reaches=(None, 2, 5)),
+    },
+    "windows and biases": {
+        "positions": RelativeBias(num_buckets=8, max_distance=20),
+        "encoder": Stack(num_layers=2, num_heads=4, d_ff=20, reaches=(4, 2)),
+        "decoder": Stack(num_layers=2, num_heads=2, d_ff=12, reaches=(1, None)),
+    },
     "odd sizes": {
         "d_model": 21,
         "encoder": Stack(num_layers=2, num_heads=3, d_ff=19, d_head=5),

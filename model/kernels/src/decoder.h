@@ -30,7 +30,6 @@ inline void attend_own(const Stack& stack, int layer, const Cache& own, const St
                        const Workspace& work, const Pass& pass, Team& team, float* scratch) {
   using Number = typename Dot::Number;
   const int d = stack.d_head, stride = spread(stack.qkv_width());
-  const float* bias = stack.layers[layer].bias;
   const HeadQueries tasks{stack, work};
   // Of the queries of a task from `first` on.
   const auto pages_of = [&](int task, int first) {
@@ -46,6 +45,7 @@ inline void attend_own(const Stack& stack, int layer, const Cache& own, const St
     for (int task = begin; task < end; ++task) {
       const Group& group = tasks.group(task);
       const int position = step.positions[work.order[group.first]];
+      const int begin_block = std::max(0, position - stack.layers[layer].window) / kLanes;
       for (int i = 0; i < group.count; ++i) {
         const size_t row = work.order[group.first + i];
         float* key = pass.wide() + row * stride + stack.query_width() + tasks.kv_head(task) * d;
@@ -59,16 +59,14 @@ inline void attend_own(const Stack& stack, int layer, const Cache& own, const St
         for (int i = 0; i < count; ++i) {
           const size_t row = tasks.row(task, first + i);
           const int head = tasks.head(task, first + i);
-          const float* row_bias =
-              bias ? bias + static_cast<size_t>(head) * (2 * stack.reach - 1) + stack.reach - 1 - position
-                   : nullptr;
           float* query = pass.wide() + row * stride + head * d;
           stack.rotate(position, query);
-          queries[i] = {query, row_bias, pass.attended() + row * pass.inner() + head * d};
+          queries[i] = {query, stack.bias(stack.layers[layer], head, position),
+                        pass.attended() + row * pass.inner() + head * d};
         }
         const Pages<Number> next = first + count < last ? pages_of(task, first + count)
                                                         : pages_of(std::min(task + 1, end - 1), 0);
-        attend<Dot>(pages, queries, count, position + 1, stack.attention_scale, scratch, next);
+        attend<Dot>(pages, queries, count, begin_block, position + 1, stack.attention_scale, scratch, next);
         pages = next;
       }
     }
@@ -99,7 +97,8 @@ inline void attend_sources(const Stack& stack, int layer, const Cache& source, c
                         pass.attended() + row * pass.inner() + head * d};
         }
         const int next = first + count < last ? task : std::min(task + 1, end - 1);
-        attend<Dot>(pages_of(task), queries, count, length, stack.attention_scale, scratch, pages_of(next));
+        attend<Dot>(pages_of(task), queries, count, 0, length, stack.attention_scale, scratch,
+                    pages_of(next));
       }
     }
   });

@@ -25,10 +25,7 @@ inline void attend_within(const Stack& stack, const Layer& layer, const Sources&
     const auto each_head = [&](const auto& work) {
       const int first_head = kv_head * stack.sharing();
       for (int head = first_head; head < first_head + stack.sharing(); ++head) {
-        const float* bias =
-            layer.bias ? layer.bias + static_cast<size_t>(head) * (2 * stack.reach - 1) + stack.reach - 1
-                       : nullptr;
-        work(qkv + head * d, bias, answers + head * d);
+        work(qkv + head * d, stack.bias(layer, head, 0), answers + head * d);
       }
     };
     const auto rotate_all = [&](float* from) {
@@ -58,8 +55,10 @@ inline void attend_within(const Stack& stack, const Layer& layer, const Sources&
           queries[q] = {from + static_cast<size_t>(i + q) * stride, bias ? bias - (i + q) : nullptr,
                         to + static_cast<size_t>(i + q) * pass.inner()};
         }
-        attend<Dot>(Pages<typename Dot::Number>::of(memory), queries, count, length, stack.attention_scale,
-                    scratch, Pages<typename Dot::Number>::of(memory));
+        const int begin_block = std::max(0, i - layer.window) / kLanes;
+        const int num_keys = std::min(length, i + count + layer.window);
+        attend<Dot>(Pages<Number>::of(memory), queries, count, begin_block, num_keys, stack.attention_scale,
+                    scratch, Pages<Number>::of(memory));
       }
     });
   };

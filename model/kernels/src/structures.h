@@ -32,6 +32,7 @@ struct Layer {
   Norms self_norms, cross_norms, ffn_norms;
   const float* bias;  // of self-attention, (heads, 2 * reach - 1) by the key's position minus the
                       // query's; or null
+  int32_t window;     // the largest distance in self-attention, which the bias masks beyond; at most `reach`
 };
 
 struct Stack {
@@ -52,6 +53,12 @@ struct Stack {
   int kv_width() const { return num_kv_heads * d_head; }
   int qkv_width() const { return query_width() + 2 * kv_width(); }
   int sharing() const { return num_heads / num_kv_heads; }  // heads that share one of keys and values
+
+  // Returns the bias of key 0 for a query of that position, before those of all other keys; or null.
+  const float* bias(const Layer& layer, int head, int position) const {
+    if (!layer.bias) return nullptr;
+    return layer.bias + static_cast<size_t>(head) * (2 * reach - 1) + reach - 1 - position;
+  }
 
   // Rotates a query or key by the angles of its position, if positions are rotary.
   void rotate(int position, float* x) const {
