@@ -75,7 +75,7 @@ class KernelNetwork:
                 activation=_ACTIVATIONS[config.activation],
                 is_gated=config.gated_ffn,
                 norms_outputs=config.norm.placement == "around",
-                attention_scale=heads.scale,
+                scoring=structures.Scoring(heads.scale, heads.softcap or 0.0),
                 embedding_scale=stack.embedding_scale,
                 output_scale=getattr(stack, "output_scale", 1.0),
             )
@@ -140,7 +140,11 @@ class KernelNetwork:
         network = self._network
         output = network.packed_output
         assert isinstance(output, KernelOutput)  # noqa: S101 - as `KernelPacking` makes it
-        head = structures.Head(exact=self._linear(output), table=self._packed_table(output))
+        head = structures.Head(
+            exact=self._linear(output),
+            table=self._packed_table(output),
+            softcap=network.config.output_softcap or 0.0,
+        )
         if output.rough is not None:
             head.rough = output.rough
         return self._hold(head)

@@ -42,6 +42,12 @@ class Table(ctypes.Structure):
     )
 
 
+class Scoring(ctypes.Structure):
+    """The function from dot products to scores; see `src/attention.h`."""
+
+    _fields_ = (("scale", c_float), ("softcap", c_float))
+
+
 class Layer(ctypes.Structure):
     """A layer of encoder or decoder; the encoder's has no cross-attention."""
 
@@ -81,7 +87,7 @@ class Stack(ctypes.Structure):
         ("activation", c_int32),
         ("is_gated", c_int32),
         ("norms_outputs", c_int32),
-        ("attention_scale", c_float),
+        ("scoring", Scoring),
         ("embedding_scale", c_float),
         ("output_scale", c_float),
     )
@@ -118,7 +124,7 @@ class Sources(ctypes.Structure):
 class Head(ctypes.Structure):
     """The output projection."""
 
-    _fields_ = (("exact", Linear), ("rough", Linear), ("table", Table))
+    _fields_ = (("exact", Linear), ("rough", Linear), ("table", Table), ("softcap", c_float))
 
 
 class Projection(ctypes.Structure):
@@ -189,6 +195,6 @@ class Run(ctypes.Structure):
 
 
 STRUCTURES = (
-    *(Linear, Norm, Norms, Table, Layer, Stack, Cache, Sources),
-    *(Head, Projection, Search, Run),
+    *(Linear, Norm, Norms, Table, Scoring, Layer, Stack, Cache),
+    *(Sources, Head, Projection, Search, Run),
 )

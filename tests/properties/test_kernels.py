@@ -65,6 +65,24 @@ SHAPES: dict[str, dict[str, Any]] = {
         "encoder": Stack(num_layers=2, num_heads=4, d_ff=20, reaches=(4, 2)),
         "decoder": Stack(num_layers=2, num_heads=2, d_ff=12, reaches=(1, None)),
     },
+    "softcaps": {"attention_softcap": 3.0, "output_softcap": 5.0},
+    "T5Gemma's": {
+        "norm": Norm(placement="around", kind="rms", gain_offset=1.0),
+        "positions": Rotary(),
+        "encoder": Stack(
+            num_layers=2, num_heads=4, num_kv_heads=2, d_ff=20, d_head=6, reaches=(4, None)
+        ),
+        "decoder": Stack(
+            num_layers=3, num_heads=6, num_kv_heads=2, d_ff=12, d_head=10, reaches=(3, None, 3)
+        ),
+        "activation": Activation.GELU_TANH,
+        "gated_ffn": True,
+        "biases": False,
+        "scaled_embeddings": True,
+        "shared_embeddings": False,
+        "attention_softcap": 8.0,
+        "output_softcap": 9.0,
+    },
     "odd sizes": {
         "d_model": 21,
         "encoder": Stack(num_layers=2, num_heads=3, d_ff=19, d_head=5),

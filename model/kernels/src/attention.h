@@ -84,6 +84,17 @@ struct Pages {
   size_t offset(int query, int block) const { return places[query] ? places[query][block] * place_size : 0; }
 };
 
+// The function from a dot product of query and key to a score, before the bias.
+struct Scoring {
+  float scale;
+  float softcap;  // of the scaled product; 0: none
+
+  Floats operator()(Floats product) const {
+    const Floats score = product * broadcast(scale);
+    return softcap ? softcapped(score, softcap) : score;
+  }
+};
+
 struct Query {
   const float* query;  // (d_head), not scaled
   const float* bias;   // added to the scores, one per key; or null
@@ -190,7 +201,7 @@ inline size_t attention_scratch(int num_keys, int d_head) {
 
 template <class Dot, int kQueries>
 inline void attend_together(const Pages<typename Dot::Number>& pages, const Query* queries, int begin,
-                            int num_keys, float scale, float* scratch,
+                            int num_keys, const Scoring& scoring, float* scratch,
                             const Pages<typename Dot::Number>& next) {
   using Input = typename Dot::Input;
   const int d_head = pages.first.d_head, stride = padded(num_keys), query_bytes = padded(d_head) * 4;
@@ -218,7 +229,7 @@ inline void attend_together(const Pages<typename Dot::Number>& pages, const Quer
       const Lanes exists = first_lanes(num_keys - position);
       for (int i = 0; i < kTogether; ++i) {
         const int q = first + i;
-        Floats score = scores[i][b] * broadcast(scale);
+        Floats score = scoring(scores[i][b]);
         if (queries[q].bias) score = score + load(queries[q].bias + position, exists);
         score = select(exists, score, lowest);
         largest[q] = max(largest[q], score);
@@ -259,22 +270,22 @@ inline void attend_together(const Pages<typename Dot::Number>& pages, const Quer
   for (; d < d_head; d += kLanes) sum_up(std::integral_constant<int, 1>(), d);
 }
 
-// answer = softmax(scale * query . keys + bias) . values
+// answer = softmax(scoring(query . keys) + bias) . values
 // begin: the first block of keys that is read; in it, the bias may mask some.
 // next: keys and values of the following call, which are prefetched.
 template <class Dot>
 inline void attend(const Pages<typename Dot::Number>& pages, const Query* queries, int num_queries,
-                   int begin, int num_keys, float scale, float* scratch,
+                   int begin, int num_keys, const Scoring& scoring, float* scratch,
                    const Pages<typename Dot::Number>& next) {
   switch (num_queries) {
     case 4:
-      return attend_together<Dot, 4>(pages, queries, begin, num_keys, scale, scratch, next);
+      return attend_together<Dot, 4>(pages, queries, begin, num_keys, scoring, scratch, next);
     case 3:
-      return attend_together<Dot, 3>(pages, queries, begin, num_keys, scale, scratch, next);
+      return attend_together<Dot, 3>(pages, queries, begin, num_keys, scoring, scratch, next);
     case 2:
-      return attend_together<Dot, 2>(pages, queries, begin, num_keys, scale, scratch, next);
+      return attend_together<Dot, 2>(pages, queries, begin, num_keys, scoring, scratch, next);
     case 1:
-      return attend_together<Dot, 1>(pages, queries, begin, num_keys, scale, scratch, next);
+      return attend_together<Dot, 1>(pages, queries, begin, num_keys, scoring, scratch, next);
   }
 }
 

@@ -66,7 +66,7 @@ inline void attend_own(const Stack& stack, int layer, const Cache& own, const St
         }
         const Pages<Number> next = first + count < last ? pages_of(task, first + count)
                                                         : pages_of(std::min(task + 1, end - 1), 0);
-        attend<Dot>(pages, queries, count, begin_block, position + 1, stack.attention_scale, scratch, next);
+        attend<Dot>(pages, queries, count, begin_block, position + 1, stack.scoring, scratch, next);
         pages = next;
       }
     }
@@ -97,7 +97,7 @@ inline void attend_sources(const Stack& stack, int layer, const Cache& source, c
                         pass.attended() + row * pass.inner() + head * d};
         }
         const int next = first + count < last ? task : std::min(task + 1, end - 1);
-        attend<Dot>(pages_of(task), queries, count, 0, length, stack.attention_scale, scratch,
+        attend<Dot>(pages_of(task), queries, count, 0, length, stack.scoring, scratch,
                     pages_of(next));
       }
     }

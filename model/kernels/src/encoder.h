@@ -38,7 +38,7 @@ inline void attend_within(const Stack& stack, const Layer& layer, const Sources&
       tiled.set_source(keys, values, stride, length);
       each_head([&](const float* queries, const float* bias, float* to) {
         for (int i = 0; i < length; i += kQueryRows)
-          tiled.attend(queries, stride, i, bias ? bias - i : nullptr, stack.attention_scale, to,
+          tiled.attend(queries, stride, i, bias ? bias - i : nullptr, stack.scoring, to,
                        pass.inner());
       });
       return;
@@ -57,7 +57,7 @@ inline void attend_within(const Stack& stack, const Layer& layer, const Sources&
         }
         const int begin_block = std::max(0, i - layer.window) / kLanes;
         const int num_keys = std::min(length, i + count + layer.window);
-        attend<Dot>(Pages<Number>::of(memory), queries, count, begin_block, num_keys, stack.attention_scale,
+        attend<Dot>(Pages<Number>::of(memory), queries, count, begin_block, num_keys, stack.scoring,
                     scratch, Pages<Number>::of(memory));
       }
     });

@@ -47,7 +47,8 @@ struct Stack {
   Activation activation;
   int32_t is_gated;
   int32_t norms_outputs;  // norms after sublayers apply to their outputs, not to the residual sums
-  float attention_scale, embedding_scale, output_scale;
+  Scoring scoring;
+  float embedding_scale, output_scale;
 
   int query_width() const { return num_heads * d_head; }  // of all heads together
   int kv_width() const { return num_kv_heads * d_head; }
@@ -113,6 +114,7 @@ struct Head {
   Linear exact;
   Linear rough;  // proposes tokens that `table` decides among; without outputs: unused
   Table table;   // the exact weights, row by row
+  float softcap;  // of the logits; 0: none
 };
 
 struct Projection {
