@@ -6,6 +6,7 @@ from functools import cache
 import torch
 
 from model.config import Norm
+from model.engine.config import TokenRules
 from model.engine.engine import Engine
 from model.engine.request import RequestOutput
 from model.engine.runners.kernel_runner import KernelRunner
@@ -44,11 +45,12 @@ def kernel_engine(
     *,
     run_on_s: float = 0.02,
     kept: KeepingRunner | None = None,
+    rules: TokenRules | None = None,
     cache_dtype: torch.dtype = torch.bfloat16,
 ) -> Engine:
     """Return an engine; `kept` makes its runner, if given."""
     config, make = make_engine_config(max_rows=40, run_on_s=run_on_s), kept or KeepingRunner()
-    engine = Engine(network, make_rules(), config, cache_dtype=cache_dtype, make=make)
+    engine = Engine(network, rules or make_rules(), config, cache_dtype=cache_dtype, make=make)
     assert isinstance(make.runner, KernelRunner)
     return engine
 
