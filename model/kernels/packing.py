@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from model.config import Rotary, TransformerConfig
+from model.config import TransformerConfig
 from model.kernels.library import library
 from model.kernels.linear import KernelEmbedding, KernelLinear, KernelOutput, Packed, packed
 from model.transformer.packing import LEAST_VOCABULARY, output_table, place
@@ -23,18 +23,9 @@ class KernelPacking:
     dtype: torch.dtype
 
     @staticmethod
-    def fits(config: TransformerConfig) -> bool:
+    def fits(config: TransformerConfig) -> bool:  # noqa: ARG004 - they support every one
         """Return whether the kernels are loaded and support this architecture."""
-        heads = config.heads(config.encoder), config.heads(config.decoder)
-        stacks = config.encoder, config.decoder
-        return (
-            library() is not None
-            and config.norm.placement in ("pre", "post")
-            and not isinstance(config.positions, Rotary)
-            and config.output_softcap is None
-            and all(head.softcap is None and head.num == head.num_kv for head in heads)
-            and all(reach is None for stack in stacks for reach in stack.reaches)
-        )
+        return library() is not None
 
     def takes(self, network: Seq2SeqTransformer, module: nn.Module) -> bool:  # noqa: ARG002
         """Implement `Packing.takes`."""

@@ -24,6 +24,12 @@ class Norm(ctypes.Structure):
     _fields_ = (("gain", c_void_p), ("bias", c_void_p), ("eps", c_float), ("is_rms", c_int32))
 
 
+class Norms(ctypes.Structure):
+    """The norms of a sublayer: of its input, and after it."""
+
+    _fields_ = (("before", Norm), ("after", Norm))
+
+
 class Table(ctypes.Structure):
     """An embedding table: a row of numbers for each token."""
 
@@ -34,6 +40,12 @@ class Table(ctypes.Structure):
         ("width", c_int32),
         ("row_bytes", c_int32),
     )
+
+
+class Scoring(ctypes.Structure):
+    """The function from dot products to scores; see `src/attention.h`."""
+
+    _fields_ = (("scale", c_float), ("softcap", c_float))
 
 
 class Layer(ctypes.Structure):
@@ -47,10 +59,11 @@ class Layer(ctypes.Structure):
         ("cross_out", Linear),
         ("up", Linear),
         ("down", Linear),
-        ("self_norm", Norm),
-        ("cross_norm", Norm),
-        ("ffn_norm", Norm),
+        ("self_norms", Norms),
+        ("cross_norms", Norms),
+        ("ffn_norms", Norms),
         ("bias", c_void_p),
+        ("window", c_int32),
     )
 
 
@@ -61,18 +74,20 @@ class Stack(ctypes.Structure):
         ("layers", POINTER(Layer)),
         ("embedding", Table),
         ("positions", c_void_p),
+        ("rotations", c_void_p),
         ("embedding_norm", Norm),
         ("final_norm", Norm),
         ("num_layers", c_int32),
         ("d_model", c_int32),
         ("num_heads", c_int32),
+        ("num_kv_heads", c_int32),
         ("d_head", c_int32),
         ("d_ff", c_int32),
         ("reach", c_int32),
         ("activation", c_int32),
         ("is_gated", c_int32),
-        ("is_pre_norm", c_int32),
-        ("attention_scale", c_float),
+        ("norms_outputs", c_int32),
+        ("scoring", Scoring),
         ("embedding_scale", c_float),
         ("output_scale", c_float),
     )
@@ -109,7 +124,7 @@ class Sources(ctypes.Structure):
 class Head(ctypes.Structure):
     """The output projection."""
 
-    _fields_ = (("exact", Linear), ("rough", Linear), ("table", Table))
+    _fields_ = (("exact", Linear), ("rough", Linear), ("table", Table), ("softcap", c_float))
 
 
 class Projection(ctypes.Structure):
@@ -180,4 +195,7 @@ class Run(ctypes.Structure):
     )
 
 
-STRUCTURES = (Linear, Norm, Table, Layer, Stack, Cache, Sources, Head, Projection, Search, Run)
+STRUCTURES = (
+    *(Linear, Norm, Norms, Table, Scoring, Layer, Stack, Cache),
+    *(Sources, Head, Projection, Search, Run),
+)

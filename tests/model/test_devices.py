@@ -1,12 +1,9 @@
 """Device, number types and layers: by name, or by the machine's instructions."""
 
-from typing import Any
-
 import pytest
 import torch
 
 from model import devices
-from model.config import Norm, Rotary, Stack
 from model.devices import (
     DtypeName,
     Precision,
@@ -191,25 +188,6 @@ def test_auto_is_measured_on_this_machine() -> None:
 
 
 @needs_kernels
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"positions": Rotary()},
-        {"attention_softcap": 5.0},
-        {"output_softcap": 5.0},
-        {"norm": Norm(placement="around")},
-        {"decoder": Stack(num_layers=2, num_heads=2, d_ff=12, reaches=(2, None))},
-        {"decoder": Stack(num_layers=2, num_heads=2, num_kv_heads=1, d_ff=12)},
-    ],
-    ids=str,
-)
-def test_a_network_that_our_kernels_do_not_know_stays_with_pytorch(changes: Any) -> None:
-    config = make_config(**changes)
-    packing = choose_packing(choose_precision("int8", CPU, config), CPU, config)
-    assert not isinstance(packing, KernelPacking)
-
-
-@needs_kernels
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
 def test_whose_kernels_compute_can_be_told(dtype: DtypeName) -> None:
     loaded = library()
@@ -217,7 +195,6 @@ def test_whose_kernels_compute_can_be_told(dtype: DtypeName) -> None:
     precision = choose_precision(dtype, CPU, CONFIG)
     assert kernels_of(precision, CPU, CONFIG) == f"own ({loaded.level.title})"
     assert kernels_of(precision, GPU, CONFIG) == "pytorch"
-    assert kernels_of(precision, CPU, make_config(positions=Rotary())) == "pytorch"
     assert kernels_of(choose_precision("float16", CPU, CONFIG), CPU, CONFIG) == "pytorch"
 
 

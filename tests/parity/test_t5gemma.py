@@ -1,5 +1,6 @@
 """T5Gemma from a folder with a tokenizer: prompts and outputs."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ import torch
 from transformers import AutoTokenizer
 
 from model.engine.params import GenerationParams
+from model.kernels.packing import KernelPacking
 from model.load import load_model
-from model.tokenizer.prompt import Summarization
-from tests.parity.references import generated, save
+from model.tokenizer.prompt import Prompt, Summarization
+from model.transformer.packing import pack
+from tests.parity.references import Changes, generated, load, save
 from tests.parity.references_t5gemma import T5GEMMA
 from tests.support.checkpoints.tokenizers import (
     GEMMA_PIECES,
@@ -20,6 +23,8 @@ from tests.support.checkpoints.tokenizers import (
     write_spm_tokenizer,
 )
 from tests.support.engine.factories import answer, make_engine
+from tests.support.engine.kernel_engines import kernel_engine
+from tests.support.service.machines import needs_kernels
 
 TEXTS = ("the book", " The lazy  dog\njumps over 1999 windows!", "straße", "")
 
@@ -69,3 +74,27 @@ def test_a_text_is_answered_as_in_transformers(tmp_path: Path, spm: bytes, num_b
             ids, attention_mask=mask, num_beams=num_beams, max_new_tokens=12
         )
         assert list(token_ids) == generated(expected, sorted(ours.rules.eos_ids))
+
+
+@needs_kernels
+@pytest.mark.usefixtures("every_level")
+@pytest.mark.parametrize("changes", T5GEMMA.shapes.values(), ids=T5GEMMA.shapes)
+def test_our_own_kernels_give_the_tokens_of_pytorch_in_every_shape(
+    tmp_path: Path, changes: Changes
+) -> None:
+    """Also of sequences in which windows leave out whole blocks of 16 tokens."""
+    ours = load(save(T5GEMMA.make(**changes), tmp_path))
+    packed = copy.deepcopy(ours.network)
+    pack(packed, KernelPacking(torch.float32))
+    plain = make_engine(network=ours.network, rules=ours.rules)
+    kernels = kernel_engine(packed, rules=ours.rules, cache_dtype=torch.float32)
+    for length, num_beams in ((1, 1), (3, 4), (40, 1), (41, 4)):
+        source = torch.randint(3, 50, (length,), generator=torch.Generator().manual_seed(length))
+        prompt = Prompt(tuple(source.tolist()), (2,))
+        params = GenerationParams(
+            max_new_tokens=44, min_new_tokens=40, num_beams=num_beams, return_scores=True
+        )
+        (expected,) = answer(plain, prompt, params).hypotheses
+        (found,) = answer(kernels, prompt, params).hypotheses
+        assert found.token_ids == expected.token_ids
+        assert found.score == pytest.approx(expected.score, abs=1e-3)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from model.config import Activation, Norm, RelativeBias, Sinusoidal, Stack
+from model.config import Activation, Norm, RelativeBias, Rotary, Sinusoidal, Stack
 from model.engine.config import TokenRules
 from model.engine.request import RequestOutput
 from model.engine.runners.kernel_runner import KernelRunner
@@ -41,6 +41,47 @@ SHAPES: dict[str, dict[str, Any]] = {
         "biases": False,
         "attention_scale": 1.0,
         "output_scale": 0.3,
+    },
+    "norms on both sides": {
+        "norm": Norm(placement="around", kind="rms", gain_offset=1.0),
+        "decoder": Stack(num_layers=2, num_heads=2, d_ff=12, d_model=40),
+        "shared_embeddings": False,
+    },
+    "shared key heads": {
+        "positions": Sinusoidal(),
+        "encoder": Stack(num_layers=1, num_heads=4, num_kv_heads=2, d_ff=20),
+        "decoder": Stack(num_layers=2, num_heads=6, num_kv_heads=2, d_ff=12, d_head=5),
+    },
+    "rotary positions": {
+        "positions": Rotary(base=50.0),
+        "encoder": Stack(num_layers=1, num_heads=2, d_ff=20, d_head=34),
+    },
+    "windows": {
+        "encoder": Stack(num_layers=3, num_heads=4, d_ff=20, reaches=(3, None, 0)),
+        "decoder": Stack(num_layers=3, num_heads=2, d_ff=12, reaches=(None, 2, 5)),
+    },
+    "windows and biases": {
+        "positions": RelativeBias(num_buckets=8, max_distance=20),
+        "encoder": Stack(num_layers=2, num_heads=4, d_ff=20, reaches=(4, 2)),
+        "decoder": Stack(num_layers=2, num_heads=2, d_ff=12, reaches=(1, None)),
+    },
+    "softcaps": {"attention_softcap": 3.0, "output_softcap": 5.0},
+    "T5Gemma's": {
+        "norm": Norm(placement="around", kind="rms", gain_offset=1.0),
+        "positions": Rotary(),
+        "encoder": Stack(
+            num_layers=2, num_heads=4, num_kv_heads=2, d_ff=20, d_head=6, reaches=(4, None)
+        ),
+        "decoder": Stack(
+            num_layers=3, num_heads=6, num_kv_heads=2, d_ff=12, d_head=10, reaches=(3, None, 3)
+        ),
+        "activation": Activation.GELU_TANH,
+        "gated_ffn": True,
+        "biases": False,
+        "scaled_embeddings": True,
+        "shared_embeddings": False,
+        "attention_softcap": 8.0,
+        "output_softcap": 9.0,
     },
     "odd sizes": {
         "d_model": 21,

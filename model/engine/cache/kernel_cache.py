@@ -24,7 +24,7 @@ def kernel_blocks(config: TransformerConfig, *, num_blocks: int, dtype: torch.dt
     written, so the memory in use follows the blocks that were given out.
     """
     heads = config.heads(config.decoder)
-    shape = (config.decoder.num_layers, num_blocks, heads.num, 2, LANES * padded(heads.size))
+    shape = (config.decoder.num_layers, num_blocks, heads.num_kv, 2, LANES * padded(heads.size))
     return _page_aligned(shape, dtype)
 
 
@@ -67,7 +67,7 @@ class KernelCache:
             is_bfloat=memory.dtype == torch.bfloat16,
             num_layers=config.decoder.num_layers,
             num_blocks=memory.shape[1],
-            num_heads=heads.num,
+            num_heads=heads.num_kv,
             capacity=capacity,
             d_head=heads.size,
         )

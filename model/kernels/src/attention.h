@@ -85,6 +85,17 @@ struct Pages {
   int at(int query, int block) const { return blocks[query] ? blocks[query][block] : block; }
 };
 
+// The function from a dot product of query and key to a score, before the bias.
+struct Scoring {
+  float scale;
+  float softcap;  // of the scaled product; 0: none
+
+  Floats operator()(Floats product) const {
+    const Floats score = product * broadcast(scale);
+    return softcap ? softcapped(score, softcap) : score;
+  }
+};
+
 struct Query {
   const float* query;  // (d_head), not scaled
   const float* bias;   // added to the scores, one per key; or null
@@ -159,18 +170,19 @@ inline void add_values(const Pages<typename Dot::Number>& pages, const Pages<typ
   }
 }
 
-// Computes the weighted sum of kVectors vectors of dimensions of the values, from `first` on.
+// Computes the weighted sum of the values from block `begin` on: kVectors vectors of dimensions, from `first`
+// on.
 template <class Dot, int kQueries, int kVectors>
 inline void weighted_values(const Pages<typename Dot::Number>& pages, const Pages<typename Dot::Number>& next,
-                            const Query* queries, int first, int num_keys, int num_shared,
+                            const Query* queries, int first, int begin, int num_keys, int num_shared,
                             const char* weights, int weights_bytes, const float* factors) {
   const int num_blocks = padded(num_keys) / kLanes;
   const size_t offset = static_cast<size_t>(first) * 4;
   Floats sums[kQueries][kVectors];
   for (auto& vectors : sums)
     for (auto& sum : vectors) sum = zeros();
-  add_values<Dot, kQueries, kVectors>(pages, next, 0, 0, num_shared, num_keys, offset, weights, weights_bytes,
-                                      sums);
+  add_values<Dot, kQueries, kVectors>(pages, next, 0, begin, num_shared, num_keys, offset, weights,
+                                      weights_bytes, sums);
   for (int q = 0; q < kQueries; ++q) {
     Floats own[1][kVectors];
     std::copy(sums[q], sums[q] + kVectors, own[0]);
@@ -189,11 +201,13 @@ inline size_t attention_scratch(int num_keys, int d_head) {
 }
 
 template <class Dot, int kQueries>
-inline void attend_together(const Pages<typename Dot::Number>& pages, const Query* queries, int num_keys,
-                            float scale, float* scratch, const Pages<typename Dot::Number>& next) {
+inline void attend_together(const Pages<typename Dot::Number>& pages, const Query* queries, int begin,
+                            int num_keys, const Scoring& scoring, float* scratch,
+                            const Pages<typename Dot::Number>& next) {
   using Input = typename Dot::Input;
   const int d_head = pages.memory.d_head, stride = padded(num_keys), query_bytes = padded(d_head) * 4;
-  const int num_blocks = stride / kLanes, num_shared = std::min(pages.num_shared, num_blocks);
+  const int num_blocks = stride / kLanes;
+  const int num_shared = std::max(begin, std::min(pages.num_shared, num_blocks));
   char* narrow = reinterpret_cast<char*>(scratch + static_cast<size_t>(kQueries) * stride);
   for (int q = 0; q < kQueries; ++q)
     for (int d = 0; d < d_head; d += kLanes)
@@ -216,7 +230,7 @@ inline void attend_together(const Pages<typename Dot::Number>& pages, const Quer
       const Lanes exists = first_lanes(num_keys - position);
       for (int i = 0; i < kTogether; ++i) {
         const int q = first + i;
-        Floats score = scores[i][b] * broadcast(scale);
+        Floats score = scoring(scores[i][b]);
         if (queries[q].bias) score = score + load(queries[q].bias + position, exists);
         score = select(exists, score, lowest);
         largest[q] = max(largest[q], score);
@@ -231,14 +245,14 @@ inline void attend_together(const Pages<typename Dot::Number>& pages, const Quer
       score_blocks(together, std::integral_constant<int, kBlocks>(), first, block);
     for (; block < end; ++block) score_blocks(together, std::integral_constant<int, 1>(), first, block);
   };
-  score(std::integral_constant<int, kQueries>(), 0, 0, num_shared);
+  score(std::integral_constant<int, kQueries>(), 0, begin, num_shared);
   for (int q = 0; q < kQueries; ++q) score(std::integral_constant<int, 1>(), q, num_shared, num_blocks);
   float factors[kQueries];
   for (int q = 0; q < kQueries; ++q) {
     const float* scores = scratch + static_cast<size_t>(q) * stride;
     Input* weights = reinterpret_cast<Input*>(scratch + static_cast<size_t>(q) * stride);  // over the scores
     const Floats most = broadcast(reduce_max(largest[q]));
-    for (int first = 0; first < num_keys; first += kLanes) {
+    for (int first = begin * kLanes; first < num_keys; first += kLanes) {
       const Floats weight = exponential(load(scores + first) - most);
       totals[q] = totals[q] + weight;
       store(weights + first, weight);
@@ -247,8 +261,8 @@ inline void attend_together(const Pages<typename Dot::Number>& pages, const Quer
   }
   const char* weights = reinterpret_cast<const char*>(scratch);
   const auto sum_up = [&](auto num_vectors, int d) {
-    weighted_values<Dot, kQueries, num_vectors()>(pages, next, queries, d, num_keys, num_shared, weights,
-                                                  stride * 4, factors);
+    weighted_values<Dot, kQueries, num_vectors()>(pages, next, queries, d, begin, num_keys, num_shared,
+                                                  weights, stride * 4, factors);
   };
   constexpr int kVectors = vectors_at_once(kQueries);
   int d = 0;
@@ -257,20 +271,22 @@ inline void attend_together(const Pages<typename Dot::Number>& pages, const Quer
   for (; d < d_head; d += kLanes) sum_up(std::integral_constant<int, 1>(), d);
 }
 
-// answer = softmax(scale * query . keys + bias) . values
+// answer = softmax(scoring(query . keys) + bias) . values
+// begin: the first block of keys that is read; in it, the bias may mask some.
 // next: keys and values of the following call, which are prefetched.
 template <class Dot>
 inline void attend(const Pages<typename Dot::Number>& pages, const Query* queries, int num_queries,
-                   int num_keys, float scale, float* scratch, const Pages<typename Dot::Number>& next) {
+                   int begin, int num_keys, const Scoring& scoring, float* scratch,
+                   const Pages<typename Dot::Number>& next) {
   switch (num_queries) {
     case 4:
-      return attend_together<Dot, 4>(pages, queries, num_keys, scale, scratch, next);
+      return attend_together<Dot, 4>(pages, queries, begin, num_keys, scoring, scratch, next);
     case 3:
-      return attend_together<Dot, 3>(pages, queries, num_keys, scale, scratch, next);
+      return attend_together<Dot, 3>(pages, queries, begin, num_keys, scoring, scratch, next);
     case 2:
-      return attend_together<Dot, 2>(pages, queries, num_keys, scale, scratch, next);
+      return attend_together<Dot, 2>(pages, queries, begin, num_keys, scoring, scratch, next);
     case 1:
-      return attend_together<Dot, 1>(pages, queries, num_keys, scale, scratch, next);
+      return attend_together<Dot, 1>(pages, queries, begin, num_keys, scoring, scratch, next);
   }
 }
 

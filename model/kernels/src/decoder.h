@@ -6,41 +6,68 @@
 
 namespace dragoman {
 
+// The tasks of a step's attention: one for each group of rows and head of keys and values. Its queries are
+// those of the group's rows, of each row one for every head that shares the keys.
+struct HeadQueries {
+  const Stack& stack;
+  const Workspace& work;
+
+  int count() const { return static_cast<int>(work.groups.size()) * stack.num_kv_heads; }
+  const Group& group(int task) const { return work.groups[task / stack.num_kv_heads]; }
+  int kv_head(int task) const { return task % stack.num_kv_heads; }
+  int num_queries(int task) const { return group(task).count * stack.sharing(); }
+  int head(int task, int query) const { return kv_head(task) * stack.sharing() + query % stack.sharing(); }
+  // Past the last query: the last row.
+  int row(int task, int query) const {
+    return work.order[group(task).first + std::min(query / stack.sharing(), group(task).count - 1)];
+  }
+};
+
 // Self-attention of each row's new token. Hypotheses of one request are queries of one group, which reads
 // common blocks once.
 template <class Dot>
 inline void attend_own(const Stack& stack, int layer, const Cache& own, const Step& step,
                        const Workspace& work, const Pass& pass, Team& team, float* scratch) {
   using Number = typename Dot::Number;
-  const int d = stack.d_head, inner = stack.num_heads * d, stride = spread(3 * inner);
-  const float* bias = stack.layers[layer].bias;
-  const auto pages_of = [&](int task) {
-    const Group& group = work.groups[task / stack.num_heads];
-    Pages<Number> pages{own.memory<Number>(layer, task % stack.num_heads), {}, group.num_shared};
-    for (int i = 0; i < kMostQueries; ++i) {
-      const int row = work.order[group.first + std::min(i, group.count - 1)];
-      pages.blocks[i] = own.blocks_of(step.places[row]);
-    }
+  const int d = stack.d_head, stride = spread(stack.qkv_width());
+  const HeadQueries tasks{stack, work};
+  // Of the queries of a task from `first` on.
+  const auto pages_of = [&](int task, int first) {
+    const Group& group = tasks.group(task);
+    Pages<Number> pages{own.memory<Number>(layer, tasks.kv_head(task)), {}, group.num_shared};
+    for (int i = 0; i < kMostQueries; ++i)
+      pages.blocks[i] = own.blocks_of(step.places[tasks.row(task, first + i)]);
     return pages;
   };
-  team.share(static_cast<int>(work.groups.size()) * stack.num_heads, 1, [&](int begin, int end) {
-    Pages<Number> pages = pages_of(begin);
+  team.share(tasks.count(), 1, [&](int begin, int end) {
+    Pages<Number> pages = pages_of(begin, 0);
     for (int task = begin; task < end; ++task) {
-      const Group& group = work.groups[task / stack.num_heads];
-      const int head = task % stack.num_heads, position = step.positions[work.order[group.first]];
-      Query queries[kMostQueries];
+      const Group& group = tasks.group(task);
+      const int position = step.positions[work.order[group.first]];
+      const int begin_block = std::max(0, position - stack.layers[layer].window) / kLanes;
       for (int i = 0; i < group.count; ++i) {
         const size_t row = work.order[group.first + i];
-        const float* qkv = pass.wide() + row * stride + head * d;
-        pages.memory.write(pages.blocks[i][position / kLanes], position, qkv + inner, qkv + 2 * inner);
-        const float* row_bias =
-            bias ? bias + static_cast<size_t>(head) * (2 * stack.reach - 1) + stack.reach - 1 - position
-                 : nullptr;
-        queries[i] = {qkv, row_bias, pass.attended() + row * pass.inner() + head * d};
+        float* key = pass.wide() + row * stride + stack.query_width() + tasks.kv_head(task) * d;
+        stack.rotate(position, key);
+        const int block = own.blocks_of(step.places[row])[position / kLanes];
+        pages.memory.write(block, position, key, key + stack.kv_width());
       }
-      const Pages<Number> next = pages_of(std::min(task + 1, end - 1));
-      attend<Dot>(pages, queries, group.count, position + 1, stack.attention_scale, scratch, next);
-      pages = next;
+      for (int first = 0, last = tasks.num_queries(task); first < last; first += kMostQueries) {
+        const int count = std::min(kMostQueries, last - first);
+        Query queries[kMostQueries];
+        for (int i = 0; i < count; ++i) {
+          const size_t row = tasks.row(task, first + i);
+          const int head = tasks.head(task, first + i);
+          float* query = pass.wide() + row * stride + head * d;
+          stack.rotate(position, query);
+          queries[i] = {query, stack.bias(stack.layers[layer], head, position),
+                        pass.attended() + row * pass.inner() + head * d};
+        }
+        const Pages<Number> next = first + count < last ? pages_of(task, first + count)
+                                                        : pages_of(std::min(task + 1, end - 1), 0);
+        attend<Dot>(pages, queries, count, begin_block, position + 1, stack.scoring, scratch, next);
+        pages = next;
+      }
     }
   });
 }
@@ -49,24 +76,29 @@ inline void attend_own(const Stack& stack, int layer, const Cache& own, const St
 template <class Dot>
 inline void attend_sources(const Stack& stack, int layer, const Cache& source, const Step& step,
                            const Workspace& work, const Pass& pass, Team& team, float* scratch) {
-  const int d = stack.d_head, stride = spread(stack.num_heads * d);
+  const int d = stack.d_head, stride = spread(stack.query_width());
+  const HeadQueries tasks{stack, work};
   const auto pages_of = [&](int task) {
-    const int slot = step.slots[work.order[work.groups[task / stack.num_heads].first]];
-    return Pages<typename Dot::Number>::of(source.memory<typename Dot::Number>(layer, task % stack.num_heads),
+    const int slot = step.slots[work.order[tasks.group(task).first]];
+    return Pages<typename Dot::Number>::of(source.memory<typename Dot::Number>(layer, tasks.kv_head(task)),
                                            source.blocks_of(slot));
   };
-  team.share(static_cast<int>(work.groups.size()) * stack.num_heads, 1, [&](int begin, int end) {
+  team.share(tasks.count(), 1, [&](int begin, int end) {
     for (int task = begin; task < end; ++task) {
-      const Group group = work.groups[task / stack.num_heads];
-      const int head = task % stack.num_heads;
-      Query queries[kMostQueries];
-      for (int i = 0; i < group.count; ++i) {
-        const size_t row = work.order[group.first + i];
-        queries[i] = {pass.wide() + row * stride + head * d, nullptr,
-                      pass.attended() + row * pass.inner() + head * d};
+      const int length = step.source_lengths[work.order[tasks.group(task).first]];
+      for (int first = 0, last = tasks.num_queries(task); first < last; first += kMostQueries) {
+        const int count = std::min(kMostQueries, last - first);
+        Query queries[kMostQueries];
+        for (int i = 0; i < count; ++i) {
+          const size_t row = tasks.row(task, first + i);
+          const int head = tasks.head(task, first + i);
+          queries[i] = {pass.wide() + row * stride + head * d, nullptr,
+                        pass.attended() + row * pass.inner() + head * d};
+        }
+        const int next = first + count < last ? task : std::min(task + 1, end - 1);
+        attend<Dot>(pages_of(task), queries, count, 0, length, stack.scoring, scratch,
+                    pages_of(next));
       }
-      attend<Dot>(pages_of(task), queries, group.count, step.source_lengths[work.order[group.first]],
-                  stack.attention_scale, scratch, pages_of(std::min(task + 1, end - 1)));
     }
   });
 }
@@ -118,20 +150,19 @@ inline void decode(const Stack& stack, const Cache& own, const Cache& source, co
     Pass pass(stack, work, step.num_rows, team);
     pass.embed(step.token_ids, step.positions);
     const Norm* due = nullptr;
-    const auto after = [&](const Norm& norm) { return stack.is_pre_norm ? nullptr : &norm; };
     for (int i = 0; i < stack.num_layers; ++i) {
       const Layer& layer = stack.layers[i];
-      Rows rows = pass.enter(layer.self_norm, due, layer.qkv);
+      Rows rows = pass.enter(layer.self_norms.before, due, layer.qkv);
       pass.project(layer.qkv, rows);
       attend_own<Dot>(stack, i, own, step, work, pass, team, scratch);
       pass.add_projected(layer.self_out, pass.narrow_answers(layer.self_out));
-      rows = pass.enter(layer.cross_norm, after(layer.self_norm), layer.cross_q);
+      rows = pass.enter(layer.cross_norms.before, &layer.self_norms.after, layer.cross_q);
       pass.project(layer.cross_q, rows);
       attend_sources<Dot>(stack, i, source, step, work, pass, team, scratch);
       pass.add_projected(layer.cross_out, pass.narrow_answers(layer.cross_out));
-      rows = pass.enter(layer.ffn_norm, after(layer.cross_norm), layer.up);
+      rows = pass.enter(layer.ffn_norms.before, &layer.cross_norms.after, layer.up);
       pass.feed_forward(layer, rows);
-      due = after(layer.ffn_norm);
+      due = &layer.ffn_norms.after;
     }
     pass.leave(due, [&](int row, const float* x) {
       float* y = hidden + static_cast<size_t>(row) * stack.d_model;

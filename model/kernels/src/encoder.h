@@ -15,40 +15,57 @@ template <class Dot>
 inline void attend_within(const Stack& stack, const Layer& layer, const Sources& sources, const Pass& pass,
                           Team& team, float* scratch, float* memory_scratch, int longest) {
   using Number = typename Dot::Number;
-  const int d = stack.d_head, inner = stack.num_heads * d, stride = spread(3 * inner);
-  const auto attend_one = [&](int source, int head) {
+  const int d = stack.d_head, stride = spread(stack.qkv_width());
+  // All queries of a source with the keys and values of one head.
+  const auto attend_one = [&](int source, int kv_head) {
     const int first = sources.starts[source], length = sources.starts[source + 1] - first;
-    const float* qkv = pass.wide() + static_cast<size_t>(first) * stride + head * d;
-    const float* bias = layer.bias
-                            ? layer.bias + static_cast<size_t>(head) * (2 * stack.reach - 1) + stack.reach - 1
-                            : nullptr;
-    float* answers = pass.attended() + static_cast<size_t>(first) * pass.inner() + head * d;
+    float* qkv = pass.wide() + static_cast<size_t>(first) * stride;
+    float *keys = qkv + stack.query_width() + kv_head * d, *values = keys + stack.kv_width();
+    float* answers = pass.attended() + static_cast<size_t>(first) * pass.inner();
+    const auto each_head = [&](const auto& work) {
+      const int first_head = kv_head * stack.sharing();
+      for (int head = first_head; head < first_head + stack.sharing(); ++head) {
+        work(qkv + head * d, stack.bias(layer, head, 0), answers + head * d);
+      }
+    };
+    const auto rotate_all = [&](float* from) {
+      for (int i = 0; i < length; ++i) stack.rotate(i, from + static_cast<size_t>(i) * stride);
+    };
+    rotate_all(keys);
+    each_head([&](float* queries, const float*, float*) { rotate_all(queries); });
     if (kHasTiles && sizeof(Number) < sizeof(float) && length >= kTiledLength) {
       TiledHead tiled(memory_scratch, longest, d);
-      tiled.set_source(qkv + inner, qkv + 2 * inner, stride, length);
-      for (int i = 0; i < length; i += kQueryRows)
-        tiled.attend(qkv, stride, i, bias ? bias - i : nullptr, stack.attention_scale, answers, pass.inner());
+      tiled.set_source(keys, values, stride, length);
+      each_head([&](const float* queries, const float* bias, float* to) {
+        for (int i = 0; i < length; i += kQueryRows)
+          tiled.attend(queries, stride, i, bias ? bias - i : nullptr, stack.scoring, to,
+                       pass.inner());
+      });
       return;
     }
     const HeadMemory<Number> memory{reinterpret_cast<Number*>(memory_scratch),
                                     HeadMemory<Number>::cell_size(d), d};
-    for (int i = 0; i < length; ++i) {
-      const float* token = qkv + static_cast<size_t>(i) * stride;
-      memory.write(i / kLanes, i, token + inner, token + 2 * inner);
-    }
-    for (int i = 0; i < length; i += kMostQueries) {
-      const int count = std::min(kMostQueries, length - i);
-      Query queries[kMostQueries];
-      for (int q = 0; q < count; ++q) {
-        queries[q] = {qkv + static_cast<size_t>(i + q) * stride, bias ? bias - (i + q) : nullptr,
-                      answers + static_cast<size_t>(i + q) * pass.inner()};
+    for (int i = 0; i < length; ++i)
+      memory.write(i / kLanes, i, keys + static_cast<size_t>(i) * stride,
+                   values + static_cast<size_t>(i) * stride);
+    each_head([&](const float* from, const float* bias, float* to) {
+      for (int i = 0; i < length; i += kMostQueries) {
+        const int count = std::min(kMostQueries, length - i);
+        Query queries[kMostQueries];
+        for (int q = 0; q < count; ++q) {
+          queries[q] = {from + static_cast<size_t>(i + q) * stride, bias ? bias - (i + q) : nullptr,
+                        to + static_cast<size_t>(i + q) * pass.inner()};
+        }
+        const int begin_block = std::max(0, i - layer.window) / kLanes;
+        const int num_keys = std::min(length, i + count + layer.window);
+        const auto pages = Pages<Number>::of(memory, nullptr);
+        attend<Dot>(pages, queries, count, begin_block, num_keys, stack.scoring, scratch, pages);
       }
-      const auto pages = Pages<Number>::of(memory, nullptr);
-      attend<Dot>(pages, queries, count, length, stack.attention_scale, scratch, pages);
-    }
+    });
   };
-  team.share(sources.count * stack.num_heads, 1, [&](int begin, int end) {
-    for (int task = begin; task < end; ++task) attend_one(task / stack.num_heads, task % stack.num_heads);
+  team.share(sources.count * stack.num_kv_heads, 1, [&](int begin, int end) {
+    for (int task = begin; task < end; ++task)
+      attend_one(task / stack.num_kv_heads, task % stack.num_kv_heads);
   });
 }
 
@@ -57,16 +74,16 @@ inline void attend_within(const Stack& stack, const Layer& layer, const Sources&
 template <class Number>
 inline void store_sources(const Stack& decoder, int layer, const Cache& cache, const Sources& sources,
                           const float* kv, Team& team) {
-  const int d = decoder.d_head, inner = decoder.num_heads * d, stride = spread(2 * inner);
-  team.share(sources.count * decoder.num_heads, 1, [&](int begin, int end) {
+  const int d = decoder.d_head, stride = spread(2 * decoder.kv_width());
+  team.share(sources.count * decoder.num_kv_heads, 1, [&](int begin, int end) {
     for (int task = begin; task < end; ++task) {
-      const int source = task / decoder.num_heads, head = task % decoder.num_heads,
+      const int source = task / decoder.num_kv_heads, head = task % decoder.num_kv_heads,
                 slot = sources.slots[source];
       const auto memory = cache.memory<Number>(layer, head);
       const int first = sources.starts[source], length = sources.starts[source + 1] - first;
       for (int i = 0; i < length; ++i) {
         const float* token = kv + static_cast<size_t>(first + i) * stride + head * d;
-        memory.write(cache.blocks_of(slot)[i / kLanes], i, token, token + inner);
+        memory.write(cache.blocks_of(slot)[i / kLanes], i, token, token + decoder.kv_width());
       }
     }
   });
@@ -81,7 +98,7 @@ inline void encode(const Stack& stack, const Stack& decoder, const Cache& cache,
     longest = std::max(longest, sources.starts[i + 1] - sources.starts[i]);
   longest = padded(longest);
   Pass::reserve(stack, work, num_rows);
-  const int kv_width = spread(2 * decoder.num_heads * decoder.d_head);
+  const int kv_width = spread(2 * decoder.kv_width());
   work.wide.reserve<float>(static_cast<size_t>(padded(num_rows)) * kv_width);
   const int num_threads = omp_get_max_threads();
   const size_t scratch_size = attention_scratch(longest, stack.d_head);
@@ -102,17 +119,16 @@ inline void encode(const Stack& stack, const Stack& decoder, const Cache& cache,
     Pass pass(stack, work, num_rows, team);
     pass.embed(sources.token_ids, work.order.data());
     const Norm* due = nullptr;
-    const auto after = [&](const Norm& norm) { return stack.is_pre_norm ? nullptr : &norm; };
     for (int i = 0; i < stack.num_layers; ++i) {
       const Layer& layer = stack.layers[i];
-      Rows rows = pass.enter(layer.self_norm, due, layer.qkv);
+      Rows rows = pass.enter(layer.self_norms.before, due, layer.qkv);
       pass.project(layer.qkv, rows);
       attend_within<Dot>(stack, layer, sources, pass, team, scratches + scratch_size * team.thread(),
                          memories + memory_size * team.thread(), longest);
       pass.add_projected(layer.self_out, pass.narrow_answers(layer.self_out));
-      rows = pass.enter(layer.ffn_norm, after(layer.self_norm), layer.up);
+      rows = pass.enter(layer.ffn_norms.before, &layer.self_norms.after, layer.up);
       pass.feed_forward(layer, rows);
-      due = after(layer.ffn_norm);
+      due = &layer.ffn_norms.after;
     }
     const Linear& first = decoder.layers[0].cross_kv;
     const Rows rows{work.narrow.reserve<uint8_t>(1), first.row_stride(), work.narrow_scales.reserve<float>(1),

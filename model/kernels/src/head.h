@@ -136,7 +136,8 @@ inline float table_logit(const Head& head, const float* hidden, int32_t token_id
     const Floats x = load(hidden + i, lanes);
     sum = fma(load(row + i, lanes), kRoundsActivations ? rounded(x) : x, sum);
   });
-  return reduce_add(sum) + (head.exact.bias ? head.exact.bias[token_id] : 0.0f);
+  const float logit = reduce_add(sum) + (head.exact.bias ? head.exact.bias[token_id] : 0.0f);
+  return head.softcap ? reduce_max(softcapped(broadcast(logit), head.softcap)) : logit;
 }
 
 inline void project(const Head& head, const Projection& projection, Workspace& work) {
@@ -144,6 +145,7 @@ inline void project(const Head& head, const Projection& projection, Workspace& w
   const bool proposes =
       head.rough.out > 0 && projection.num_best == 1 && !projection.logits && !projection.wants_normalizer;
   const Linear& linear = proposes ? head.rough : head.exact;
+  const float softcap = proposes ? 0.0f : head.softcap;  // the order of rough logits is the same without
   const int num_rows = projection.num_rows, num_best = proposes ? kProposed : projection.num_best;
   const int num_threads = omp_get_max_threads(), vocabulary = linear.out, stride = padded(vocabulary),
             width = projection.d_model;
@@ -186,6 +188,8 @@ inline void project(const Head& head, const Projection& projection, Workspace& w
           multiply(linear, part, first, last, {own, slice_size, first, /*adds=*/false});
         }
         float* logits = own + slice_size * (row % kRowsTogether);
+        if (softcap)
+          for (int i = 0; i < count; i += kLanes) store(logits + i, softcapped(load(logits + i), softcap));
         float& unit = units[static_cast<size_t>(team.thread()) * num_rows + row];
         LogSum& sum = sums[static_cast<size_t>(row) * num_slices + slice];
         float most = INFINITY;

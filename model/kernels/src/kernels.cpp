@@ -58,9 +58,9 @@ int dragoman_rounds_activations() { return kRoundsActivations; }
 
 // The bytes of each struct that Python mirrors, in the order of `STRUCTURES` there.
 void dragoman_sizes(int32_t* sizes) {
-  const size_t all[] = {sizeof(Linear),     sizeof(Norm),   sizeof(Table),   sizeof(Layer),
-                        sizeof(Stack),      sizeof(Cache),  sizeof(Sources), sizeof(Head),
-                        sizeof(Projection), sizeof(Search), sizeof(Run)};
+  const size_t all[] = {sizeof(Linear), sizeof(Norm),       sizeof(Norms),  sizeof(Table), sizeof(Scoring),
+                        sizeof(Layer),  sizeof(Stack),      sizeof(Cache),  sizeof(Sources),
+                        sizeof(Head),   sizeof(Projection), sizeof(Search), sizeof(Run)};
   for (size_t i = 0; i < sizeof all / sizeof *all; ++i) sizes[i] = static_cast<int32_t>(all[i]);
 }
 

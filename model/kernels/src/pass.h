@@ -66,22 +66,20 @@ class Pass {
         team_(team),
         num_rows_(num_rows),
         width_(spread(stack.d_model)),
-        inner_(spread(stack.num_heads * stack.d_head)),
+        inner_(spread(stack.query_width())),
         work_(workspace) {}
 
   // Runs in one thread, before the others read the result.
   static void reserve(const Stack& stack, Workspace& work, int num_rows) {
-    const int width = spread(stack.d_model), inner = spread(stack.num_heads * stack.d_head);
-    const int qkv = spread(3 * stack.num_heads * stack.d_head),
-              up = spread((1 + stack.is_gated) * stack.d_ff);
+    const int width = spread(stack.d_model), inner = spread(stack.query_width());
+    const int qkv = spread(stack.qkv_width()), up = spread((1 + stack.is_gated) * stack.d_ff);
     const size_t rows = padded(num_rows);
     work.states.reserve<float>(rows * width);
     work.normed.reserve<float>(rows * width);
     work.attended.reserve<float>(rows * inner);
     work.wide.reserve<float>(
         std::max(rows * qkv, padded(std::min(num_rows, kSlice)) * static_cast<size_t>(up)));
-    work.narrow.reserve<uint8_t>(
-        rows * most_row_bytes(std::max(stack.d_model, stack.num_heads * stack.d_head)));
+    work.narrow.reserve<uint8_t>(rows * most_row_bytes(std::max(stack.d_model, stack.query_width())));
     work.narrow_scales.reserve<float>(rows);
     const size_t slice = padded(std::min(num_rows, kSlice));
     work.inner.reserve<uint8_t>(slice * most_row_bytes(stack.d_ff));
@@ -116,18 +114,17 @@ class Pass {
     });
   }
 
-  // Before a sublayer: applies the post-norm that is pending from the previous sublayer and the pre-norm of
-  // this one, and converts the rows to the type of the weights. norm: this sublayer's own.
+  // Before a sublayer: completes the previous sublayer, applies the norm of this one's input, and converts
+  // the rows to the type of the weights. due: the norm after the previous sublayer; null: there was none.
   Rows enter(const Norm& norm, const Norm* due, const Linear& next) {
     const Rows rows = narrow_rows(next);
     each_row(num_rows_, [&](int row) {
       float* x = state(row);
-      if (due) normalize(*due, x, stack_.d_model, x);
+      complete(due, row);
       const float* input = x;
-      if (stack_.is_pre_norm) {
-        float* y = work_.normed.reserve<float>(1) + static_cast<size_t>(row) * width_;
-        normalize(norm, x, stack_.d_model, y);
-        input = y;
+      if (norm.gain) {
+        normalize(norm, x, stack_.d_model, normed(row));
+        input = normed(row);
       }
       narrow_row(input, stack_.d_model, next.kind, rows, row);
     });
@@ -139,7 +136,7 @@ class Pass {
   void leave(const Norm* due, const Work& work) {
     each_row(num_rows_, [&](int row) {
       float* x = state(row);
-      if (due) normalize(*due, x, stack_.d_model, x);
+      complete(due, row);
       if (stack_.final_norm.gain) normalize(stack_.final_norm, x, stack_.d_model, x);
       work(row, x);
     });
@@ -152,9 +149,11 @@ class Pass {
                 [&](int begin, int end) { multiply(linear, rows, begin, end, target); });
   }
 
-  // states += rows W^T + b, the first of the rows being `first` among the states
+  // states += rows W^T + b, the first of the rows being `first` among the states. If norms apply to outputs,
+  // `complete` adds them.
   void add_projected(const Linear& linear, const Rows& rows, int first = 0) {
-    const Target target{state(first), static_cast<size_t>(width_), 0, /*adds=*/true};
+    const bool adds = !stack_.norms_outputs;
+    const Target target{adds ? state(first) : normed(first), static_cast<size_t>(width_), 0, adds};
     team_.share(linear.num_blocks(), 2,
                 [&](int begin, int end) { multiply(linear, rows, begin, end, target); });
   }
@@ -164,7 +163,7 @@ class Pass {
     const Rows rows = narrow_rows(next);
     each_row(num_rows_, [&](int row) {
       const float* answers = attended() + static_cast<size_t>(row) * inner_;
-      narrow_row(answers, stack_.num_heads * stack_.d_head, next.kind, rows, row);
+      narrow_row(answers, stack_.query_width(), next.kind, rows, row);
     });
     return rows;
   }
@@ -192,6 +191,22 @@ class Pass {
   static constexpr int kSlice = 256;
 
  private:
+  // A sublayer's input after its norm; then, if norms apply to outputs, its output.
+  float* normed(int row) const {
+    return work_.normed.reserve<float>(1) + static_cast<size_t>(row) * width_;
+  }
+
+  // Applies the norm after a sublayer to the residual sum, or to the sublayer's output, which it adds.
+  void complete(const Norm* due, int row) const {
+    if (!due || !due->gain) return;
+    float* x = state(row);
+    if (!stack_.norms_outputs) return normalize(*due, x, stack_.d_model, x);
+    float* y = normed(row);
+    normalize(*due, y, stack_.d_model, y);
+    for_vectors(stack_.d_model,
+                [&](int i, auto lanes) { store(x + i, load(x + i, lanes) + load(y + i, lanes), lanes); });
+  }
+
   Rows narrow_rows(const Linear& next) const {
     return {work_.narrow.reserve<uint8_t>(1), next.row_stride(), work_.narrow_scales.reserve<float>(1),
             num_rows_};

@@ -13,6 +13,11 @@ struct Norm {
   int32_t is_rms;  // RMSNorm: no mean is subtracted
 };
 
+// The norms of a sublayer: of its input, and after it.
+struct Norms {
+  Norm before, after;
+};
+
 struct Table {  // a row of numbers for each token
   const uint8_t* rows;
   const float* scales;  // int8: of each row
@@ -24,20 +29,50 @@ struct Table {  // a row of numbers for each token
 
 struct Layer {
   Linear qkv, self_out, cross_q, cross_kv, cross_out, up, down;
-  Norm self_norm, cross_norm, ffn_norm;
+  Norms self_norms, cross_norms, ffn_norms;
   const float* bias;  // of self-attention, (heads, 2 * reach - 1) by the key's position minus the
                       // query's; or null
+  int32_t window;     // the largest distance in self-attention, which the bias masks beyond; at most `reach`
 };
 
 struct Stack {
   const Layer* layers;
   Table embedding;
   const float* positions;  // (length, d_model), or null
+  const float* rotations;  // (reach, d_head), half of it cosines, then sines, of each position; or null
   Norm embedding_norm, final_norm;
-  int32_t num_layers, d_model, num_heads, d_head, d_ff, reach;
+  int32_t num_layers, d_model, num_heads;
+  int32_t num_kv_heads;  // heads of keys and values, each shared by equally many heads of queries
+  int32_t d_head, d_ff, reach;
   Activation activation;
-  int32_t is_gated, is_pre_norm;
-  float attention_scale, embedding_scale, output_scale;
+  int32_t is_gated;
+  int32_t norms_outputs;  // norms after sublayers apply to their outputs, not to the residual sums
+  Scoring scoring;
+  float embedding_scale, output_scale;
+
+  int query_width() const { return num_heads * d_head; }  // of all heads together
+  int kv_width() const { return num_kv_heads * d_head; }
+  int qkv_width() const { return query_width() + 2 * kv_width(); }
+  int sharing() const { return num_heads / num_kv_heads; }  // heads that share one of keys and values
+
+  // Returns the bias of key 0 for a query of that position, before those of all other keys; or null.
+  const float* bias(const Layer& layer, int head, int position) const {
+    if (!layer.bias) return nullptr;
+    return layer.bias + static_cast<size_t>(head) * (2 * reach - 1) + reach - 1 - position;
+  }
+
+  // Rotates a query or key by the angles of its position, if positions are rotary.
+  void rotate(int position, float* x) const {
+    if (!rotations) return;
+    const int half = d_head / 2;
+    const float *cosines = rotations + static_cast<size_t>(position) * d_head, *sines = cosines + half;
+    for_vectors(half, [&](int i, auto lanes) {
+      const Floats first = load(x + i, lanes), second = load(x + half + i, lanes);
+      const Floats cosine = load(cosines + i, lanes), sine = load(sines + i, lanes);
+      store(x + i, first * cosine - second * sine, lanes);
+      store(x + half + i, second * cosine + first * sine, lanes);
+    });
+  }
 };
 
 // (layers, blocks of 16 tokens, heads, keys then values, 16 * d_head padded to 16), and a table of blocks for
@@ -80,6 +115,7 @@ struct Head {
   Linear exact;
   Linear rough;  // proposes tokens that `table` decides among; without outputs: unused
   Table table;   // the exact weights, row by row
+  float softcap;  // of the logits; 0: none
 };
 
 struct Projection {

@@ -64,8 +64,8 @@ class TiledHead {
 
   // Computes queries first to first + kQueryRows, or to the end; bias: of the first query, or null. The bias
   // of each further query begins one float earlier.
-  void attend(const float* queries, int stride, int first, const float* bias, float scale, float* answers,
-              int answers_stride) {
+  void attend(const float* queries, int stride, int first, const float* bias, const Scoring& scoring,
+              float* answers, int answers_stride) {
     const int count = std::min(kQueryRows, length_ - first), num_keys = padded_to_tile(length_);
     std::memset(queries_, 0, kQueryRows * depth_ * sizeof(bfloat));
     for (int row = 0; row < count; ++row) {
@@ -79,7 +79,7 @@ class TiledHead {
     }
     float factors[kQueryRows] = {};
     for (int row = 0; row < count; ++row) {
-      factors[row] = weigh(row, num_keys, scale, bias ? bias - row : nullptr);
+      factors[row] = weigh(row, num_keys, scoring, bias ? bias - row : nullptr);
     }
     for (int d = 0; d < d_head_; d += kTileNumbers) {
       const bfloat* values = values_ + static_cast<size_t>(d) * num_keys;
@@ -128,14 +128,14 @@ class TiledHead {
   }
 
   // Computes the exponentials of a row's softmax; returns the factor that normalizes them.
-  float weigh(int row, int num_keys, float scale, const float* bias) {
+  float weigh(int row, int num_keys, const Scoring& scoring, const float* bias) {
     float* scores = scores_ + static_cast<size_t>(row) * num_keys;
     bfloat* weights = weights_ + static_cast<size_t>(row) * num_keys;
     const Floats lowest = broadcast(-INFINITY);
     Floats largest = lowest, total = zeros();
     for (int first = 0; first < num_keys; first += kLanes) {
       const Lanes exists = first_lanes(std::max(length_ - first, 0));
-      Floats score = load(scores + first) * broadcast(scale);
+      Floats score = scoring(load(scores + first));
       if (bias) score = score + load(bias + first, exists);
       score = select(exists, score, lowest);
       largest = max(largest, score);
@@ -160,7 +160,7 @@ struct TiledHead {  // no processor of this level has tiles
   TiledHead(float*, int, int) {}
   static size_t num_floats(int, int) { return 0; }
   void set_source(const float*, const float*, int, int) {}
-  void attend(const float*, int, int, const float*, float, float*, int) {}
+  void attend(const float*, int, int, const float*, const Scoring&, float*, int) {}
 };
 constexpr int kQueryRows = 1;
 #endif

@@ -95,6 +95,11 @@ inline Floats logistic(Floats x) {  // 1 / (1 + e^-x)
   return one / (one + exponential(zeros() - max(broadcast(-88.0f), x)));
 }
 
+// cap * tanh(x / cap), to about cap / 10^7
+inline Floats softcapped(Floats x, float cap) {
+  return fma(broadcast(2.0f * cap), logistic(x * broadcast(2.0f / cap)), broadcast(-cap));
+}
+
 // The error function, to 1.5e-7 (Abramowitz and Stegun, 7.1.26).
 inline Floats error_function(Floats x) {
   const Floats one = broadcast(1.0f), t = one / fma(abs(x), broadcast(0.3275911f), one);

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from model.config import Norm, RelativeBias, Stack
+from model.config import Norm, RelativeBias, Rotary, Stack
 from model.engine.params import GenerationParams
 from model.engine.request import RequestOutput
 from model.engine.runners.kernel_runner import KernelRunner
 from model.kernels.library import library
 from model.kernels.linear import padded
 from model.kernels.packing import KernelPacking
+from model.transformer import attention
 from model.transformer.packing import pack
 from model.transformer.seq2seq import Seq2SeqTransformer
 from model.transformer.stacks import DecoderLayer
@@ -50,6 +50,20 @@ SHAPES: dict[str, dict[str, Any]] = {
         "gated_ffn": True,
         "tied_output": True,
     },
+    "T5Gemma's": {
+        "d_model": 40,
+        "encoder": Stack(
+            num_layers=2, num_heads=4, num_kv_heads=2, d_ff=64, d_head=12, reaches=(5, None)
+        ),
+        "decoder": Stack(
+            num_layers=2, num_heads=6, num_kv_heads=2, d_ff=48, d_head=20, reaches=(None, 3)
+        ),
+        "norm": Norm(placement="around", kind="rms"),
+        "positions": Rotary(),
+        "gated_ffn": True,
+        "attention_softcap": 8.0,
+        "output_softcap": 9.0,
+    },
 }
 DTYPES = (torch.bfloat16, torch.int8)
 TILED_LENGTH = 24  # tokens of a source from which tiles attend
@@ -62,6 +76,7 @@ PARAMS = (
     GenerationParams(max_new_tokens=12, num_beams=6, return_scores=True),  # more than ask at once
     GenerationParams(max_new_tokens=12, seed=3, temperature=1.5, num_return=2, return_scores=True),
     GenerationParams(max_new_tokens=12, repetition_penalty=1.4, return_scores=True),
+    GenerationParams(max_new_tokens=40, min_new_tokens=30, num_beams=4, return_scores=True),
 )
 
 
@@ -70,7 +85,9 @@ def packed_network(
     shape: str, dtype: torch.dtype, *, num_encoder_layers: int = 2
 ) -> Seq2SeqTransformer:
     parts = SHAPES[shape]
-    encoder = replace(parts["encoder"], num_layers=num_encoder_layers)
+    encoder: Stack = parts["encoder"]
+    reaches = encoder.reaches[:num_encoder_layers]
+    encoder = replace(encoder, num_layers=num_encoder_layers, reaches=reaches)
     network = make_network(config=make_config(**{**parts, "encoder": encoder}))
     pack(network, KernelPacking(dtype))
     return network
@@ -156,17 +173,20 @@ def attend_narrowly(
     key: Tensor,
     value: Tensor,
     *,
-    attn_mask: Tensor | None = None,
-    scale: float | None = None,
+    scale: float,
+    bias: Tensor | None,
+    softcap: float | None,
 ) -> Tensor:
     """Attend with keys and values in bfloat16; with tiles, all numbers are in bfloat16."""
     loaded = library()
     tiled = loaded is not None and loaded.rounds_activations and key.shape[-2] >= TILED_LENGTH
     rounded = Tensor.bfloat16 if tiled else Tensor.float
     query, key, value = rounded(query).float(), key.bfloat16().float(), value.bfloat16().float()
-    scores = query @ key.mT * (query.shape[-1] ** -0.5 if scale is None else scale)
-    if attn_mask is not None:
-        scores = scores + attn_mask
+    scores = query @ key.mT * scale
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
+    if bias is not None:
+        scores = scores + bias
     weights = (scores - scores.amax(dim=-1, keepdim=True)).exp()
     return rounded(weights).float() @ value / weights.sum(dim=-1, keepdim=True)
 
@@ -193,7 +213,7 @@ def test_what_is_stored_of_a_source_is_what_the_encoder_makes_of_it(
     blocks = stored[0, cache.blocks_of(0), :, 1]  # (blocks, heads, 16 * d_head)
     lines = blocks.unflatten(2, (-1, padded(layout.d_head), per_line)).transpose(3, 4)
     values = lines.transpose(0, 1).flatten(1, 3)  # (heads, tokens, d_head)
-    monkeypatch.setattr(F, "scaled_dot_product_attention", attend_narrowly)
+    monkeypatch.setattr(attention, "attend", attend_narrowly)
     with torch.inference_mode():
         hidden = network.encode(torch.tensor([prompt.encoder_ids]))
         layer = network.decoder.layers[0]
