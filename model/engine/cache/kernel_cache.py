@@ -17,6 +17,12 @@ from model.kernels.linear import LANES, padded
 _PAGE_BYTES = 4096
 
 
+def bytes_per_token(config: TransformerConfig, dtype: torch.dtype) -> int:
+    """Return the bytes of one token's keys and values in all decoder layers, padding included."""
+    heads = config.heads(config.decoder)
+    return config.decoder.num_layers * 2 * heads.num * padded(heads.size) * dtype.itemsize
+
+
 def kernel_blocks(config: TransformerConfig, *, num_blocks: int, dtype: torch.dtype) -> Tensor:
     """Return memory of keys and values, (layers, blocks, heads, 2, 16 * d_head padded to 16).
 

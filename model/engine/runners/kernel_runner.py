@@ -15,8 +15,7 @@ import torch
 
 from model.engine.batch import Batch
 from model.engine.block_pool import TOKENS_PER_BLOCK
-from model.engine.cache.kernel_cache import KernelCache, int32s, kernel_blocks
-from model.engine.cache.kv_cache import KVCache
+from model.engine.cache.kernel_cache import KernelCache, bytes_per_token, int32s, kernel_blocks
 from model.engine.choosing.logits import forced_token, needs_logits
 from model.engine.config import EngineConfig, TokenRules
 from model.engine.params import MAX_BEAMS
@@ -80,10 +79,10 @@ class KernelRunner:
         loaded = library()
         assert loaded is not None  # the network was packed by it
         self._library = loaded
-        bytes_per_token = KVCache.bytes_per_token(network.config, cache_dtype)
         self.num_rows = config.max_rows
         self.num_blocks = config.num_blocks(
-            bytes_per_token=bytes_per_token, tokens_per_block=TOKENS_PER_BLOCK
+            bytes_per_token=bytes_per_token(network.config, cache_dtype),
+            tokens_per_block=TOKENS_PER_BLOCK,
         )
         limits = config.max_source_tokens, config.max_target_tokens
         self._network = KernelNetwork(network, max_tokens=max(limits))

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from model.config import Stack
 from model.engine.block_pool import TOKENS_PER_BLOCK, most_blocks
-from model.engine.cache.kv_cache import KVCache
+from model.engine.cache.kernel_cache import bytes_per_token
 from model.engine.engine import Engine
 from model.engine.params import FinishReason, GenerationParams
 from model.engine.request import RequestOutput
@@ -19,8 +20,10 @@ from model.transformer.seq2seq import Seq2SeqTransformer
 from tests.support.engine.factories import (
     EOS,
     START,
+    KeepingRunner,
     answer,
     drain,
+    make_config,
     make_network,
     make_prompt,
     make_rules,
@@ -50,7 +53,7 @@ def packed_network() -> Seq2SeqTransformer:
 def engine_of(num_blocks: int, *, run_on_s: float = 60.0) -> Engine:
     """Return an engine whose budget is that of `num_blocks` blocks, to the byte."""
     network = packed_network()
-    block_bytes = TOKENS_PER_BLOCK * KVCache.bytes_per_token(network.config, torch.bfloat16)
+    block_bytes = TOKENS_PER_BLOCK * bytes_per_token(network.config, torch.bfloat16)
     return kernel_engine(
         network,
         rules=NEVER,
@@ -96,6 +99,16 @@ def test_a_tenth_of_the_memory_gives_the_same_answers_to_the_bit(
             assert tokens_of(found[number]) == list(last.hypotheses[0].token_ids)
     stats = scarce.stats()
     assert (stats.num_rows, stats.num_blocks, stats.cache_use) == (0, 0, 0.0)
+
+
+@pytest.mark.parametrize("d_head", [8, 17, 64])
+def test_the_cache_fills_its_budget_and_no_more_with_heads_of_any_size(d_head: int) -> None:
+    stack = Stack(num_layers=2, num_heads=2, d_ff=12, d_head=d_head)
+    network = make_network(config=make_config(decoder=stack))
+    pack(network, KernelPacking(torch.bfloat16))
+    budget, kept = 1 << 20, KeepingRunner()
+    kernel_engine(network, kept=kept, kv_cache_bytes=budget, max_rows=200)
+    assert 0.9 * budget < kept.runner.own_cache.memory.nbytes <= budget
 
 
 def test_requests_of_all_kinds_in_scarce_memory_get_the_answers_that_they_get_alone() -> None:
@@ -156,5 +169,5 @@ def test_the_rows_in_flight_follow_the_lengths_that_requests_have() -> None:
 
 def test_memory_below_a_row_of_maximal_length_is_refused() -> None:
     engine_of(6)
-    with pytest.raises(ConfigError, match="below the 12288 bytes of one row"):
+    with pytest.raises(ConfigError, match="below the 24576 bytes of one row"):
         engine_of(5)
