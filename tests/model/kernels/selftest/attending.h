@@ -33,7 +33,7 @@ inline void test_attention(int d_head, int num_keys, int num_queries, bool has_b
       parts[q] = {from + static_cast<size_t>(first + q) * d_head, has_bias ? bias.data() : nullptr,
                   found.data() + static_cast<size_t>(q) * d_head};
     const auto pages = Pages<Number>::of(head, nullptr);
-    attend<Dot>(pages, parts, count, num_keys, 0.3f, scratch.data(), pages);
+    attend<Dot>(pages, parts, count, 0, num_keys, Scoring{0.3f, 0.0f}, scratch.data(), pages);
     return found;
   };
   const std::vector<float> together = answers(0, num_queries, queries.data());

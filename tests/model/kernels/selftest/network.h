@@ -65,9 +65,18 @@ class TinyLayer {
   }
 
   Layer layer() const {
-    return {qkv_.linear(),       self_out_.linear(), cross_q_.linear(), cross_kv_.linear(),
-            cross_out_.linear(), up_.linear(),       down_.linear(),    self_norm_.norm(),
-            cross_norm_.norm(),  ffn_norm_.norm(),   bias_.empty() ? nullptr : bias_.data()};
+    return {qkv_.linear(),
+            self_out_.linear(),
+            cross_q_.linear(),
+            cross_kv_.linear(),
+            cross_out_.linear(),
+            up_.linear(),
+            down_.linear(),
+            norms(self_norm_),
+            norms(cross_norm_),
+            norms(ffn_norm_),
+            bias_.empty() ? nullptr : bias_.data(),
+            kReach};
   }
 
   // Returns the states after this layer. sources: null in the encoder, otherwise its outputs.
@@ -101,6 +110,9 @@ class TinyLayer {
   }
 
  private:
+  Norms norms(const Normalization& norm) const {
+    return shape_.is_pre_norm ? Norms{norm.norm(), {}} : Norms{{}, norm.norm()};
+  }
   Doubles entered(const Normalization& norm, const Doubles& x) const {
     return shape_.is_pre_norm ? norm.of(x) : x;
   }
@@ -153,18 +165,20 @@ class TinyStack {
     return {structs_.data(),
             table_.table(),
             positions_.empty() ? nullptr : positions_.data(),
+            /*rotations=*/nullptr,
             embedding_norm_.norm(),
             final_norm_.norm(),
             static_cast<int32_t>(structs_.size()),
             shape_.d_model,
             shape_.num_heads,
+            /*num_kv_heads=*/shape_.num_heads,
             shape_.d_head,
             shape_.d_ff,
             kReach,
             shape_.activation,
             shape_.is_gated,
-            shape_.is_pre_norm,
-            static_cast<float>(1.0 / std::sqrt(shape_.d_head)),
+            /*norms_outputs=*/false,
+            {static_cast<float>(1.0 / std::sqrt(shape_.d_head)), /*softcap=*/0.0f},
             kEmbeddingScale,
             kOutputScale};
   }
