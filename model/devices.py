@@ -18,6 +18,8 @@ DtypeName = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 
 _FLOATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _NAMES = (*_FLOATS, "int8")
+
+PYTORCH = "pytorch"  # the kernels where our own do not run
 _KERNEL_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.int8}
 # float32 must be this much faster to be chosen: replicas of one model should choose alike.
 _LEAST_GAIN = 1.25
@@ -144,7 +146,7 @@ def kernels_of(precision: Precision, device: torch.device, config: TransformerCo
     """
     loaded = library()
     if loaded is None or not _runs_by_kernels(precision.weights, device, config):
-        return "pytorch"
+        return PYTORCH
     return f"own ({loaded.level.title})"
 
 

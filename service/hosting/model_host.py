@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+from model.engine.block_pool import most_blocks
 from model.engine.engine import Engine
 from model.engine.params import GenerationParams
 from model.engine.request import RequestOutput
@@ -84,6 +85,17 @@ class ModelHost:
         )
         self._ids = itertools.count()  # the engine takes each id once, whatever clients send
         self._measured: dict[tuple[str, Task], Prompt] = {}
+
+    @property
+    def num_longest_rows(self) -> int:
+        """Outputs of maximal length, each with a source of maximal length, that fit together."""
+        limits, stats = self._config, self.engine.stats
+        per_row = most_blocks(
+            num_source_tokens=limits.max_source_tokens,
+            num_target_tokens=limits.max_target_tokens,
+            num_rows=1,
+        )
+        return min(stats.max_rows, stats.max_blocks // per_row)
 
     @property
     def dtype_reason(self) -> str:

@@ -8,7 +8,16 @@ from typing import Any
 import torch
 
 from model.config import TransformerConfig
-from model.devices import DtypeName, Precision, choose_precision, kernels_of, resolve_device
+from model.devices import (
+    PYTORCH,
+    DtypeName,
+    Precision,
+    choose_precision,
+    kernels_of,
+    resolve_device,
+)
+from model.engine.block_pool import TOKENS_PER_BLOCK
+from model.engine.cache import kernel_cache
 from model.engine.cache.kv_cache import KVCache
 from model.engine.config import EngineConfig, MemoryFraction
 from model.engine.params import GenerationParams
@@ -124,7 +133,7 @@ def profile_of(
     engine = _engine_config(entry, settings, checkpoint)
     precision = checkpoint.precision
     if not isinstance(engine.kv_cache_bytes, MemoryFraction):  # else it is measured later
-        engine.num_rows(bytes_per_token=KVCache.bytes_per_token(checkpoint.config, precision.cache))
+        _check_budget(engine, checkpoint)
     defaults = defaults_of(entry, checkpoint.generation, engine)
     dtype: str = precision.weights
     if dtype == "int8":
@@ -151,6 +160,20 @@ def profile_of(
         kernels=checkpoint.kernels,
     )
     return Profile(info=info, engine=engine)
+
+
+def _check_budget(engine: EngineConfig, checkpoint: CheckpointInfo) -> None:
+    """Check that the cache has room for a row, as the runner will that computes the network.
+
+    Raises:
+        ConfigError: It has not.
+    """
+    config, dtype = checkpoint.config, checkpoint.precision.cache
+    if checkpoint.kernels == PYTORCH:
+        engine.num_rows(bytes_per_token=KVCache.bytes_per_token(config, dtype))
+    else:
+        padded_bytes = kernel_cache.bytes_per_token(config, dtype)
+        engine.num_blocks(bytes_per_token=padded_bytes, tokens_per_block=TOKENS_PER_BLOCK)
 
 
 @contextmanager

@@ -51,11 +51,11 @@ def start_host(entry: ModelEntry, settings: Settings) -> ModelHost:
         rows=host.engine.stats.max_rows,
         cache_blocks=host.engine.stats.max_blocks,
     )
-    if host.engine.stats.max_rows < FEW_ROWS:
+    if host.num_longest_rows < FEW_ROWS:
         logger.warning(
             "few outputs fit into the cache at once",
             model=entry.name,
-            rows=host.engine.stats.max_rows,
+            rows=host.num_longest_rows,
             hint="raise kv_cache_bytes, or lower max_input_tokens and max_new_tokens",
         )
     return host

@@ -19,7 +19,7 @@ from tests.support.engine.factories import KeepingRunner, make_config, make_engi
 from tests.support.engine.jobs import Job, jobs, rules, run_together, unshrunk
 from tests.support.service.machines import needs_kernels
 
-pytestmark = [needs_kernels, pytest.mark.usefixtures("every_level")]
+pytestmark = [needs_kernels, pytest.mark.usefixtures("every_width")]
 
 SHAPES: dict[str, dict[str, Any]] = {
     "pre-norm": {},

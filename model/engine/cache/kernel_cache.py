@@ -20,7 +20,7 @@ _PAGE_BYTES = 4096
 def bytes_per_token(config: TransformerConfig, dtype: torch.dtype) -> int:
     """Return the bytes of one token's keys and values in all decoder layers, padding included."""
     heads = config.heads(config.decoder)
-    return config.decoder.num_layers * 2 * heads.num * padded(heads.size) * dtype.itemsize
+    return config.decoder.num_layers * 2 * heads.num_kv * padded(heads.size) * dtype.itemsize
 
 
 def kernel_blocks(config: TransformerConfig, *, num_blocks: int, dtype: torch.dtype) -> Tensor:

@@ -57,7 +57,9 @@ def test_every_language_of_a_model_must_have_its_tag_in_the_vocabulary(
 
 @pytest.mark.parametrize("load", ["eager", "lazy"])
 @pytest.mark.parametrize(
-    "limits", [{"kv_cache_bytes": 9}, {"max_input_tokens": 10**12}], ids=["cache", "tokens"]
+    "limits",
+    [{"kv_cache_bytes": 9}, {"kv_cache_bytes": 6143}, {"max_input_tokens": 10**12}],
+    ids=["cache", "nearly a row", "tokens"],
 )
 def test_limits_that_no_memory_holds_are_refused_before_anything_is_loaded(
     folders: dict[str, Path], limits: dict[str, Any], load: str

@@ -62,7 +62,16 @@ def test_models_are_loaded_in_their_order_each_with_its_time_and_size_in_the_log
     assert [log["bytes"] for log in loaded] == sizes
     ours = {f"own ({level.title})" for level in LEVELS}
     assert {log["kernels"] for log in loaded} <= {"pytorch", *ours}
-    assert loaded[0]["warm_up_s"] > loaded[1]["warm_up_s"] == 0
+    assert loaded[0]["warm_up_s"] >= loaded[1]["warm_up_s"] == 0
+
+
+def test_a_budget_for_few_outputs_of_maximal_length_is_warned_of(
+    folders: dict[str, Path],
+) -> None:
+    with capture_logs() as logs, serving(tiny_entry(folders, kv_cache_bytes=1 << 16)):
+        pass
+    (warning,) = [log for log in logs if log["log_level"] == "warning"]
+    assert 1 <= warning["rows"] < 16
 
 
 @pytest.mark.parametrize(("max_rows", "is_warned"), [(15, True), (16, False)])

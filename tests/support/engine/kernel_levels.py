@@ -1,4 +1,8 @@
-"""A pytest plugin: `every_level` runs a test with the kernels of each level of this processor."""
+"""A pytest plugin: fixtures that run a test with the kernels of several levels of this processor.
+
+`every_level` is each of them. `every_width` is the best and the plainest: what they do with floats
+is what those between do.
+"""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +20,16 @@ _NAMES = [_ASKED] if _ASKED else [level.name for level in levels_of_processor()]
 @pytest.fixture(params=_NAMES or ["none"], scope="module")
 def every_level(request: pytest.FixtureRequest) -> Iterator[str]:
     """Return the name of the level whose kernels `library()` returns during the test."""
-    name: str = request.param
+    yield from _using(request.param)
+
+
+@pytest.fixture(params=sorted({*_NAMES[:1], *_NAMES[-1:]}) or ["none"], scope="module")
+def every_width(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Return the name of the level whose kernels `library()` returns during the test."""
+    yield from _using(request.param)
+
+
+def _using(name: str) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, name)
         library.cache_clear()

@@ -23,7 +23,7 @@ from tests.support.engine.jobs import Job, run_together
 from tests.support.engine.kernel_engines import bits, kernel_engine, looping_network, loose_network
 from tests.support.service.machines import needs_kernels
 
-pytestmark = [needs_kernels, pytest.mark.usefixtures("every_level")]
+pytestmark = [needs_kernels, pytest.mark.usefixtures("every_width")]
 
 
 LONG: tuple[dict[str, Any], ...] = (

@@ -19,7 +19,7 @@ from model.transformer.seq2seq import Seq2SeqTransformer
 from tests.support.engine.factories import make_config, make_network, make_rules
 from tests.support.service.machines import needs_kernels
 
-pytestmark = [needs_kernels, pytest.mark.usefixtures("every_level")]
+pytestmark = [needs_kernels, pytest.mark.usefixtures("every_width")]
 
 DTYPES = (torch.float32, torch.bfloat16, torch.int8)
 VOCAB_SIZE = 1_499  # no multiple of 16; a slice and a half
