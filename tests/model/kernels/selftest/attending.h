@@ -6,7 +6,8 @@
 namespace selftest {
 
 template <class Dot>
-inline void test_attention(int d_head, int num_keys, int num_queries, bool has_bias, Random& random) {
+inline void test_attention(int d_head, int num_keys, int num_queries, bool has_bias, float softcap,
+                           Random& random) {
   using Number = typename Dot::Number;
   const std::string what = "attention of " + std::to_string(num_queries) + " queries of " +
                            std::to_string(d_head) + " to " + std::to_string(num_keys) +
@@ -33,7 +34,7 @@ inline void test_attention(int d_head, int num_keys, int num_queries, bool has_b
       parts[q] = {from + static_cast<size_t>(first + q) * d_head, has_bias ? bias.data() : nullptr,
                   found.data() + static_cast<size_t>(q) * d_head};
     const auto pages = Pages<Number>::of(head, nullptr);
-    attend<Dot>(pages, parts, count, 0, num_keys, Scoring{0.3f, 0.0f}, scratch.data(), pages);
+    attend<Dot>(pages, parts, count, 0, num_keys, {0.3f, softcap}, scratch.data(), pages);
     return found;
   };
   const std::vector<float> together = answers(0, num_queries, queries.data());
@@ -41,7 +42,8 @@ inline void test_attention(int d_head, int num_keys, int num_queries, bool has_b
     const float* found = together.data() + static_cast<size_t>(q) * d_head;
     expect_same(answers(q, 1, queries.data()).data(), found, d_head, what + ", alone and in company");
     const Doubles query(queries.begin() + q * d_head, queries.begin() + (q + 1) * d_head);
-    const Doubles expected = attention(query, keys, values, double{0.3f}, has_bias ? bias.data() : nullptr);
+    const Doubles expected =
+        attention(query, keys, values, double{0.3f}, has_bias ? bias.data() : nullptr, softcap);
     // Some levels round queries and the softmax's weights to the type of the keys.
     const double tolerance = sizeof(typename Dot::Input) == 2 ? 0.03 : 1e-5;
     for (int d = 0; d < d_head; ++d) expect_near(found[d], expected[d], tolerance, what);
@@ -60,8 +62,9 @@ inline void test_attentions() {
     for (const int num_keys : {1, 2, 15, 16, 17, 31, 33, 70}) {
       for (int num_queries = 1; num_queries <= kMostQueries; ++num_queries) {
         const bool has_bias = num_keys % 2;
-        test_attention<FloatDot>(d_head, num_keys, num_queries, has_bias, random);
-        test_attention<BfloatDot>(d_head, num_keys, num_queries, has_bias, random);
+        const float softcap = num_queries % 2 ? 0.5f : 0.0f;
+        test_attention<FloatDot>(d_head, num_keys, num_queries, has_bias, softcap, random);
+        test_attention<BfloatDot>(d_head, num_keys, num_queries, has_bias, softcap, random);
       }
     }
   }

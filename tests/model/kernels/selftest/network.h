@@ -30,15 +30,18 @@ inline Doubles times(const Matrix& matrix, const Doubles& x) {
   return matrix.times(std::vector<float>(x.begin(), x.end()));
 }
 
-// Returns attention of one head; bias: null, or of each key.
+// Returns attention of one head; bias: null, or of each key; softcap: of the scores, or 0.
 inline Doubles attention(const Doubles& query, const std::vector<Doubles>& keys,
-                         const std::vector<Doubles>& values, double scale, const float* bias) {
+                         const std::vector<Doubles>& values, double scale, const float* bias,
+                         double softcap = 0.0) {
   Doubles weights, answer(query.size());
   double most = -INFINITY, total = 0.0;
   for (size_t i = 0; i < keys.size(); ++i) {
     double score = 0.0;
     for (size_t d = 0; d < query.size(); ++d) score += query[d] * keys[i][d];
-    weights.push_back(score * scale + (bias ? bias[i] : 0.0));
+    score *= scale;
+    if (softcap > 0.0) score = softcap * std::tanh(score / softcap);
+    weights.push_back(score + (bias ? bias[i] : 0.0));
     most = std::max(most, weights.back());
   }
   for (double& weight : weights) total += weight = std::exp(weight - most);
