@@ -109,17 +109,23 @@ constexpr int kChains = kRegisters >= 32 ? 2 : 1;
 
 // Vectors of dimensions that are summed together, for a number of queries.
 constexpr int vectors_at_once(int num_queries) {
-  return kRegisters >= 32 || num_queries == 1 ? 4 : num_queries == 2 ? 2 : 1;
+  return (num_queries == 1 ? 4 : num_queries == 2 ? 2 : 1) * (kRegisters >= 32 && num_queries > 1 ? 2 : 1);
+}
+
+// Blocks of keys whose scores are computed together, for a number of queries.
+constexpr int key_blocks_at_once(int num_queries) {
+  return kRegisters >= 32 && num_queries > 2 ? 1 : blocks_at_once(num_queries);
 }
 
 // Computes the scores of kQueries queries for kBlocks blocks of keys. Prefetches as many bytes from `next` on.
 template <class Dot, int kQueries, int kBlocks>
 inline void block_scores(const char* const* keys, const char* const* next, int num_words, const char* queries,
                          int query_bytes, Floats (*scores)[kMostBlocks]) {
-  Floats sums[kQueries][kBlocks][kChains];
+  const typename Dot::Sums nothing{};
+  typename Dot::Sums sums[kQueries][kBlocks][kChains];
   for (auto& blocks : sums)
     for (auto& chains : blocks)
-      for (auto& sum : chains) sum = zeros();
+      for (auto& sum : chains) sum = nothing;
   const auto add = [&](int word, int chain) {
     typename Dot::Weights vectors[kBlocks];
     for (int b = 0; b < kBlocks; ++b) {
@@ -137,8 +143,8 @@ inline void block_scores(const char* const* keys, const char* const* next, int n
   for (; word < num_words; ++word) add(word, 0);
   for (int q = 0; q < kQueries; ++q) {
     for (int b = 0; b < kBlocks; ++b) {
-      scores[q][b] = sums[q][b][0];
-      for (int c = 1; c < kChains; ++c) scores[q][b] = scores[q][b] + sums[q][b][c];
+      scores[q][b] = total(sums[q][b][0]);
+      for (int c = 1; c < kChains; ++c) scores[q][b] = scores[q][b] + total(sums[q][b][c]);
     }
   }
 }
@@ -148,7 +154,7 @@ inline void block_scores(const char* const* keys, const char* const* next, int n
 template <class Dot, int kQueries, int kVectors>
 inline void add_values(const Pages<typename Dot::Number>& pages, const Pages<typename Dot::Number>& next,
                        int query, int begin, int end, int num_keys, size_t offset, const char* weights,
-                       int weights_bytes, Floats (&sums)[kQueries][kVectors]) {
+                       int weights_bytes, typename Dot::Sums (&sums)[kQueries][kVectors]) {
   constexpr int kPerWord = HeadMemory<typename Dot::Number>::kPerWord;
   const size_t line_bytes = pages.memory.line_size() * sizeof(typename Dot::Number);
   for (int block = begin; block < end; ++block) {
@@ -178,19 +184,20 @@ inline void weighted_values(const Pages<typename Dot::Number>& pages, const Page
                             const char* weights, int weights_bytes, const float* factors) {
   const int num_blocks = padded(num_keys) / kLanes;
   const size_t offset = static_cast<size_t>(first) * 4;
-  Floats sums[kQueries][kVectors];
+  const typename Dot::Sums nothing{};
+  typename Dot::Sums sums[kQueries][kVectors];
   for (auto& vectors : sums)
-    for (auto& sum : vectors) sum = zeros();
+    for (auto& sum : vectors) sum = nothing;
   add_values<Dot, kQueries, kVectors>(pages, next, 0, begin, num_shared, num_keys, offset, weights,
                                       weights_bytes, sums);
   for (int q = 0; q < kQueries; ++q) {
-    Floats own[1][kVectors];
+    typename Dot::Sums own[1][kVectors];
     std::copy(sums[q], sums[q] + kVectors, own[0]);
     add_values<Dot, 1, kVectors>(pages, next, q, num_shared, num_blocks, num_keys, offset,
                                  weights + q * weights_bytes, weights_bytes, own);
     for (int v = 0; v < kVectors; ++v) {
       const int d = first + v * kLanes;
-      store(queries[q].answer + d, own[0][v] * broadcast(factors[q]), first_lanes(pages.memory.d_head - d));
+      store(queries[q].answer + d, total(own[0][v]) * broadcast(factors[q]), first_lanes(pages.memory.d_head - d));
     }
   }
 }
@@ -239,7 +246,7 @@ inline void attend_together(const Pages<typename Dot::Number>& pages, const Quer
     }
   };
   const auto score = [&](auto together, int first, int begin, int end) {
-    constexpr int kBlocks = blocks_at_once(together());
+    constexpr int kBlocks = key_blocks_at_once(together());
     int block = begin;
     for (; block + kBlocks <= end; block += kBlocks)
       score_blocks(together, std::integral_constant<int, kBlocks>(), first, block);

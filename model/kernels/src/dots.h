@@ -153,6 +153,25 @@ using FloatDot = FloatDotOf<Floats>;
 using BfloatDot = BfloatDotOf<Floats, Words>;
 using Int8Dot = Int8DotOf<Words>;
 
+#ifdef __AVX512F__
+// The same products in two sums, for where few sums are computed at a time: two additions to one sum in a row
+// take twice the time that the units are busy.
+struct SplitBfloatDot : BfloatDot {
+  struct Sums {
+    Floats first, second;
+  };
+  static Sums add(Sums sums, const void* x, Weights weights) {
+    const float* two = static_cast<const float*>(x);
+    return {fma(broadcast(two[0]), weights.first, sums.first),
+            fma(broadcast(two[1]), weights.second, sums.second)};
+  }
+};
+inline Floats total(SplitBfloatDot::Sums sums) { return sums.first + sums.second; }
+#else
+using SplitBfloatDot = BfloatDot;  // no registers are left for more sums
+#endif
+inline Floats total(Floats sums) { return sums; }
+
 // The same products with vectors of one register that holds eight numbers: more rows have room for their sums,
 // so weights are read and widened for more of them at a time.
 #if defined(__AVX2__) && !defined(__AVX512F__)

@@ -31,7 +31,7 @@ void check(bool is_met, const char* what) {
 template <class Work>
 void with_dot(const Cache& cache, const Work& work) {
   if (cache.is_bfloat)
-    work(BfloatDot{});
+    work(SplitBfloatDot{});
   else
     work(FloatDot{});
 }

@@ -64,7 +64,7 @@ inline void test_attentions() {
         const bool has_bias = num_keys % 2;
         const float softcap = num_queries % 2 ? 0.5f : 0.0f;
         test_attention<FloatDot>(d_head, num_keys, num_queries, has_bias, softcap, random);
-        test_attention<BfloatDot>(d_head, num_keys, num_queries, has_bias, softcap, random);
+        test_attention<SplitBfloatDot>(d_head, num_keys, num_queries, has_bias, softcap, random);
       }
     }
   }
