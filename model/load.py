@@ -15,7 +15,7 @@ from model.devices import (
     resolve_device,
 )
 from model.engine.config import TokenRules
-from model.errors import CheckpointError
+from model.errors import CheckpointError, ConfigError
 from model.families.family import Family, HfConfig, network_config
 from model.families.prompting import Prompter
 from model.families.registry import family_of
@@ -121,16 +121,19 @@ def load_model(
     dtype: DtypeName = "auto",
     device: str = "auto",
     max_positions: int | None = None,
+    packs: bool = True,
 ) -> LoadedModel:
     """Load a checkpoint in Hugging Face's format from a folder.
 
     Args:
         path: The folder of config.json, safetensors and tokenizer files.
-        dtype: The type of the weights; auto is bfloat16 if the device computes in it, else float32.
+        dtype: The type of the weights; auto is bfloat16 if the device is good at it, else float32.
             int8 is the smallest, and the fastest on CPUs that multiply bytes, with an error of
             about one percent in every product.
         device: `cpu`, `cuda`, `cuda:1`; auto is a GPU if there is one.
         max_positions: The longest sequence, in tokens; None is that of the checkpoint's training.
+        packs: Lay layers out for the fastest products. Otherwise the network is plain PyTorch, with
+            all its parameters, as training needs it; of float32 only.
 
     Raises:
         CheckpointError: A file is missing or malformed; the message names it.
@@ -147,6 +150,8 @@ def load_model(
     if max_positions is not None:
         config = config.with_max_positions(max_positions)
     torch_device = resolve_device(device)
+    if not packs and dtype != "float32":
+        raise ConfigError(f"dtype: {dtype!r} is laid out for products; a plain network is float32")
     precision = choose_precision(dtype, torch_device, config)
     tokenizer = family.load_tokenizer(folder)
     languages = LanguageTags(tokenizer.added_tokens, pattern=family.language_tag)
@@ -158,7 +163,7 @@ def load_model(
         family.weights(config),
         dtype=precision.activations,
         device=torch_device,
-        packing=choose_packing(precision, torch_device, config),
+        packing=choose_packing(precision, torch_device, config) if packs else None,
     )
     return LoadedModel(
         family=family,

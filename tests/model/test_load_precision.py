@@ -9,6 +9,7 @@ import torch
 
 from model import devices
 from model.devices import DtypeName
+from model.errors import ConfigError
 from model.kernels import packing as kernel_packing
 from model.kernels.linear import KernelEmbedding, KernelOutput
 from model.load import BUNDLED, load_model
@@ -98,6 +99,22 @@ def test_int8_weights_go_with_float32_activations(
         torch.tensor([prompt.encoder_ids]), torch.tensor([prompt.decoder_prefix_ids])
     )
     assert (logits - expected).std() < 0.2 * expected.std()
+
+
+def test_a_network_that_is_not_packed_is_plain_and_computes_the_same(write_model: Write) -> None:
+    folder = write_model()
+    plain = load_model(folder, dtype="float32", device="cpu", packs=False)
+    names = {name for name, _ in plain.network.named_parameters()}
+    assert {"embedding.weight", "decoder.layers.0.cross_attention.kv.weight"} <= names
+    prompt = plain.prompt("the book", Translation("de"))
+    ids = torch.tensor([prompt.encoder_ids]), torch.tensor([prompt.decoder_prefix_ids])
+    packed = load_model(folder, dtype="float32", device="cpu")
+    torch.testing.assert_close(plain.network(*ids), packed.network(*ids), atol=1e-4, rtol=1e-4)
+
+
+def test_a_network_that_is_not_packed_is_float32(write_model: Write) -> None:
+    with pytest.raises(ConfigError, match="'int8' is laid out for products"):
+        load_model(write_model(), dtype="int8", device="cpu", packs=False)
 
 
 def test_auto_is_not_kept_as_the_models_dtype(write_model: Write) -> None:

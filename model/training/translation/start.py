@@ -28,7 +28,7 @@ def carry_over(checkpoint: Path, network: Seq2SeqTransformer, *, vocabulary: Voc
     Raises:
         TrainingError: The checkpoint has another shape; the message names the first difference.
     """
-    loaded = load_model(checkpoint, dtype="float32", device="cpu")
+    loaded = load_model(checkpoint, dtype="float32", device="cpu", packs=False)
     for side in ("encoder", "decoder"):  # shapes of tensors show neither heads nor surplus layers
         theirs, ours = getattr(loaded.config, side), getattr(network.config, side)
         if theirs != ours:
