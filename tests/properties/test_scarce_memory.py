@@ -1,6 +1,6 @@
-"""Whatever the requests and however few blocks the cache has, nothing but the time changes.
+"""A cache with few blocks changes the time that requests take, and nothing else.
 
-With PyTorch's runner, whose rows have their maximal length whatever the scheduler counts.
+The runner is PyTorch's, whose rows have their maximal length: only the scheduler counts blocks.
 """
 
 from collections.abc import Iterator

@@ -66,7 +66,7 @@ struct HeadMemory {
 template <class Number>
 struct Pages {
   HeadMemory<Number> memory;            // of all blocks
-  const int32_t* blocks[kMostQueries];  // for each query, the block that stores each 16 tokens; null: in order
+  const int32_t* blocks[kMostQueries];  // of each query, the block of each 16 tokens; null: in order
   int num_shared;                       // leading blocks that are the same for all queries
 
   // All queries attend to one sequence, whose blocks are in `table`; null: one after another.
@@ -117,7 +117,7 @@ constexpr int key_blocks_at_once(int num_queries) {
   return kRegisters >= 32 && num_queries > 2 ? 1 : blocks_at_once(num_queries);
 }
 
-// Computes the scores of kQueries queries for kBlocks blocks of keys. Prefetches as many bytes from `next` on.
+// Computes the scores of kQueries queries for kBlocks blocks of keys; prefetches as many from `next` on.
 template <class Dot, int kQueries, int kBlocks>
 inline void block_scores(const char* const* keys, const char* const* next, int num_words, const char* queries,
                          int query_bytes, Floats (*scores)[kMostBlocks]) {
@@ -176,8 +176,7 @@ inline void add_values(const Pages<typename Dot::Number>& pages, const Pages<typ
   }
 }
 
-// Computes the weighted sum of the values from block `begin` on: kVectors vectors of dimensions, from `first`
-// on.
+// Computes the weighted sum of values from block `begin` on: kVectors vectors of dimensions from `first` on.
 template <class Dot, int kQueries, int kVectors>
 inline void weighted_values(const Pages<typename Dot::Number>& pages, const Pages<typename Dot::Number>& next,
                             const Query* queries, int first, int begin, int num_keys, int num_shared,
@@ -197,7 +196,8 @@ inline void weighted_values(const Pages<typename Dot::Number>& pages, const Page
                                  weights + q * weights_bytes, weights_bytes, own);
     for (int v = 0; v < kVectors; ++v) {
       const int d = first + v * kLanes;
-      store(queries[q].answer + d, total(own[0][v]) * broadcast(factors[q]), first_lanes(pages.memory.d_head - d));
+      const Floats answer = total(own[0][v]) * broadcast(factors[q]);
+      store(queries[q].answer + d, answer, first_lanes(pages.memory.d_head - d));
     }
   }
 }

@@ -1,7 +1,7 @@
 // Products of a word of activations with a vector of weights, added to sums, in each type of weights.
 //
 // A word of weights is four bytes of an output: one float, two bfloat16 or four int8. A `Dot` has vectors of
-// words, sixteen (`Floats`, `Words`) or those of one register, and says how activations are stored to meet it:
+// words, sixteen (`Floats`, `Words`) or those of one register, and says how activations are stored for it:
 //
 //   Weights                  a vector of weights, as the multiplications need it
 //   kInputBytes              the bytes of activations that one word of weights is multiplied by
@@ -73,10 +73,10 @@ inline auto dequantized(WordVector sums, const Outputs& outputs, const float* ro
   return fma(numbers * load(outputs.scales), Make<Vector>::broadcast(*row_scale), load(outputs.bias));
 }
 
-// int8 activations are stored with an offset where the instruction takes unsigned bytes. Its contribution to a
-// sum is known in advance, so sums start at minus that (`Linear::start`).
+// int8 activations are stored with an offset where the instruction takes unsigned bytes. Its part of a sum
+// is known in advance, so sums start at minus that (`Linear::start`).
 #if defined(__AVX512VNNI__) || defined(__AVXVNNI__) || defined(__ARM_NEON)
-// Adds four products of bytes to each word. Assembly, because GCC 12 copies the sums of its intrinsics between
+// Adds four products of bytes to each word. Assembly, because GCC 12 copies sums of its intrinsics between
 // registers until none are left.
 #ifdef __AVX512VNNI__
 inline __m512i add_bytes(__m512i sums, __m512i x, __m512i weights) {
@@ -172,7 +172,7 @@ using SplitBfloatDot = BfloatDot;  // no registers are left for more sums
 #endif
 inline Floats total(Floats sums) { return sums; }
 
-// The same products with vectors of one register that holds eight numbers: more rows have room for their sums,
+// The same products with vectors of one register of eight numbers: more rows have room for their sums,
 // so weights are read and widened for more of them at a time.
 #if defined(__AVX2__) && !defined(__AVX512F__)
 #define DRAGOMAN_HAS_PARTS

@@ -3,7 +3,7 @@
 // A weight matrix is stored in blocks of sixteen outputs. A block is a sequence of vectors of 64
 // bytes, and each vector has four bytes of each of the sixteen outputs: one float, two bfloat16 or
 // four int8. A multiplication takes a vector of weights and the activations that belong to its four bytes,
-// repeated sixteen times; sixteen consecutive vectors form an AMX tile. A decode step reads every weight once,
+// repeated sixteen times; sixteen consecutive vectors form an AMX tile. A step reads every weight once,
 // in memory order.
 //
 // With int8 weights each row of activations is quantized to 255 numbers, scaled by its own largest magnitude.
@@ -120,7 +120,7 @@ constexpr int kGroupBytes = 256 << 10;  // of weights that stay in the second-le
 constexpr int kNearBytes = 2048;        // prefetch distance of tiles, to the first-level cache
 constexpr int kFarBytes = 4096;         // and of vectors, in each block, to the second-level cache
 
-// The blocks that a number of rows is multiplied by together: as many sums as registers hold beside weights and
+// The blocks that some rows are multiplied by together: as many sums as registers hold beside weights and
 // activations.
 constexpr int blocks_at_once(int num_rows) {
   return kRegisters >= 32 ? 2 : num_rows == 1 ? kBlocksOfOneRow : num_rows == 2 ? 2 : 1;

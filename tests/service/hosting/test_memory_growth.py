@@ -1,4 +1,4 @@
-"""What texts of any kind take is bounded, and given back when they are answered."""
+"""The memory that texts of any kind take is bounded, and given back after their answers."""
 
 import json
 import subprocess
