@@ -119,10 +119,16 @@ def _first_that_runs(asked: str) -> Library | None:
         OSError: The file cannot be loaded, or no level.
         AttributeError: It is another library.
     """
-    chosen = level_named(asked)
-    if asked and chosen is None:
-        return Library(Path(asked))
-    levels = levels_of_processor() if chosen is None else [chosen]
+    levels = levels_of_processor()
+    if asked:
+        chosen, known = level_named(asked), ", ".join(level.name for level in levels) or "none"
+        if chosen is None and not Path(asked).exists():
+            raise OSError(f"{VARIABLE}: {asked!r} is neither off, a level ({known}) nor a file")
+        if chosen is None:
+            return Library(Path(asked))
+        if chosen not in levels:
+            raise OSError(f"{VARIABLE}: this processor lacks {asked}; its levels are {known}")
+        levels = [chosen]
     if not levels:
         _log.info("this processor has no level of the kernels: PyTorch's kernels are used")
         return None

@@ -172,6 +172,22 @@ def test_a_file_for_another_processor_is_refused_with_its_level(
     assert reasons(caplog) == [f"it was compiled for {best.name}, which this processor lacks"]
 
 
+@pytest.mark.parametrize("asked", ["avx9", "amx"])
+def test_a_level_that_is_not_there_is_refused_with_those_that_are(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path, asked: str
+) -> None:
+    (tmp_path / "cpuinfo").write_text("flags\t: avx2 fma asimd\n", encoding="utf-8")
+    monkeypatch.setattr(levels, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(library, "build", None)
+    monkeypatch.setenv(VARIABLE, asked)
+    assert library.library() is None
+    (reason,) = reasons(caplog)
+    (known,) = levels_of_processor()
+    assert reason.startswith(f"{VARIABLE}: ")
+    assert asked in reason
+    assert known.name in reason
+
+
 @needs_kernels
 def test_a_level_is_chosen_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     level = levels_of_processor()[-1]
