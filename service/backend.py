@@ -12,6 +12,7 @@ from model.engine.params import FinishReason, Priority
 from model.tokenizer.prompt import Task
 from service.deadline import Deadline
 from service.pairs import NO_PAIRS, Pairs
+from service.spans import Link, Span
 
 OnOverflow = Literal["truncate", "error"]
 TaskName = Literal["translation", "summarization"]
@@ -40,6 +41,8 @@ class ModelInfo:
         weights_bytes: Memory that they take; None where they are not loaded.
         quantize: How weights are stored that compute in `dtype`.
         kernels: What computes: `pytorch`, or `own` with the instructions it uses.
+        stand_ins: Strings that this model was seen to copy, for what must come back unchanged; best
+            first.
     """
 
     name: str
@@ -64,6 +67,7 @@ class ModelInfo:
     quantize: Literal["int8"] | None = None
     device: str
     kernels: str = "pytorch"
+    stand_ins: tuple[str, ...] = ()
 
     @property
     def handle(self) -> str:
@@ -166,6 +170,58 @@ class FinishedEvent:
 Event = TokenEvent | FinishedEvent
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRequest:
+    """A given output of one segment, to be read by the decoder in one pass (teacher forcing).
+
+    Attributes:
+        request_id: Names the client's request in logs.
+        model: The handle of a served model (`ModelInfo.handle`).
+        text: What the model read, or would read.
+        output: What it wrote, or somebody else: a text, or token ids without special tokens.
+        with_links: Align the words of both texts, too.
+    """
+
+    request_id: str
+    model: str
+    text: str
+    task: Task
+    output: str | tuple[int, ...]
+    deadline: Deadline
+    priority: Priority = Priority.INTERACTIVE
+    with_links: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredToken:
+    """One token of an output: its span of the output's text and its log-probability."""
+
+    span: Span
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """An output as the model sees it.
+
+    Attributes:
+        text: The output's text; the spans of tokens and links are of it.
+        tokens: In order; the last is the end of the output, with an empty span.
+        links: Word alignment of the request's `text` and `text`; empty if it was not asked for.
+        input_tokens: Encoder tokens, special ones included.
+    """
+
+    text: str
+    tokens: tuple[ScoredToken, ...]
+    links: tuple[Link, ...]
+    input_tokens: int
+
+    @property
+    def score(self) -> float:
+        """The mean log-probability of the tokens."""
+        return sum(token.logprob for token in self.tokens) / len(self.tokens)
+
+
 class Backend(Protocol):
     """Runs segments through models. All methods belong to one event loop."""
 
@@ -194,6 +250,17 @@ class Backend(Protocol):
             NoMemoryError: the segment does not fit into the device's memory, even alone.
             NoTokenError: every next token is excluded, or the logits are not numbers.
             EngineStoppedError: the engine was stopped, or failed.
+        """
+        ...
+
+    async def score(self, request: ScoreRequest) -> Scored:
+        """Return the log-probabilities, and the links if asked for, of a given output.
+
+        Raises:
+            ModelNotFoundError, ModelNotLoadedError, UnsupportedTaskError: as in `generate`.
+            InputTooLongError: the text or the output is longer than the model takes.
+            QueueFullError, DeadlineExceededError, NoMemoryError, EngineStoppedError: as in
+                `generate`.
         """
         ...
 

@@ -12,6 +12,7 @@ from typing import Literal, TypedDict
 from model.engine.params import Priority
 from service.backend import NO_OVERRIDES, FinishedEvent, OnOverflow, Output, ParamOverrides
 from service.deadline import Deadline
+from service.spans import Span
 from service.text.documents import Document, Mode
 
 Overflow = Literal["split", "truncate", "error"]
@@ -85,14 +86,6 @@ class SummaryRequest(TaskRequest):
 
     style: str | None = None
     split: Mode = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Characters `start` to `stop` (exclusive) of a text, in code points."""
-
-    start: int
-    stop: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
