@@ -7,9 +7,9 @@ import pytest
 from model.engine.params import FinishReason, GenerationParams
 from model.tokenizer.prompt import Translation
 from service.backend import FinishedEvent, Output, TokenEvent
+from service.spans import Span
 from service.tasks.generation import Generation
 from service.tasks.items import Emit, Item, answer, fit
-from service.spans import Span
 from service.tasks.records import ItemAnswer
 from service.text.documents import Document, Segment
 from tests.support.service.fakes import TRANSLATOR, FakeBackend, make_request
