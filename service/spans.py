@@ -10,6 +10,10 @@ class Span:
     start: int
     stop: int
 
+    def __add__(self, offset: int) -> "Span":
+        """Return the span moved by `offset` characters."""
+        return Span(self.start + offset, self.stop + offset)
+
 
 @dataclass(frozen=True, slots=True)
 class Link:

@@ -1,7 +1,7 @@
 """Replace parts of a text, and follow spans from the text to the result and back."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -67,6 +67,11 @@ class Edited:
         add(len(source), source[at:], is_kept=True)
         return cls(source, "".join(parts), tuple(pieces))
 
+    @property
+    def replaced(self) -> tuple[Span, ...]:
+        """The spans of the result that edits wrote."""
+        return tuple(piece.result for piece in self._pieces if not piece.is_kept)
+
     def to_source(self, span: Span) -> Span:
         """Return the span of the source that became `span` of the result; whole edits only."""
         inverse = [_Piece(piece.result, piece.source, piece.is_kept) for piece in self._pieces]
@@ -98,3 +103,28 @@ def _at(pieces: list[_Piece], offset: int) -> _Piece:
 
 def _moved(piece: _Piece, offset: int) -> int:
     return min(piece.result.start + offset - piece.source.start, piece.result.stop)
+
+
+class Chain:
+    """A text after several rounds of edits, each made to the result of the one before."""
+
+    def __init__(self, source: str, rounds: Sequence[Edited] = ()) -> None:
+        self.source = source
+        self._rounds = tuple(rounds)
+
+    @property
+    def text(self) -> str:
+        """The result of the last round."""
+        return self._rounds[-1].text if self._rounds else self.source
+
+    def to_source(self, span: Span) -> Span:
+        """Return the span of the source that became `span` of the result."""
+        for edited in reversed(self._rounds):
+            span = edited.to_source(span)
+        return span
+
+    def to_result(self, span: Span) -> Span:
+        """Return the span of the result that `span` of the source became."""
+        for edited in self._rounds:
+            span = edited.to_result(span)
+        return span

@@ -1,7 +1,9 @@
 """Put stand-ins that a model copies in place of what must come back unchanged, and back again."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from service.text.edits import Edit, Edited
 
@@ -46,12 +48,13 @@ def mask(text: str, protected: Sequence[Protected], names: Iterable[str]) -> Mas
 
     None if there are fewer such names than spans.
     """
-    free = _unused(text, names)
-    chosen = tuple(name for _, name in zip(protected, free, strict=False))
+    chosen = tuple(islice(_distinct(text, names), len(protected)))
     if len(chosen) < len(protected):
         return None
     edits = [Edit(p.start, p.stop, n) for p, n in zip(protected, chosen, strict=True)]
-    return Masked(Edited.of(text, edits), tuple(protected), chosen)
+    masked = Masked(Edited.of(text, edits), tuple(protected), chosen)
+    # Beside other characters, two names may make a third: X1 and 1 make X11.
+    return masked if masked.restore(masked.edited.text) is not None else None
 
 
 def leftmost_longest(spans: Iterable[Protected]) -> tuple[Protected, ...]:
@@ -63,5 +66,30 @@ def leftmost_longest(spans: Iterable[Protected]) -> tuple[Protected, ...]:
     return tuple(kept)
 
 
-def _unused(text: str, names: Iterable[str]) -> Iterator[str]:
-    return (name for name in names if name not in text)
+def by_precedence(*groups: Sequence[Protected]) -> tuple[Protected, ...]:
+    """Return the spans of all groups in order, without those that overlap one of a group before.
+
+    The spans of each group are in order and do not overlap.
+    """
+    kept = list(groups[0]) if groups else []
+    for group in groups[1:]:
+        if group:
+            starts = [span.start for span in kept]
+            kept += [span for span in group if not _overlaps(span, kept, starts)]
+            kept.sort(key=lambda span: span.start)
+    return tuple(kept)
+
+
+def _overlaps(span: Protected, others: Sequence[Protected], starts: Sequence[int]) -> bool:
+    """Return whether the span shares a character with one of the others, which begin at `starts`."""
+    after = bisect_left(starts, span.stop)
+    return after > 0 and others[after - 1].stop > span.start
+
+
+def _distinct(text: str, names: Iterable[str]) -> Iterator[str]:
+    """Yield the names that are neither in the text nor in each other."""
+    taken: list[str] = []
+    for name in names:
+        if name not in text and not any(name in other or other in name for other in taken):
+            taken.append(name)
+            yield name
