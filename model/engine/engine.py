@@ -93,6 +93,7 @@ class Engine:
         params: GenerationParams,
         *,
         priority: Priority = Priority.INTERACTIVE,
+        group: str = "",
         deadline_s: float | None = None,
     ) -> None:
         """Queue a request; it joins the batch at the next step that has room.
@@ -102,6 +103,7 @@ class Engine:
             prompt: Source and decoder prefix.
             params: Generation parameters.
             priority: Class in the queue.
+            group: Requests of one group share its turns; empty: it is the only one of its group.
             deadline_s: Absolute, on the engine's clock (`time.monotonic` unless another was given);
                 the first step at or after it ends the request with DEADLINE.
 
@@ -123,6 +125,7 @@ class Engine:
             params=allow_repeats_of(prompt.encoder_ids, params),
             search=make_search(prompt, params, self._rules),
             priority=priority,
+            group=group,
             deadline_s=deadline_s,
             arrival_s=self._clock(),
         )
@@ -239,14 +242,12 @@ class Engine:
 
     def _extend(self, request: Request, extension: Extension) -> RequestOutput:
         request.search.extend(extension)
-        if request.first_token_s is None:
-            request.first_token_s = self._clock()
+        request.note_token(self._clock())
         new_token_ids = tuple(extension.token_ids[0]) if request.width == 1 else ()
         return RequestOutput(request.request_id, new_token_ids)
 
     def _output(self, request: Request, candidates: Candidates, *, is_over: bool) -> RequestOutput:
-        if request.first_token_s is None:
-            request.first_token_s = self._clock()
+        request.note_token(self._clock())
         new_token_ids: tuple[int, ...] = ()
         if request.width == 1:
             new_token_ids = tuple([c[0] for c in candidates[0] if c[0] not in self._rules.eos_ids])
@@ -275,9 +276,7 @@ class Engine:
 
     def _end_late_requests(self) -> list[RequestOutput]:
         now = self._clock()
-        late = [
-            r for r in self._requests.values() if r.deadline_s is not None and r.deadline_s <= now
-        ]
+        late = [request for request in self._requests.values() if request.is_late(now)]
         return [self._finish(request, FinishReason.DEADLINE) for request in late]
 
     def _start_over(self, reason: str) -> list[RequestOutput]:

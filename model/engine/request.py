@@ -22,6 +22,8 @@ class Request:
     """One source to decode: its parameters, its search, and its rows in the caches.
 
     Attributes:
+        group: Names the requests that one client sent together, which share their turns; empty: it
+            is the only one.
         deadline_s: Absolute, on the engine's clock; None: no deadline.
         rows: The self-attention cache row of each live hypothesis of `search`, in the same order.
         slot: The row of the cross-attention cache; None unless the request is running.
@@ -43,6 +45,7 @@ class Request:
     prompt: Prompt
     params: GenerationParams
     search: Search
+    group: str = ""
     priority: Priority = Priority.INTERACTIVE
     deadline_s: float | None = None
     arrival_s: float = 0.0
@@ -61,6 +64,7 @@ class Request:
 
     def __post_init__(self) -> None:
         self.width, self.do_sample = self.params.num_rows, self.params.do_sample
+        self.group = self.group or self.request_id
 
     @property
     def running_slot(self) -> int:
@@ -104,6 +108,15 @@ class Request:
     def wants_logits(self) -> bool:
         """True if this step's logits decide the next token."""
         return self.num_computed + 1 == len(self.search.sequences[0])
+
+    def is_late(self, now_s: float) -> bool:
+        """Return whether its deadline has come."""
+        return self.deadline_s is not None and self.deadline_s <= now_s
+
+    def note_token(self, now_s: float) -> None:
+        """Remember when its first token was chosen."""
+        if self.first_token_s is None:
+            self.first_token_s = now_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

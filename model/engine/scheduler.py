@@ -7,7 +7,7 @@ soon as it ends. If outputs are longer and blocks run out, the request admitted 
 into the queue, to be computed anew: so the one admitted first always goes on, and ends.
 """
 
-from collections import deque
+from collections.abc import Iterator
 
 from model.engine.batch import Batch
 from model.engine.block_pool import BlockPool, most_blocks, room_of
@@ -15,15 +15,18 @@ from model.engine.config import EngineConfig
 from model.engine.params import Priority
 from model.engine.request import Request, RequestStatus
 from model.engine.row_pool import RowPool
+from model.engine.shares import Shares
 from model.engine.stats import EngineStats
+from model.engine.waiting import WaitingRequests
 from model.errors import QueueFullError
 
 
 class Scheduler:
-    """Admits waiting requests, interactive ones first, each class in order of arrival.
+    """Admits waiting requests, interactive ones first.
 
-    Bulk requests cannot starve: after `_BULK_TURN` interactive requests in a row, a waiting bulk
-    request is admitted.
+    Within a class groups take turns, and no group may take all of the cache (see `Shares`). Bulk
+    requests cannot starve: after `_BULK_TURN` interactive requests in a row, a waiting bulk request
+    is admitted.
     """
 
     _BULK_TURN = 8
@@ -46,8 +49,8 @@ class Scheduler:
         self._rows = RowPool(num_rows)
         self._slots = RowPool(num_rows)
         self._blocks = BlockPool(num_blocks)
-        self._waiting: dict[Priority, deque[Request]] = {
-            priority: deque() for priority in (Priority.INTERACTIVE, Priority.BULK)
+        self._waiting = {
+            priority: WaitingRequests() for priority in (Priority.INTERACTIVE, Priority.BULK)
         }
         self._running: dict[str, Request] = {}
         self._admitted_since_bulk = 0
@@ -74,9 +77,11 @@ class Scheduler:
     @property
     def can_admit(self) -> bool:
         """True if the next step would admit a waiting request."""
-        queue = self._next_queue()
+        if not self.num_waiting:
+            return False
+        request = self._next(self._shares())
         num_promised = sum(map(self._blocks.expected, self._running.values()))
-        return queue is not None and self._has_room(queue[0], num_promised=num_promised)
+        return request is not None and self._has_room(request, num_promised=num_promised)
 
     def stats(self, *, num_decoded: int, num_steps: int) -> EngineStats:
         """Return the state of the queue and the cache; the arguments are of the last step."""
@@ -188,28 +193,48 @@ class Scheduler:
 
     def _admit(self) -> list[Request]:
         admitted: list[Request] = []
+        if not self.num_waiting:
+            return admitted
         num_tokens = 0
         num_promised = sum(map(self._blocks.expected, self._running.values()))
-        while queue := self._next_queue():
-            request = queue[0]
+        shares = self._shares()
+        while request := self._next(shares):
             num_tokens += request.num_source_tokens
             if admitted and num_tokens > self._config.max_encode_tokens:
                 break
             if not self._has_room(request, num_promised=num_promised):
                 break  # a smaller request behind it must not overtake it: it could wait for ever
+            shares.add(request, num_blocks=self._blocks.expected(request))
             rows, slots = self._rows.allocate(request.num_live), self._slots.allocate(1)
             assert rows is not None  # `_has_room`
             assert slots is not None  # there are as many slots as rows
             has_blocks = self._blocks.grow(request, request.length)
             assert has_blocks  # `_has_room`
             num_promised += self._blocks.expected(request)
-            queue.popleft()
+            self._waiting[request.priority].take(request)
             request.rows, request.slot = rows, slots[0]
             request.status = RequestStatus.RUNNING
             self._running[request.request_id] = request
             self._count_turn(request.priority)
             admitted.append(request)
         return admitted
+
+    def _shares(self) -> Shares:
+        return Shares(
+            self._running.values(), num_rows=self._max_rows, num_blocks=self._blocks.capacity
+        )
+
+    def _next(self, shares: Shares) -> Request | None:
+        """Return the request whose turn it is, of a group that has not taken its share."""
+        for priority in self._order():
+            for request in self._waiting[priority].heads():
+                num_blocks = self._blocks.expected(request)
+                if not shares.allow_class(request, num_blocks=num_blocks):
+                    break  # nor may a smaller one overtake it
+                others_wait = any(w.has_others(request.group) for w in self._waiting.values())
+                if shares.allow_group(request, num_blocks=num_blocks, others_wait=others_wait):
+                    return request
+        return None
 
     def _make_room(self) -> None:
         """Give all running requests blocks for a step, the oldest first; put back the youngest."""
@@ -225,7 +250,7 @@ class Scheduler:
         """Move a running request to the head of its queue; its tokens will be computed anew."""
         self._stop(request)
         request.status, request.num_computed = RequestStatus.WAITING, 0
-        self._waiting[request.priority].appendleft(request)
+        self._waiting[request.priority].put_back(request)
 
     def _stop(self, request: Request) -> None:
         del self._running[request.request_id]
@@ -249,11 +274,10 @@ class Scheduler:
         num_blocks = num_promised + self._blocks.expected(request)
         return taken + request.num_live <= limit and num_blocks <= self._blocks.num_free
 
-    def _next_queue(self) -> deque[Request] | None:
-        interactive, bulk = self._waiting[Priority.INTERACTIVE], self._waiting[Priority.BULK]
-        if interactive and (not bulk or self._admitted_since_bulk < self._BULK_TURN):
-            return interactive
-        return bulk or None
+    def _order(self) -> Iterator[Priority]:
+        """Yield the classes in the order in which the next request is looked for."""
+        is_bulk_turn = self._admitted_since_bulk >= self._BULK_TURN
+        return iter(sorted(self._waiting, key=lambda each: (each is Priority.BULK) != is_bulk_turn))
 
     def _count_turn(self, priority: Priority) -> None:
         is_bulk = priority is Priority.BULK

@@ -1,6 +1,7 @@
 """Translate and summarize the texts of the command line, by the tasks that the API uses."""
 
 from dataclasses import dataclass
+from itertools import count
 
 from model.engine.params import Priority
 from service.backend import NO_OVERRIDES, Backend, ParamOverrides
@@ -15,6 +16,7 @@ from service.text.languages import Detector
 
 NO_LIMIT = 1 << 40
 TIMEOUT_MS = 24 * 3_600 * 1_000  # no client waits for it
+_numbers = count(1)
 SEGMENTS_AT_ONCE = 8  # of one text; times `texts.MAX_PENDING` they stay within the engine's queue
 
 
@@ -55,7 +57,7 @@ class BulkOptions:
     def fields(self, text: str, *, split: Mode) -> TaskFields:
         """Return the fields of a request of one text that arrives now; `split` is the usual one."""
         return {
-            "request_id": "bulk",
+            "request_id": f"bulk-{next(_numbers)}",  # each text takes turns with the others
             "text": (text,),
             "deadline": Deadline.after(TIMEOUT_MS),
             "model": self.model,

@@ -39,6 +39,7 @@ class EngineRequest:
     prompt: Prompt
     params: GenerationParams
     priority: Priority
+    group: str  # names the client's request, whose segments take turns with those of others
     deadline: Deadline
     stream: bool  # send tokens before the end
 
@@ -191,6 +192,7 @@ class AsyncEngine:
                 request.prompt,
                 request.params,
                 priority=request.priority,
+                group=request.group,
                 deadline_s=request.deadline.at_s,
             )
         except Exception as error:  # noqa: BLE001 - one bad request must not end the others

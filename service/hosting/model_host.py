@@ -154,6 +154,7 @@ class ModelHost:
                 prompt=prompt,
                 params=params,
                 priority=request.priority,
+                group=request.request_id,
                 deadline=request.deadline,
                 stream=is_streamed,
             )

@@ -142,6 +142,7 @@ def make_request(
     *,
     length: int = 5,
     priority: Priority = Priority.INTERACTIVE,
+    group: str = "",
     deadline_s: float | None = None,
     **params: Any,
 ) -> Request:
@@ -153,6 +154,7 @@ def make_request(
         params=generation,
         search=IndependentSearch(make_search_config(), num_hypotheses=generation.num_rows),
         priority=priority,
+        group=group,
         deadline_s=deadline_s,
     )
 

@@ -37,6 +37,7 @@ def make_request(name: str = "a", *, source: int = 0, **params: Any) -> EngineRe
         prompt=make_prompt(seed=source, length=3 + source % 7),
         params=GenerationParams(**{"max_new_tokens": 6, **params}),
         priority=Priority.INTERACTIVE,
+        group=name,
         deadline=NO_DEADLINE,
         stream=False,
     )
