@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from model.tokenizer.char_spans import CharSpan
 from model.tokenizer.token_texts import TokenTexts
 from model.tokenizer.vocabulary import TokenizerConfig, in_order
 
@@ -46,12 +47,19 @@ class ByteTokenizer:
         return self._special_ids
 
     @property
+    def unk_id(self) -> None:
+        return None
+
+    @property
+    def source_unk_id(self) -> None:
+        return None
+
+    @property
     def added_tokens(self) -> Sequence[str]:
         return in_order(self._ids, self._special_ids)
 
     def encode(self, text: str) -> list[int]:
-        data = _SURROGATES.sub(_REPLACEMENT, text).encode()  # lone surrogates have no UTF-8
-        return [self._offset + byte for byte in data]
+        return [self._offset + byte for byte in _without_surrogates(text).encode()]
 
     def encode_target(self, text: str) -> list[int]:
         return self.encode(text)
@@ -59,5 +67,19 @@ class ByteTokenizer:
     def decode(self, token_ids: Sequence[int]) -> str:
         return self._texts.decode(token_ids)
 
+    def spans(self, text: str) -> list[CharSpan]:
+        chars = enumerate(_without_surrogates(text))
+        return [(place, place + 1) for place, char in chars for _ in char.encode()]
+
+    def target_spans(self, text: str) -> list[CharSpan]:
+        return self.spans(text)
+
+    def decoded_spans(self, token_ids: Sequence[int]) -> list[CharSpan]:
+        return self._texts.spans(token_ids)
+
     def token_to_id(self, token: str) -> int | None:
         return self._ids.get(token)
+
+
+def _without_surrogates(text: str) -> str:
+    return _SURROGATES.sub(_REPLACEMENT, text)  # lone surrogates have no UTF-8

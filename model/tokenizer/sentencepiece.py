@@ -7,6 +7,7 @@ from pathlib import Path
 
 from model.errors import CheckpointError
 from model.json_file import read_json_object
+from model.tokenizer.char_spans import CharSpan
 from model.tokenizer.layout import TokenizerLayout
 from model.tokenizer.spm_file import SPACE, SpmFile, read_spm
 from model.tokenizer.token_texts import TokenTexts
@@ -37,7 +38,7 @@ class SpmVocabulary:
             text_tokens: Additional tokens that are found in texts before the pieces.
         """
         self.ids = ids
-        self._unk_id = ids[unk]
+        self.unk_id = ids[unk]
         self.special_ids = frozenset(
             ids[token] for token in (*special, *spm.controls) if token in ids and token != unk
         )
@@ -47,7 +48,7 @@ class SpmVocabulary:
         pattern = "|".join(map(re.escape, longest_first))
         self._text_tokens = re.compile(f"({pattern})") if pattern else None
         self._texts = TokenTexts(
-            {id_: self._bytes_of(t) for t, id_ in self._text_ids.items() if id_ != self._unk_id},
+            {id_: self._bytes_of(t) for t, id_ in self._text_ids.items() if id_ != self.unk_id},
             silent_ids=self.special_ids,
             unknown=spm.unknown_text.encode(),
             leading_blanks=spm.leading_blanks,
@@ -60,10 +61,23 @@ class SpmVocabulary:
             parts = self._text_tokens.split(text)  # odd places are tokens
             cut = ([part] if i % 2 else self._spm.encode(part) for i, part in enumerate(parts))
             pieces = list(chain.from_iterable(cut))
-        return [self._text_ids.get(piece, self._unk_id) for piece in pieces]
+        return [self._text_ids.get(piece, self.unk_id) for piece in pieces]
+
+    def spans(self, text: str) -> list[CharSpan]:
+        if self._text_tokens is None:
+            return self._spm.spans(text)
+        spans, start = [], 0
+        for place, part in enumerate(self._text_tokens.split(text)):  # odd places are tokens
+            found = [(0, len(part))] if place % 2 else self._spm.spans(part)
+            spans += [(start + first, start + last) for first, last in found]
+            start += len(part)
+        return spans
 
     def decode(self, token_ids: Sequence[int]) -> str:
         return self._texts.decode(token_ids)
+
+    def decoded_spans(self, token_ids: Sequence[int]) -> list[CharSpan]:
+        return self._texts.spans(token_ids)
 
     def _bytes_of(self, token: str) -> bytes:
         if token in self._spm.bytes:
@@ -91,6 +105,14 @@ class SentencePieceTokenizer:
         return self._target.special_ids
 
     @property
+    def unk_id(self) -> int:
+        return self._target.unk_id
+
+    @property
+    def source_unk_id(self) -> int:
+        return self._source.unk_id
+
+    @property
     def added_tokens(self) -> Sequence[str]:
         return in_order(self._source.ids, self._source.special_ids)
 
@@ -102,6 +124,15 @@ class SentencePieceTokenizer:
 
     def decode(self, token_ids: Sequence[int]) -> str:
         return self._target.decode(token_ids)
+
+    def spans(self, text: str) -> list[CharSpan]:
+        return self._source.spans(text)
+
+    def target_spans(self, text: str) -> list[CharSpan]:
+        return self._target.spans(text)
+
+    def decoded_spans(self, token_ids: Sequence[int]) -> list[CharSpan]:
+        return self._target.decoded_spans(token_ids)
 
     def token_to_id(self, token: str) -> int | None:
         return self._source.ids.get(token)

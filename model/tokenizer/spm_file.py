@@ -9,9 +9,11 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from sentencepiece import (
     SentencePieceProcessor,
     sentencepiece_model_pb2,
+    sentencepiece_pb2,
 )
 
 from model.errors import CheckpointError, UnsupportedModelError
+from model.tokenizer.char_spans import CharSpan, in_characters, shared_with_next
 from model.tokenizer.token_texts import LeadingBlanks
 
 SPACE = "\u2581"  # how pieces write a blank
@@ -44,10 +46,16 @@ class SpmFile:
 
     def encode(self, text: str) -> list[str]:
         """Return the pieces of a text; characters outside the vocabulary are their own pieces."""
-        if not text.isascii():
-            text = _SURROGATES.sub(_REPLACEMENT, text)  # sentencepiece takes no lone surrogates
-        pieces: list[str] = self.processor.encode(text, out_type=str)
+        pieces: list[str] = self.processor.encode(_without_surrogates(text), out_type=str)
         return pieces
+
+    def spans(self, text: str) -> list[CharSpan]:
+        """Return the characters that each of the pieces of `encode` stands for."""
+        text = _without_surrogates(text)
+        found = sentencepiece_pb2.SentencePieceText()  # type: ignore[attr-defined]  # at run time
+        found.ParseFromString(self.processor.encode(text, out_type="serialized_proto"))
+        spans = [(piece.begin, piece.end) for piece in found.pieces]  # of bytes
+        return shared_with_next(in_characters(spans, text))
 
 
 def read_spm(path: Path, *, tags: str | None = None) -> SpmFile:
@@ -85,6 +93,11 @@ def read_spm(path: Path, *, tags: str | None = None) -> SpmFile:
         leading_blanks=_leading_blanks(proto.normalizer_spec),
         unknown_text=proto.trainer_spec.unk_surface,
     )
+
+
+def _without_surrogates(text: str) -> str:
+    """Return a text that sentencepiece takes: it refuses lone surrogates."""
+    return text if text.isascii() else _SURROGATES.sub(_REPLACEMENT, text)
 
 
 def _parse(path: Path) -> Any:

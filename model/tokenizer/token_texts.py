@@ -1,7 +1,10 @@
 """Decodes token ids of any kind of vocabulary."""
 
+import codecs
 from collections.abc import Mapping, Sequence
 from enum import Enum
+
+from model.tokenizer.char_spans import CharSpan
 
 
 class LeadingBlanks(Enum):
@@ -34,10 +37,26 @@ class TokenTexts:
 
     def decode(self, token_ids: Sequence[int]) -> str:
         ids = [id_ for id_ in token_ids if id_ not in self._silent_ids]
+        return b"".join(self._parts(ids)).decode(errors="replace")
+
+    def spans(self, token_ids: Sequence[int]) -> list[CharSpan]:
+        """Return the characters of each id in `decode(token_ids)`; see `Tokenizer`."""
+        parts = iter(self._parts([id_ for id_ in token_ids if id_ not in self._silent_ids]))
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        spans, num_chars = [], 0  # complete ones
+        for id_ in token_ids:
+            part = b"" if id_ in self._silent_ids else next(parts)
+            start = num_chars
+            num_chars += len(decoder.decode(part))
+            is_inside = bool(part and decoder.getstate()[0])  # a character that is not complete
+            spans.append((start, num_chars + is_inside))
+        return spans
+
+    def _parts(self, ids: Sequence[int]) -> list[bytes]:
         parts = [self._texts.get(id_, self._unknown) for id_ in ids]
         if self._leading_blanks is not LeadingBlanks.KEPT:
             self._drop_leading_blanks(ids, parts)
-        return b"".join(parts).decode(errors="replace")
+        return parts
 
     def _drop_leading_blanks(self, ids: Sequence[int], parts: list[bytes]) -> None:
         """Remove one blank from each leading piece until there is text; unknown ids keep theirs."""

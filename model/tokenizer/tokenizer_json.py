@@ -11,6 +11,7 @@ import tokenizers
 
 from model.errors import CheckpointError, UnsupportedModelError
 from model.json_file import read_json_object
+from model.tokenizer.char_spans import CharSpan, shared_with_next
 from model.tokenizer.layout import TokenizerLayout
 from model.tokenizer.token_bytes import TokenBytes, read_decoder
 from model.tokenizer.token_texts import TokenTexts
@@ -45,7 +46,8 @@ class JsonTokenizer:
         """
         self._vocab = vocab_of(description)
         silent = frozenset(self._vocab[t] for t in (unk, *special) if t in self._vocab)
-        self._special_ids = silent - {self._vocab.get(unk)}
+        self._unk_id = self._vocab.get(unk)
+        self._special_ids = silent - {self._unk_id}
         ordinary = (item for item in self._vocab.items() if item[1] not in silent)
         self._texts = TokenTexts(
             {id_: decoder.bytes_of(token) for token, id_ in ordinary},
@@ -71,13 +73,19 @@ class JsonTokenizer:
         return self._special_ids
 
     @property
+    def unk_id(self) -> int | None:
+        return self._unk_id
+
+    @property
+    def source_unk_id(self) -> int | None:
+        return self._unk_id
+
+    @property
     def added_tokens(self) -> Sequence[str]:
         return in_order(self._vocab, self._special_ids)
 
     def encode(self, text: str) -> list[int]:
-        if not text.isascii():
-            text = _SURROGATES.sub(_REPLACEMENT, text)  # lone surrogates have no UTF-8
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        ids: list[int] = self._encoding(text).ids
         return ids
 
     def encode_target(self, text: str) -> list[int]:
@@ -86,8 +94,33 @@ class JsonTokenizer:
     def decode(self, token_ids: Sequence[int]) -> str:
         return self._texts.decode(token_ids)
 
+    def spans(self, text: str) -> list[CharSpan]:
+        text = _SURROGATES.sub(_REPLACEMENT, text)
+        start = self._num_dropped(text)
+        offsets = self._encoding(text[start:]).offsets
+        return shared_with_next([(start + first, start + last) for first, last in offsets])
+
+    def target_spans(self, text: str) -> list[CharSpan]:
+        return self.spans(text)
+
+    def decoded_spans(self, token_ids: Sequence[int]) -> list[CharSpan]:
+        return self._texts.spans(token_ids)
+
     def token_to_id(self, token: str) -> int | None:
         return self._vocab.get(token)
+
+    def _num_dropped(self, text: str) -> int:
+        """Return how many first characters the normalizer drops: the library miscounts those."""
+        normalizer = self._tokenizer.normalizer
+        if normalizer is None:
+            return 0
+        kept = (place for place, char in enumerate(text) if normalizer.normalize_str(char))
+        return next(kept, 0)
+
+    def _encoding(self, text: str) -> tokenizers.Encoding:
+        if not text.isascii():
+            text = _SURROGATES.sub(_REPLACEMENT, text)  # lone surrogates have no UTF-8
+        return self._tokenizer.encode(text, add_special_tokens=False)
 
 
 def load_tokenizer_json(

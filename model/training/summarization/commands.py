@@ -33,6 +33,7 @@ from model.training.summarization.recipe import (
     prepare_vocabulary,
     validation_examples,
 )
+from model.training.summarization.vocabulary import rewrite_tokenizer
 from model.training.trainer import Budget, TrainerSettings
 
 logger = logging.getLogger("model.training")
@@ -104,6 +105,12 @@ def decodings(
 ) -> None:
     """Compare ways to search, on pairs held back from training; the recipe's is the default."""
     _show(compare_decodings(load_model(checkpoint), RECIPE, data, max_lines=max_lines))
+
+
+@app.command()
+def lookalikes(checkpoint: CheckpointOption) -> None:
+    """Let the tokenizer of a checkpoint read look-alikes as what its vocabulary has."""
+    rewrite_tokenizer(checkpoint)
 
 
 def _show(scores: Iterable[Score]) -> list[Score]:

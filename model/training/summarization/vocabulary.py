@@ -8,6 +8,7 @@
 """
 
 import json
+import string
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -17,11 +18,13 @@ from tokenizers import (
     Tokenizer,
     decoders,
     models,
+    normalizers,
     pre_tokenizers,
     processors,
     trainers,
 )
 
+from model.training.normalizer import COMPATIBLE, compiled, with_lookalikes
 from model.training.summarization.form import MAX_POSITIONS
 
 BOS, PAD, EOS, UNK, MASK = _FRAME = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
@@ -132,6 +135,7 @@ def train_vocabulary(texts: Iterable[str], *, size: int, styles: Sequence[str]) 
         ),
     )
     tokenizer = _without_added_tokens(tokenizer)
+    tokenizer.normalizer = _normalizer(tokenizer)
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", 1, 0)])
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -139,6 +143,26 @@ def train_vocabulary(texts: Iterable[str], *, size: int, styles: Sequence[str]) 
         special_tokens=[(token, tokenizer.token_to_id(token)) for token in (BOS, EOS)],
     )
     return Vocabulary(tokenizer, styles=styles)
+
+
+def rewrite_tokenizer(folder: Path) -> None:
+    """Add rules for look-alikes to the `tokenizer.json` of a checkpoint made before there were any.
+
+    The rest of the file stays.
+    """
+    path = str(folder / "tokenizer.json")
+    tokenizer = Tokenizer.from_file(path)
+    tokenizer.normalizer = _normalizer(tokenizer)
+    tokenizer.save(path)
+
+
+def _normalizer(tokenizer: Tokenizer) -> normalizers.Normalizer:
+    """Return the rules that write with letters of the vocabulary what has bytes only."""
+    decoder = decoders.ByteLevel()
+    texts = {decoder.decode([token]).strip() for token in tokenizer.get_vocab()}
+    known = frozenset((*string.printable, *(text for text in texts if len(text) == 1)))
+    rules = with_lookalikes(COMPATIBLE, known=known)
+    return normalizers.Sequence([normalizers.NFC(), normalizers.Precompiled(compiled(rules))])
 
 
 def load_vocabulary(folder: Path) -> Vocabulary:

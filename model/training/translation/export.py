@@ -8,8 +8,9 @@ import torch
 
 from model.config import TransformerConfig
 from model.families.marian import MARIAN
+from model.load import load_model
 from model.training.checkpoint import hf_shape, write_json, write_weights
-from model.training.translation.vocabulary import Vocabulary
+from model.training.translation.vocabulary import Vocabulary, load_vocabulary
 from model.transformer.seq2seq import Seq2SeqTransformer
 
 DEFAULT_BEAMS = 4
@@ -30,11 +31,18 @@ def export_marian(
         folder: Made if needed.
         dtype: The type of the weights on disk.
     """
-    vocabulary.save(folder)
+    vocabulary.save(folder, unlearned=vocabulary.unlearned(network.embedding.weight.detach()))
     config = network.config
     write_json(folder / "config.json", hf_config(config, vocabulary, dtype=dtype))
     write_json(folder / "generation_config.json", generation_config(config, vocabulary))
     write_weights(network, MARIAN.weights(config), folder, dtype=dtype)
+
+
+def rewrite_tokenizer(folder: Path) -> None:
+    """Write the tokenizer's files of a checkpoint anew, with look-alikes for all that it lacks."""
+    network = load_model(folder, dtype="float32", device="cpu", packs=False).network
+    vocabulary = load_vocabulary(folder, adds_lookalikes=True)
+    vocabulary.save(folder, unlearned=vocabulary.unlearned(network.embedding.weight.detach()))
 
 
 def hf_config(
@@ -62,7 +70,7 @@ def generation_config(config: TransformerConfig, vocabulary: Vocabulary) -> Mapp
     return {
         "num_beams": DEFAULT_BEAMS,
         "max_length": config.max_positions,
-        "bad_words_ids": [[vocabulary.pad_id]],
+        "bad_words_ids": [[vocabulary.pad_id], [vocabulary.unk_id]],
         "eos_token_id": vocabulary.eos_id,
         "pad_token_id": vocabulary.pad_id,
         "decoder_start_token_id": vocabulary.pad_id,

@@ -8,6 +8,7 @@ last     <pad>, also the decoder's start token
 """
 
 import io
+import itertools
 import json
 import shutil
 import string
@@ -15,11 +16,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import sentencepiece as spm
+from torch import Tensor
+
+from model.training.normalizer import add_lookalikes, replaced_characters
 
 EOS, UNK, PAD = "</s>", "<unk>", "<pad>"
 _SPM_SPECIAL = 3  # the SentencePiece model's own <unk>, <s> and </s>
 _MARIAN_SPECIAL = 3  # </s>, <unk> and <pad>
 MAX_INPUT_TOKENS = 512
+# Of the median norm: an embedding that was never drawn shrinks to half of it.
+_UNLEARNED_NORM = 0.55
 
 
 def language_tag(language: str) -> str:
@@ -80,10 +86,33 @@ class Vocabulary:
         text: str = self._pieces.decode(kept)
         return text
 
-    def save(self, folder: Path) -> None:
-        """Write source.spm, target.spm, vocab.json and the tokenizer's configuration."""
+    def unlearned(self, embedding: Tensor) -> frozenset[str]:
+        """Return the characters that training hardly ever drew, in no piece.
+
+        Args:
+            embedding: (vocab, d_model), trained.
+        """
+        norms = embedding.float().norm(dim=1)
+        first, last = self.unk_id + 1, self._first_tag_id
+        is_learned = (norms >= _UNLEARNED_NORM * norms.median())[first:last].tolist()
+        pieces = self.tokens[first:last]
+        learned = itertools.compress(pieces, is_learned)
+        return frozenset("".join(pieces)) - frozenset("".join(learned))
+
+    def save(self, folder: Path, *, unlearned: frozenset[str] = frozenset()) -> None:
+        """Write source.spm, target.spm, vocab.json and the tokenizer's configuration.
+
+        Args:
+            folder: Made if needed.
+            unlearned: Characters that are read as others where there are some that say the same,
+                and otherwise are named in the configuration: the service copies them.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "source.spm").write_bytes(self._pieces.serialized_model_proto())
+        model = self._pieces.serialized_model_proto()
+        if unlearned:
+            model = add_lookalikes(model, unlearned=unlearned)
+            unlearned -= replaced_characters(model)
+        (folder / "source.spm").write_bytes(model)
         shutil.copyfile(folder / "source.spm", folder / "target.spm")
         ids = {token: i for i, token in enumerate(self.tokens)}
         _write_json(folder / "vocab.json", ids)
@@ -99,6 +128,7 @@ class Vocabulary:
                 "target_lang": self.languages[0],
                 "model_max_length": MAX_INPUT_TOKENS,
                 "sp_model_kwargs": {},
+                "unlearned_characters": "".join(sorted(unlearned)),
             },
         )
 
@@ -124,16 +154,31 @@ def train_vocabulary(texts: Iterator[str], *, size: int, languages: Sequence[str
         num_threads=2,
         minloglevel=2,
     )
-    pieces = spm.SentencePieceProcessor(model_proto=model.getvalue())
+    pieces = spm.SentencePieceProcessor(model_proto=add_lookalikes(model.getvalue()))
     return Vocabulary(pieces, languages=languages)
 
 
-def load_vocabulary(folder: Path) -> Vocabulary:
-    """Return the vocabulary that `Vocabulary.save` wrote."""
-    pieces = spm.SentencePieceProcessor(model_file=str(folder / "source.spm"))
+def load_vocabulary(folder: Path, *, adds_lookalikes: bool = False) -> Vocabulary:
+    """Return the vocabulary that `Vocabulary.save` wrote.
+
+    Args:
+        folder: Where it was saved.
+        adds_lookalikes: Add rules for look-alikes, as a vocabulary from before has none.
+    """
+    model = (folder / "source.spm").read_bytes()
+    if adds_lookalikes:
+        model = add_lookalikes(model)
+    pieces = spm.SentencePieceProcessor(model_proto=model)
     ids = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
     tags = sorted((t for t in ids if t.startswith(">>") and t.endswith("<<")), key=ids.__getitem__)
     return Vocabulary(pieces, languages=[tag[2:-2] for tag in tags])
+
+
+def rewrite_pieces(folder: Path) -> None:
+    """Add rules for look-alikes to the `.spm` files of a checkpoint made before there were any."""
+    for name in ("source.spm", "target.spm"):
+        path = folder / name
+        path.write_bytes(add_lookalikes(path.read_bytes()))
 
 
 def _write_json(path: Path, content: object) -> None:

@@ -9,6 +9,7 @@ from transformers import GemmaTokenizer, T5Tokenizer
 
 from model.tokenizer import layouts
 from model.tokenizer.byte_tokenizer import ByteTokenizer
+from model.tokenizer.char_spans import CharSpan
 from model.tokenizer.detokenizer import IncrementalDetokenizer
 from model.tokenizer.load import load_tokenizer
 from model.tokenizer.tokenizer import Tokenizer
@@ -73,8 +74,25 @@ class CountingTokenizer:
         return self._inner.special_ids
 
     @property
+    def unk_id(self) -> int | None:
+        return self._inner.unk_id
+
+    @property
+    def source_unk_id(self) -> int | None:
+        return self._inner.source_unk_id
+
+    @property
     def added_tokens(self) -> Sequence[str]:
         return self._inner.added_tokens
+
+    def spans(self, text: str) -> list[CharSpan]:
+        return self._inner.spans(text)
+
+    def target_spans(self, text: str) -> list[CharSpan]:
+        return self._inner.target_spans(text)
+
+    def decoded_spans(self, token_ids: Sequence[int]) -> list[CharSpan]:
+        return self._inner.decoded_spans(token_ids)
 
     def encode(self, text: str) -> list[int]:
         return self._inner.encode(text)

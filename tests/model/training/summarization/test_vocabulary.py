@@ -1,14 +1,15 @@
+import json
 from pathlib import Path
 
 import transformers
 
 from model.tokenizer.load import load_tokenizer
-from model.training.summarization.vocabulary import load_vocabulary
+from model.training.summarization.vocabulary import load_vocabulary, rewrite_tokenizer
 from tests.support.checkpoints.summarization_training import make_pairs, make_vocabulary
 
 TEXTS = [
     *(pair.target for pair in make_pairs()[:20]),
-    *("  Two  blanks ", "GPT-4o: 5.73% in 2026", "½ ﬁ 日本", "", "a\nb", "<headline> </s>"),
+    *("  Two  blanks ", "GPT-4o: 5.73% in 2026", "½ 日本", "", "a\nb", "<headline> </s>"),
 ]
 
 
@@ -67,3 +68,17 @@ def test_a_number_is_spelt_digit_by_digit(tmp_path: Path) -> None:
 
 def test_no_text_is_a_special_token() -> None:
     assert min(encoded("<s> <headline> <gap1> <mask> </s>")) >= 57
+
+
+def test_a_look_alike_is_read_as_what_it_looks_like() -> None:
+    assert encoded("\u201cI\u2019m\u00ad\u201d \ufb01ne\u2026") == encoded('"I\'m" fine...')
+
+
+def test_rules_for_look_alikes_are_added_to_a_checkpoint_once(tmp_path: Path) -> None:
+    make_vocabulary().save(tmp_path)
+    path = tmp_path / "tokenizer.json"
+    expected = path.read_text(encoding="utf-8")
+    description = json.loads(expected)
+    path.write_text(json.dumps({**description, "normalizer": None}))
+    rewrite_tokenizer(tmp_path)
+    assert path.read_text(encoding="utf-8") == expected

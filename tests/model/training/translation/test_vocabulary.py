@@ -2,6 +2,8 @@ import json
 import string
 from pathlib import Path
 
+import torch
+
 from model.tokenizer import layouts
 from model.tokenizer.load import load_tokenizer
 from model.training.translation.vocabulary import load_vocabulary
@@ -47,3 +49,25 @@ def test_a_number_is_spelt_digit_by_digit() -> None:
     vocabulary = make_vocabulary()
     (ids,) = vocabulary.encode(["2026"])
     assert [vocabulary.tokens[i] for i in ids if vocabulary.tokens[i] != "▁"] == list("2026")
+
+
+def test_a_character_that_no_learned_piece_has_is_not_learned() -> None:
+    vocabulary = make_vocabulary()
+    embedding = torch.ones(len(vocabulary), 8)
+    pieces = [token for token in vocabulary.tokens[2:-3] if "~" in token or "`" in token]
+    for piece in (*pieces, "</s>", ">>de<<"):
+        embedding[vocabulary.tokens.index(piece)] = 0.4
+    assert vocabulary.unlearned(embedding) == {"~", "`"}
+
+
+def test_what_was_not_learned_is_read_as_a_look_alike_or_named(tmp_path: Path) -> None:
+    make_vocabulary().save(tmp_path, unlearned=frozenset("~`"))
+    settings = json.loads((tmp_path / "tokenizer_config.json").read_text(encoding="utf-8"))
+    assert settings["unlearned_characters"] == "~"
+    tokenizer = load_tokenizer(tmp_path, layouts.MARIAN)
+    assert tokenizer.encode("a`b") == tokenizer.encode("a'b")
+
+
+def test_a_look_alike_is_read_as_what_it_looks_like() -> None:
+    curly, straight = make_vocabulary().encode(["\u201cI\u2019m\u00ad\u201d", '"I\'m"'])
+    assert curly == straight
