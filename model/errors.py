@@ -40,6 +40,15 @@ class InputTooLongError(ModelError):
         self.limit_tokens = limit_tokens
 
 
+class OutputTooLongError(ModelError):
+    """A given output is longer than the model's limit."""
+
+    def __init__(self, *, num_tokens: int, limit_tokens: int) -> None:
+        super().__init__(
+            f"the output has {num_tokens} tokens; this model writes at most {limit_tokens}"
+        )
+
+
 class QueueFullError(ModelError):
     """The engine's queue is full."""
 

@@ -22,21 +22,20 @@ sequence, cross-attention takes the queries from the target and the rest from th
 
 Decoding adds one target position at a time. Keys and values of earlier positions do not change, so
 a cache (`KVStore`) keeps them, and a step computes only the new position's. Those of the source are
-computed once for each request (`Memory`).
+computed once for each request (`Memory`). Both are in `memory.py`.
 
 Checkpoints vary the formula: another scale, a bias by distance or a rotation by position
 (`positions.py`), a softcap on the scores, several query heads for each head of keys and values.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.config import Heads
+from model.transformer.memory import BeamRows, KeysValues, KVStore
 from model.transformer.positions import Rotation, rotate
 
 # Up to this many queries, two matrix products on a CPU take about half the time of PyTorch's fused
@@ -45,54 +44,8 @@ from model.transformer.positions import Rotation, rotate
 # took 18 ms, the fused kernel 45, PyTorch's unfused one 55.
 _FEW_QUERIES = 8
 
-KeysValues = tuple[Tensor, Tensor]  # each (batch, heads, keys, d_head)
-
-
-class KVStore(Protocol):
-    """KV cache of one decoder layer: keys and values of the target positions so far."""
-
-    def num_keys(self, num_queries: int) -> int:
-        """Return the number of positions that `append` returns for `num_queries` new ones."""
-        ...
-
-    def append(self, key: Tensor, value: Tensor) -> KeysValues:
-        """Store keys and values of new positions; return those of all positions so far.
-
-        Args:
-            key: (batch, heads, queries, d_head).
-            value: (batch, heads, queries, d_head).
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class BeamRows:
-    """The rows of a batch that read the same source: the beams of one request.
-
-        rows 0, 1 and 4 read source 0, rows 2 and 3 source 1
-        rows    [[0, 1, 4], [2, 3, 3]]
-        places  [0, 1, 3, 4, 2]
-
-    rows: (sources, beams) int64, the rows of each source; a shorter list repeats its last row.
-    places: (batch,) int64, the place of each row in the flattened `rows`.
-    """
-
-    rows: Tensor
-    places: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """The encoded source, as cross-attention reads it.
-
-    keys_values: one pair for each decoder layer; their batch dimension is the sources.
-    bias: (sources, 1, 1, keys), masks padding; None when there is none.
-    beams: the rows that share a source; None when row i reads source i.
-    """
-
-    keys_values: Sequence[KeysValues]
-    bias: Tensor | None = None
-    beams: BeamRows | None = None
+# Receives attention weights, (batch, heads, queries, keys), where somebody wants to see them.
+Watch = Callable[[Tensor], None]
 
 
 def attention_weights(
@@ -161,7 +114,13 @@ def attend(
 
 
 def attend_by_groups(
-    query: Tensor, key: Tensor, value: Tensor, *, heads: Heads, bias: Tensor | None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    heads: Heads,
+    bias: Tensor | None,
+    watch: Watch | None = None,
 ) -> Tensor:
     """Return `attend`, for query heads that may share heads of keys and values.
 
@@ -174,18 +133,23 @@ def attend_by_groups(
         value: (batch, kv heads, keys, d_head).
         heads: their numbers, and scale and softcap of the scores.
         bias: as in `attend`, but the same for all heads of a group.
+        watch: receives the weights, which the fused kernel never has in memory.
 
     Returns:
         (batch, heads, queries, d_head).
     """
-    if heads.num == heads.num_kv:
-        return attend(query, key, value, scale=heads.scale, bias=bias, softcap=heads.softcap)
     batch, _, num_queries, size = query.shape
     group = heads.num // heads.num_kv
-    side_by_side = query.reshape(batch, heads.num_kv, group * num_queries, size)
-    if bias is not None and bias.shape[-2] > 1:
-        bias = bias.repeat(1, 1, group, 1)
-    output = attend(side_by_side, key, value, scale=heads.scale, bias=bias, softcap=heads.softcap)
+    if group > 1:
+        query = query.reshape(batch, heads.num_kv, group * num_queries, size)
+        if bias is not None and bias.shape[-2] > 1:
+            bias = bias.repeat(1, 1, group, 1)
+    if watch is None:
+        output = attend(query, key, value, scale=heads.scale, bias=bias, softcap=heads.softcap)
+    else:
+        weights = attention_weights(query, key, scale=heads.scale, bias=bias, softcap=heads.softcap)
+        watch(weights.reshape(batch, heads.num, num_queries, key.shape[2]))
+        output = weights @ value
     return output.reshape(batch, heads.num, num_queries, size)
 
 
@@ -217,6 +181,7 @@ class SelfAttention(nn.Module):
         bias: Tensor | None,
         rotation: Rotation | None = None,
         store: KVStore | None = None,
+        watch: Watch | None = None,
     ) -> Tensor:
         """Return the output for each position of x.
 
@@ -226,6 +191,7 @@ class SelfAttention(nn.Module):
                 keys).
             rotation: angles of the queries' positions; None without rotary positions.
             store: the cache of earlier positions; None when x holds them all.
+            watch: receives the weights.
 
         Returns:
             (batch, queries, d_model).
@@ -239,7 +205,7 @@ class SelfAttention(nn.Module):
             key, value = store.append(key, value)
         query = query.to(key.dtype)
         bias = None if bias is None else bias.to(key.dtype)
-        attended = attend_by_groups(query, key, value, heads=heads, bias=bias)
+        attended = attend_by_groups(query, key, value, heads=heads, bias=bias, watch=watch)
         return self.out(merge_heads(attended).to(x.dtype))
 
 
@@ -266,6 +232,7 @@ class CrossAttention(nn.Module):
         *,
         bias: Tensor | None,
         beams: BeamRows | None = None,
+        watch: Watch | None = None,
     ) -> Tensor:
         """Return the output for each target position.
 
@@ -277,6 +244,7 @@ class CrossAttention(nn.Module):
             keys_values: this layer's, of `Memory`.
             bias: of `Memory`.
             beams: of `Memory`.
+            watch: receives the weights; with `beams`, those of each source.
 
         Returns:
             (batch, queries, d_model).
@@ -286,7 +254,7 @@ class CrossAttention(nn.Module):
         if beams is not None:
             query = query[:, 0][beams.rows]  # (sources, beams, heads * d_head)
         query = split_heads(query, self.heads.size).to(key.dtype)
-        attended = attend_by_groups(query, key, value, heads=self.heads, bias=bias)
+        attended = attend_by_groups(query, key, value, heads=self.heads, bias=bias, watch=watch)
         attended = merge_heads(attended).to(x.dtype)
         if beams is not None:
             attended = attended.flatten(0, 1)[beams.places][:, None]

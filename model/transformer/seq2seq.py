@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.config import TransformerConfig
-from model.transformer.attention import KeysValues, KVStore, Memory
+from model.transformer.attention import Watch
 from model.transformer.masks import causal_bias, padding_bias
-from model.transformer.stacks import Decoder, DecoderLayer, Encoder
+from model.transformer.memory import KeysValues, KVStore, Memory
+from model.transformer.stacks import UNWATCHED, Decoder, DecoderLayer, DecoderWatch, Encoder
 
 
 class PackedEmbedding(Protocol):
@@ -79,18 +80,21 @@ class Seq2SeqTransformer(nn.Module):
         """The output projection, (vocab, d_model): the target embedding when tied."""
         return self.target_embedding.weight if self.output is None else self.output.weight
 
-    def encode(self, encoder_ids: Tensor, *, bias: Tensor | None = None) -> Tensor:
+    def encode(
+        self, encoder_ids: Tensor, *, bias: Tensor | None = None, watch: Watch | None = None
+    ) -> Tensor:
         """Run the encoder over the source.
 
         Args:
             encoder_ids: (batch, keys) int64.
             bias: masks padding, (batch, 1, 1, keys); None when there is none.
+            watch: receives the attention weights of each layer, in order.
 
         Returns:
             The memory, (batch, keys, d_model).
         """
         positions = torch.arange(encoder_ids.shape[1], device=encoder_ids.device)[None]
-        return self.encoder(self.embedding(encoder_ids), positions, bias=bias)
+        return self.encoder(self.embedding(encoder_ids), positions, bias=bias, watch=watch)
 
     def keys_values(self, memory: Tensor) -> list[KeysValues]:
         """Return each decoder layer's keys and values of the encoder's output; see `Memory`."""
@@ -105,6 +109,7 @@ class Seq2SeqTransformer(nn.Module):
         *,
         self_bias: Tensor | None,
         stores: Sequence[KVStore] | None = None,
+        watch: DecoderWatch = UNWATCHED,
     ) -> Tensor:
         """Run the decoder over new target positions.
 
@@ -114,12 +119,15 @@ class Seq2SeqTransformer(nn.Module):
             memory: the encoded source.
             self_bias: masks target positions; see `DecoderLayer.forward`.
             stores: a KV cache for each layer; None when decoder_ids is the whole target.
+            watch: receives the attention weights of each layer, in order.
 
         Returns:
             Hidden states, (batch, queries, d_model); see `logits`.
         """
         embedded = self.target_embedding(decoder_ids)
-        return self.decoder(embedded, positions, memory, self_bias=self_bias, stores=stores)
+        return self.decoder(
+            embedded, positions, memory, self_bias=self_bias, stores=stores, watch=watch
+        )
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the logits, (..., vocab), of hidden states, (..., d_model)."""
@@ -134,7 +142,13 @@ class Seq2SeqTransformer(nn.Module):
         return softcap * torch.tanh(logits.float() / softcap)
 
     def decode_hidden(
-        self, encoder_ids: Tensor, decoder_ids: Tensor, *, encoder_mask: Tensor | None = None
+        self,
+        encoder_ids: Tensor,
+        decoder_ids: Tensor,
+        *,
+        encoder_mask: Tensor | None = None,
+        encoder_watch: Watch | None = None,
+        decoder_watch: DecoderWatch = UNWATCHED,
     ) -> Tensor:
         """Return the hidden states of a whole target under the causal mask (teacher forcing).
 
@@ -142,18 +156,21 @@ class Seq2SeqTransformer(nn.Module):
             encoder_ids: (batch, keys) int64.
             decoder_ids: (batch, queries) int64, padded on the right if at all.
             encoder_mask: (batch, keys) bool, True where there is a token; None when all are.
+            encoder_watch: receives the encoder's attention weights of each layer, in order.
+            decoder_watch: receives the decoder's.
 
         Returns:
             (batch, queries, d_model).
         """
         dtype, length = self.dtype, decoder_ids.shape[1]
         bias = None if encoder_mask is None else padding_bias(encoder_mask, dtype)
-        keys_values = self.keys_values(self.encode(encoder_ids, bias=bias))
+        memory = self.encode(encoder_ids, bias=bias, watch=encoder_watch)
         return self.decode(
             decoder_ids,
             torch.arange(length, device=decoder_ids.device)[None],
-            Memory(keys_values, bias),
+            Memory(self.keys_values(memory), bias),
             self_bias=causal_bias(length, dtype=dtype, device=decoder_ids.device),
+            watch=decoder_watch,
         )
 
     def forward(

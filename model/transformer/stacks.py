@@ -1,17 +1,13 @@
 """Layers, and the encoder and decoder that stack them."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from model.config import Learned, RelativeBias, Rotary, Sinusoidal, Stack, TransformerConfig
-from model.transformer.attention import (
-    CrossAttention,
-    KVStore,
-    Memory,
-    SelfAttention,
-)
+from model.transformer.attention import CrossAttention, SelfAttention, Watch
 from model.transformer.layers import (
     RESIDUALS,
     FeedForward,
@@ -20,6 +16,7 @@ from model.transformer.layers import (
     make_sublayer_norm,
 )
 from model.transformer.masks import reach_bias
+from model.transformer.memory import KVStore, Memory
 from model.transformer.positions import (
     PositionEmbedding,
     RelativeBiasTable,
@@ -44,17 +41,35 @@ class Layer(nn.Module):
         self.ffn_norm = make_sublayer_norm(config.norm, width)
 
 
+@dataclass(frozen=True, slots=True)
+class DecoderWatch:
+    """Receivers of a decoder's attention weights, of self-attention and of cross-attention."""
+
+    own: Watch | None = None
+    cross: Watch | None = None
+
+
+UNWATCHED = DecoderWatch()
+
+
 class EncoderLayer(Layer):
     """Self-attention over all source positions, then feed-forward."""
 
     def forward(
-        self, x: Tensor, *, bias: Tensor | None, rotation: Rotation | None = None
+        self,
+        x: Tensor,
+        *,
+        bias: Tensor | None,
+        rotation: Rotation | None = None,
+        watch: Watch | None = None,
     ) -> Tensor:
         """x and the result: (batch, keys, d_model); see `SelfAttention.forward`."""
         x = self.residual(
             x,
             self.self_attention_norm,
-            lambda x: self.dropout(self.self_attention(x, bias=bias, rotation=rotation)),
+            lambda x: self.dropout(
+                self.self_attention(x, bias=bias, rotation=rotation, watch=watch)
+            ),
         )
         return self.residual(x, self.ffn_norm, lambda x: self.dropout(self.ffn(x)))
 
@@ -79,6 +94,7 @@ class DecoderLayer(Layer):
         self_bias: Tensor | None,
         rotation: Rotation | None = None,
         store: KVStore | None = None,
+        watch: DecoderWatch = UNWATCHED,
     ) -> Tensor:
         """Run the layer over new target positions.
 
@@ -88,6 +104,7 @@ class DecoderLayer(Layer):
             self_bias: masks target positions, broadcastable to (batch, heads, queries, keys).
             rotation: angles of the new positions; None without rotary positions.
             store: the cache of earlier target positions; None when x holds them all.
+            watch: receives the weights of both attentions.
 
         Returns:
             (batch, queries, d_model).
@@ -96,7 +113,9 @@ class DecoderLayer(Layer):
             x,
             self.self_attention_norm,
             lambda x: self.dropout(
-                self.self_attention(x, bias=self_bias, rotation=rotation, store=store)
+                self.self_attention(
+                    x, bias=self_bias, rotation=rotation, store=store, watch=watch.own
+                )
             ),
         )
         x = self.residual(
@@ -104,7 +123,11 @@ class DecoderLayer(Layer):
             self.cross_attention_norm,
             lambda x: self.dropout(
                 self.cross_attention(
-                    x, memory.keys_values[self.index], bias=memory.bias, beams=memory.beams
+                    x,
+                    memory.keys_values[self.index],
+                    bias=memory.bias,
+                    beams=memory.beams,
+                    watch=watch.cross,
                 )
             ),
         )
@@ -201,13 +224,23 @@ class Encoder(EncoderDecoderStack):
             EncoderLayer(config, config.encoder) for _ in range(config.encoder.num_layers)
         )
 
-    def forward(self, embedded: Tensor, positions: Tensor, *, bias: Tensor | None) -> Tensor:
-        """Return the memory, (batch, keys, d_model), of token vectors of the same shape."""
+    def forward(
+        self,
+        embedded: Tensor,
+        positions: Tensor,
+        *,
+        bias: Tensor | None,
+        watch: Watch | None = None,
+    ) -> Tensor:
+        """Return the memory, (batch, keys, d_model), of token vectors of the same shape.
+
+        `watch` receives the attention weights of each layer, in order.
+        """
         x = self.embed(embedded, positions)
         rotation = self.rotation(positions)
         biases = self.self_biases(bias, positions, num_keys=embedded.shape[1])
         for layer, layer_bias in zip(self.layers, biases, strict=True):
-            x = layer(x, bias=layer_bias, rotation=rotation)
+            x = layer(x, bias=layer_bias, rotation=rotation, watch=watch)
         return self.final_norm(x)
 
 
@@ -229,8 +262,12 @@ class Decoder(EncoderDecoderStack):
         *,
         self_bias: Tensor | None,
         stores: Sequence[KVStore] | None = None,
+        watch: DecoderWatch = UNWATCHED,
     ) -> Tensor:
-        """Run all layers; arguments as in `DecoderLayer.forward`, with one store for each layer."""
+        """Run all layers; arguments as in `DecoderLayer.forward`, with one store for each layer.
+
+        `watch` receives the weights of each layer, in order.
+        """
         x = self.embed(embedded, positions)
         rotation = self.rotation(positions)
         length = embedded.shape[1]
@@ -243,6 +280,7 @@ class Decoder(EncoderDecoderStack):
                 self_bias=bias,
                 rotation=rotation,
                 store=None if stores is None else stores[i],
+                watch=watch,
             )
         return self.final_norm(x) * self.output_scale
 

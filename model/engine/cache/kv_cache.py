@@ -14,7 +14,7 @@ from model.config import TransformerConfig
 from model.engine.runner import Moves
 from model.engine.transfer import to_device
 from model.heap import unwritten
-from model.transformer.attention import KeysValues
+from model.transformer.memory import KeysValues
 
 FIRST_CAPACITY = 64  # tokens per row of a new table
 

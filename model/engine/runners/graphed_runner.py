@@ -28,8 +28,8 @@ from model.engine.runners.graph_inputs import GraphInputs
 from model.engine.runners.model_runner import ModelRunner
 from model.engine.runners.output_head import OutputHead, TorchScores
 from model.engine.transfer import Transfer
-from model.transformer.attention import BeamRows, Memory
 from model.transformer.masks import padding_bias
+from model.transformer.memory import BeamRows, Memory
 from model.transformer.seq2seq import Seq2SeqTransformer
 
 _log = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ from model.engine.request import Request
 from model.engine.runner import OnProgress, RowCopy, RunnerOutput, Scores
 from model.engine.runners.output_head import OutputHead, TorchScores
 from model.engine.transfer import to_device
-from model.transformer.attention import BeamRows, Memory
 from model.transformer.masks import MASKED, padding_bias
+from model.transformer.memory import BeamRows, Memory
 from model.transformer.seq2seq import Seq2SeqTransformer
 
 # The longest source of an encoder call is at most this much longer than the shortest.

@@ -9,10 +9,8 @@ from model.tokenizer.prompt import Prompt
 
 def make_search(prompt: Prompt, params: GenerationParams, rules: TokenRules) -> Search:
     """Return the search of a request before its first token."""
-    prompt_ids, forced = prompt.decoder_prefix_ids, prompt.forced_bos_id
-    if forced is None:
-        forced = rules.forced_bos_id
-    if params.target_prefix_ids and len(prompt_ids) == 1 and forced is not None:
+    prompt_ids, forced = prompt.decoder_prefix_ids, forced_first_id(prompt, rules)
+    if params.target_prefix_ids and forced is not None:
         prompt_ids = (*prompt_ids, forced)
     config = SearchConfig(
         prefix_ids=(*prompt_ids, *params.target_prefix_ids),
@@ -31,3 +29,13 @@ def make_search(prompt: Prompt, params: GenerationParams, rules: TokenRules) -> 
         length_penalty=params.length_penalty,
         early_stopping=params.early_stopping,
     )
+
+
+def forced_first_id(prompt: Prompt, rules: TokenRules) -> int | None:
+    """Return the forced first token after the decoder's start; None if none is forced.
+
+    A prefix of more than the start already holds what would be forced.
+    """
+    if len(prompt.decoder_prefix_ids) > 1:
+        return None
+    return rules.forced_bos_id if prompt.forced_bos_id is None else prompt.forced_bos_id

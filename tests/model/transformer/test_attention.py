@@ -13,7 +13,6 @@ from torch import Tensor
 
 from model.config import Heads
 from model.transformer.attention import (
-    BeamRows,
     CrossAttention,
     SelfAttention,
     attend,
@@ -22,6 +21,7 @@ from model.transformer.attention import (
     split_heads,
 )
 from model.transformer.masks import MASKED, causal_bias, padding_bias
+from model.transformer.memory import BeamRows
 
 # The textbook example: three positions, d_k = 4.
 QUERY = [[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0]]

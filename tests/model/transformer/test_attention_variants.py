@@ -10,7 +10,6 @@ from torch import Tensor
 
 from model.config import Heads
 from model.transformer.attention import (
-    BeamRows,
     CrossAttention,
     SelfAttention,
     attend,
@@ -18,6 +17,7 @@ from model.transformer.attention import (
     attention_weights,
 )
 from model.transformer.masks import MASKED, causal_bias, padding_bias
+from model.transformer.memory import BeamRows
 
 MANY = 12  # queries: above the limit of the path for few
 
@@ -73,6 +73,18 @@ def test_heads_that_share_are_answered_as_if_each_had_its_own_keys(
     )
     found = attend_by_groups(query, key, value, heads=heads, bias=bias)
     torch.testing.assert_close(found, expected)
+
+
+def test_weights_are_handed_over_for_each_head() -> None:
+    heads = make_heads(num=4, num_kv=2)
+    query, bias = random_tensor(2, 4, 3, 4), random_tensor(2, 1, 3, 5, seed=3)
+    key, value = random_tensor(2, 2, 5, 4, seed=1), random_tensor(2, 2, 5, 4, seed=2)
+    seen: list[Tensor] = []
+    found = attend_by_groups(query, key, value, heads=heads, bias=bias, watch=seen.append)
+    (weights,) = seen
+    expected = attention_weights(query, repeat_heads(key, 2), scale=heads.scale, bias=bias)
+    torch.testing.assert_close(weights, expected)
+    torch.testing.assert_close(found, weights @ repeat_heads(value, 2))
 
 
 def test_consecutive_heads_share() -> None:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from model.config import Norm, RelativeBias, Rotary, Stack
-from model.transformer.attention import KeysValues, Memory
 from model.transformer.masks import causal_bias, padding_bias
+from model.transformer.memory import KeysValues, Memory
 from model.transformer.stacks import Decoder, Encoder
 from tests.support.engine.factories import make_config
 

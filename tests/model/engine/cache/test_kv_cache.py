@@ -8,7 +8,7 @@ from torch import Tensor
 
 from model.engine.cache import kv_cache
 from model.engine.cache.kv_cache import KVCache
-from model.transformer.attention import KeysValues
+from model.transformer.memory import KeysValues
 from tests.support.engine.factories import make_config
 
 HEADS, D_HEAD, LAYERS = 2, 8, 2  # of make_config()
