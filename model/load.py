@@ -1,11 +1,13 @@
 """Loads a checkpoint folder as a model ready to serve; the parts of `model` meet here only."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from model.confidence import Calibration, confidence, read_calibration
 from model.config import TransformerConfig
 from model.devices import (
     DtypeName,
@@ -29,9 +31,12 @@ from model.generation_config import (
     tokenizer_settings,
 )
 from model.json_file import read_json_object
+from model.tokenizer.char_spans import CharSpan
 from model.tokenizer.languages import LanguageTags
 from model.tokenizer.prompt import Prompt, Task
 from model.tokenizer.tokenizer import Tokenizer
+from model.tokenizer.tolerant import TolerantTokenizer
+from model.tokenizer.vocabulary import read_tokenizer_config
 from model.transformer.packing import PackedLayer
 from model.transformer.seq2seq import Seq2SeqTransformer
 from model.weights.checkpoint import Checkpoint
@@ -45,19 +50,31 @@ class LoadedModel:
     """One checkpoint in memory: network, tokenizer, prompts and defaults.
 
     `hf_config` is config.json, completed by generation_config.json. `generation` holds the
-    checkpoint's own defaults for `GenerationParams`, by field name.
+    checkpoint's own defaults for `GenerationParams`, by field name. `calibration` is that of
+    `confidence.json`, if the checkpoint has one.
     """
 
     family: Family
     hf_config: HfConfig
     config: TransformerConfig
     network: Seq2SeqTransformer
-    tokenizer: Tokenizer
+    tokenizer: TolerantTokenizer
     prompter: Prompter
     rules: TokenRules
     generation: dict[str, Any]
     precision: Precision
     device: torch.device
+    calibration: Calibration | None = None
+
+    def confidence(self, source: str, output: str, log_probs: Sequence[float]) -> float:
+        """Return the confidence in an output, 0 to 1; see `model.confidence`.
+
+        Args:
+            source: What the model read.
+            output: What it wrote.
+            log_probs: Of the output's tokens and its end; at least one.
+        """
+        return confidence(source, output, log_probs, calibration=self.calibration)
 
     def prompt(self, text: str, task: Task, *, prefix: str | None = None) -> Prompt:
         """Return the token ids that the engine reads for a text.
@@ -71,9 +88,19 @@ class LoadedModel:
         Raises:
             UnsupportedTaskError: The vocabulary has no tag for a language, or for the style.
         """
-        if prefix is None:
-            prefix = task_prefix(self.hf_config, task, general=self.family.prefixes)
-        return self.prompter.prompt(text, task, prefix=prefix)
+        return self.prompter.prompt(text, task, prefix=self._prefix(task, prefix))
+
+    def source_spans(self, text: str, task: Task, *, prefix: str | None = None) -> list[CharSpan]:
+        """Return the characters of a text that each encoder id of its `prompt` stands for.
+
+        Special tokens and the prefix have empty spans.
+        """
+        return self.prompter.source_spans(text, task, prefix=self._prefix(task, prefix))
+
+    def _prefix(self, task: Task, given: str | None) -> str:
+        if given is not None:
+            return given
+        return task_prefix(self.hf_config, task, general=self.family.prefixes)
 
     def generation_for(self, task: Task) -> dict[str, Any]:
         """Return `generation`, overridden by the checkpoint's defaults for this task."""
@@ -153,7 +180,10 @@ def load_model(
     if not packs and dtype != "float32":
         raise ConfigError(f"dtype: {dtype!r} is laid out for products; a plain network is float32")
     precision = choose_precision(dtype, torch_device, config)
-    tokenizer = family.load_tokenizer(folder)
+    settings = read_tokenizer_config(folder).settings
+    tokenizer = TolerantTokenizer(
+        family.load_tokenizer(folder), unlearned=settings.get("unlearned_characters", "")
+    )
     languages = LanguageTags(tokenizer.added_tokens, pattern=family.language_tag)
     _check_vocabulary(tokenizer, config, languages)
     full_config = {**tokenizer_settings(folder), **complete_config(hf_config, generation)}
@@ -181,6 +211,7 @@ def load_model(
         generation=generation_defaults(generation),
         precision=precision,
         device=torch_device,
+        calibration=read_calibration(folder),
     )
 
 

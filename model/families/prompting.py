@@ -7,6 +7,7 @@ from typing import Any
 from model.errors import UnsupportedTaskError
 from model.families.family import HfConfig, required_int
 from model.families.layout import Layout, Slot
+from model.tokenizer.char_spans import CharSpan
 from model.tokenizer.languages import LanguageTags
 from model.tokenizer.prompt import Prompt, Summarization, Task, Translation
 from model.tokenizer.tokenizer import Tokenizer
@@ -67,6 +68,28 @@ class Prompter:
             decoder_prefix_ids=self._fill(self.layout.decoder, (), tags),
             forced_bos_id=next(iter(forced), None),
         )
+
+    def source_spans(self, text: str, task: Task, *, prefix: str = "") -> list[CharSpan]:
+        """Return the characters of the text that each of a prompt's encoder ids stands for.
+
+        Special tokens, language tags and the prefix have empty spans.
+
+        Args:
+            text: As in `prompt`.
+            task: As in `prompt`.
+            prefix: As in `prompt`.
+        """
+        tags = self._tags(task, has_prefix=bool(prefix.strip()))
+        spans: list[CharSpan] = []
+        for slot in self.layout.encoder:
+            if slot is Slot.TEXT:
+                cut = len(prefix)
+                found = self.tokenizer.spans(prefix + text)
+                spans += [(max(start - cut, 0), max(stop - cut, 0)) for start, stop in found]
+            else:
+                place = len(text) if spans and spans[-1][1] else 0
+                spans += [(place, place)] * len(self._fill([slot], (), tags))
+        return spans
 
     def _fill(
         self, slots: Sequence[Slot], text_ids: Sequence[int], tags: Mapping[Slot, int]

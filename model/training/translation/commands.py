@@ -20,7 +20,10 @@ from model.training.options import (
 )
 from model.training.progress import train_with_progress
 from model.training.trainer import Budget, TrainerSettings
+from model.training.translation.calibration import calibrate as measure_confidence
+from model.training.translation.calibration import write_calibration
 from model.training.translation.evaluation import Score
+from model.training.translation.export import rewrite_tokenizer
 from model.training.translation.publish import export_run, score_all, write_card
 from model.training.translation.recipe import (
     RECIPE,
@@ -99,6 +102,29 @@ def evaluate(data: DataOption, checkpoint: CheckpointOption) -> None:
     """Measure a checkpoint on the validation and test files."""
     for score in score_all(load_model(checkpoint), RECIPE, data):
         _log(score)
+
+
+@app.command()
+def calibrate(data: DataOption, checkpoint: CheckpointOption) -> None:
+    """Calibrate a checkpoint's confidence on the validation files; write its confidence.json."""
+    measured = measure_confidence(load_model(checkpoint), data)
+    write_calibration(checkpoint, measured)
+    logger.info(
+        "%d and %d lines, %.0f%% good: area under the curve %.3f (mean log-probability alone "
+        "%.3f), calibration error %.3f; %s",
+        *measured.num_lines,
+        100 * measured.share_good,
+        measured.area,
+        measured.area_uncalibrated,
+        measured.error,
+        measured.calibration,
+    )
+
+
+@app.command()
+def lookalikes(checkpoint: CheckpointOption) -> None:
+    """Let the tokenizer of a checkpoint read look-alikes as what its vocabulary has."""
+    rewrite_tokenizer(checkpoint)
 
 
 def _log(score: Score) -> None:

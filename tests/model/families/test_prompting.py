@@ -161,3 +161,31 @@ def test_a_special_token_that_the_layout_needs_is_missed_at_once(
 def test_of_several_ends_the_first_is_that_of_a_source(marian: Prompter) -> None:
     prompter = make_prompter(MARIAN, marian.tokenizer, marian_config(eos_token_id=[7, 0]))
     assert prompter.prompt("", Translation("de")).encoder_ids[-1] == 7
+
+
+def test_each_encoder_id_stands_for_characters_of_the_text_or_none(
+    marian: Prompter, nllb: Prompter, make_mbart: MakePrompter
+) -> None:
+    text = "read the book"
+    for prompter in (marian, nllb, make_mbart(mbart_config())):
+        task = Translation(prompter.languages.codes[0], prompter.languages.codes[0])
+        prompt, spans = prompter.prompt(text, task), prompter.source_spans(text, task)
+        special = prompter.tokenizer.special_ids
+        assert len(spans) == len(prompt.encoder_ids)
+        assert spans == sorted(spans)
+        for id_, (start, stop) in zip(prompt.encoder_ids, spans, strict=True):
+            assert (start == stop) == (id_ in special)
+        places = {place for start, stop in spans for place in range(start, stop)}
+        assert places >= {place for place, char in enumerate(text) if char != " "}
+
+
+def test_a_prefix_has_no_characters_of_the_text(marian: Prompter) -> None:
+    spans = marian.source_spans("book", Translation("de"), prefix="read the ")
+    prompt = marian.prompt("book", Translation("de"), prefix="read the ")
+    assert len(spans) == len(prompt.encoder_ids)
+    assert {span for span in spans if span[0] < span[1]} <= {
+        (start, stop) for start in range(5) for stop in range(5)
+    }
+    assert (spans[0], spans[-1]) == ((0, 0), (4, 4))
+    num_alone = len(marian.tokenizer.encode("book"))
+    assert sum(start < stop for start, stop in spans) == num_alone

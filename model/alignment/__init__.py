@@ -1,0 +1,1 @@
+"""Word alignment: which words of a source and of an output translate each other."""
