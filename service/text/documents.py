@@ -1,113 +1,231 @@
-r"""Split a text into segments for a model, and reassemble it with its white space unchanged.
+r"""Split a text into segments for a model, and reassemble it with its layout unchanged.
 
-    document = split("One. Two.\n\n  Three.", mode="sentences", language="en")
+    document = split("One is. Two is.\n\n* Three.", mode="sentences", language="en")
     document.lead      ""
-    document.segments  ("One.", " "), ("Two.", "\n\n  "), ("Three.", "")
+    document.segments  ("One is.", " "), ("Two is.", "\n\n* "), ("Three.", "")
 
-A part without words (a blank line, rule, number, emoji, or a URL or e-mail address on its own) is
-treated as white space: it is copied to the answer.
+What is between the segments is copied to the answer: white space, bullets, numbers and marks at the
+edges of lines (`edges.py`), fenced code, and parts without words (`words.py`).
 """
 
 import re
-import unicodedata
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, chain
 from typing import Literal
 
-import sentencex
+from service.spans import Span
+from service.text.assembly import Assembly, Wrapping, runs_of_blanks
+from service.text.edges import cells, edges
+from service.text.edits import Edit, Edited
+from service.text.sentences import sentences
+from service.text.unwrapping import Paragraph, paragraphs
+from service.text.words import has_words
 
-from service.text.words import has_words, is_address
+Mode = Literal["sentences", "nonewlines", "newlines", "none", "verbatim"]
 
-Mode = Literal["sentences", "newlines", "none", "verbatim"]
-Fits = Callable[[str], Awaitable[bool]]
-
-_MIN_LETTERS = 3  # a sentence with fewer joins its neighbour: "M. Dupont", "1. Introduction"
-_UNSPACED_SENTENCE_ENDS = frozenset("\n\u3002\uff01\uff1f")  # end a sentence with no blank after
-_SENTENCE_ENDS = _UNSPACED_SENTENCE_ENDS | frozenset(".!?\u2026\u061f\u0964\u06d4")
-_UNSPACED_CLAUSE_ENDS = frozenset("\u3001\uff0c\uff1b\uff1a")
-_CLAUSE_ENDS = _UNSPACED_CLAUSE_ENDS | frozenset(",;:\u060c\u061b\u2014\u2013")
-_JOINERS = frozenset("\u200d\ufe0e\ufe0f")
-_CHUNK = re.compile(r"\S+")
-_INNER_SENTENCE_END = re.compile(r"[.!?](?=.)")
+_FENCE = re.compile(r"[ \t>]*+(?P<fence>`{3,}+(?=[^`]*+$)|~{3,}+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The text of one model request, and the white space up to the next segment."""
+    """The text of one model request, and what lies between it and the next segment.
+
+    Attributes:
+        text: The text, of one paragraph's lines joined if they were wrapped.
+        gap: White space and what else is copied.
+        wrapping: What wraps the answer, and the gap unless it ends the paragraph, into lines.
+        blanks: The blanks of the text if some are runs, which the answer gets again.
+    """
 
     text: str
     gap: str
+    wrapping: Wrapping | None = None
+    blanks: tuple[str, ...] = ()
+
+    def begin(self, assembly: Assembly) -> None:
+        """Let the assembly put an answer in the place of this segment's text."""
+        assembly.begin(blanks=self.blanks, wrapping=self.wrapping)
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text as segments: `lead` (white space), then each segment followed by its gap."""
+    """A text as segments: `lead` (as a gap), then each segment followed by its gap.
+
+    `origin` has the client's text as its source, and the same text with joined lines as its result;
+    None if no lines were joined.
+    """
 
     lead: str
     segments: tuple[Segment, ...]
+    origin: Edited | None = None
 
     def reassemble(self, texts: Sequence[str]) -> str:
         """Return the document's text with each segment's text replaced; one text per segment."""
+        if any(segment.wrapping or segment.blanks for segment in self.segments):
+            return self.edited(texts).text
         pairs = zip(texts, self.segments, strict=True)
         return self.lead + "".join(text + segment.gap for text, segment in pairs)
+
+    def edited(self, texts: Sequence[str]) -> Edited:
+        """Return the texts and gaps in a row, and as the result the same as `reassemble`.
+
+        Spans within a text can be followed from there to the result.
+        """
+        assembly = Assembly(self.lead)
+        for text, segment in zip(texts, self.segments, strict=True):
+            segment.begin(assembly)
+            assembly.add(text)
+            assembly.gap(segment.gap)
+        assembly.end()
+        pairs = zip(texts, self.segments, strict=True)
+        row = self.lead + "".join(text + segment.gap for text, segment in pairs)
+        return Edited.of(row, assembly.edits)
+
+    def to_source(self, span: Span) -> Span:
+        """Return the span of the client's text that became `span` of the segments and gaps."""
+        return span if self.origin is None else self.origin.to_source(span)
+
+    def row_spans(self, texts: Sequence[str]) -> tuple[Span, ...]:
+        """Return the spans of `texts` where they and the gaps are in a row.
+
+        Document("  ", (Segment("one", " "), Segment("two", ""))) and its own texts give Span(2, 5)
+        and Span(6, 9).
+        """
+        lengths = ((len(t), len(s.gap)) for t, s in zip(texts, self.segments, strict=True))
+        ends = list(accumulate(chain.from_iterable(lengths), initial=len(self.lead)))
+        return tuple(map(Span, ends[:-1:2], ends[1::2]))
+
+    def divided(self, parts: Sequence[Sequence[str]]) -> "Document":
+        """Return the document with each segment's text cut into parts, which join to the text."""
+        found = _Parts(self.lead)
+        for segment, texts in zip(self.segments, parts, strict=True):
+            if len(texts) == 1:
+                found.add(segment)
+                continue
+            for text in texts:
+                before, core, after = _trim(text)
+                found.add_gap(before)
+                if core:
+                    found.add(Segment(core, after, segment.wrapping))
+            found.add_gap(segment.gap)
+        return found.document(self.origin)
 
 
 def split(text: str, *, mode: Mode, language: str | None) -> Document:
     """Split a text into sentences, lines, or one segment.
 
-    Reassembling the segments' own texts gives `text`, for every text.
+    Reassembling the segments' own texts gives `text`, for every text; with `nonewlines`, for every
+    text whose lines are as full as they can be, else the same words with other line breaks.
 
     Args:
         text: Any text.
-        mode: The size of a segment; `none` is one segment without outer white space, `verbatim`
-            one segment of the unchanged text, also if it has no words.
+        mode: The size of a segment. `sentences`: within a line. `nonewlines`: within a paragraph of
+            hard-wrapped lines, which are joined for the model and wrapped in the answer.
+            `newlines`: a line. `none`: one segment without outer white space. `verbatim`: one
+            segment of the unchanged text, also if it has no words.
         language: Code of the source language, for its rules of where a sentence ends.
     """
     if mode == "verbatim":
         return Document("", (Segment(text, ""),))
     if mode == "none":
         return document_of([text])
-    lines = text.splitlines(keepends=True)
-    if mode == "newlines":
-        return document_of(lines)
-    return document_of(s for line in lines for s in _sentences(line, language=language or "en"))
+    parts = _Parts()
+    edits: list[Edit] = []
+    at = 0
+    code = None if mode == "newlines" else language or "en"
+    for block, is_code in _blocks(text):
+        for paragraph in _paragraphs(block, is_wrapped=mode == "nonewlines" and not is_code):
+            edits += (Edit(at + e.start, at + e.stop, e.text) for e in paragraph.edits)
+            at += paragraph.num_source
+            if is_code:
+                parts.add_gap(paragraph.text)
+            else:
+                _add_line(parts, paragraph, language=code)
+    return parts.document(Edited.of(text, edits) if edits else None)
 
 
 def document_of(parts: Iterable[str]) -> Document:
     """Return a document of the parts, trimmed; a part without words joins the gap before it."""
-    lead = ""
-    segments: list[Segment] = []
+    found = _Parts()
     for part in parts:
         before, core, after = _trim(part)
-        if not core:
-            before, after = before + after, ""
-        if segments:
-            last = segments[-1]
-            segments[-1] = Segment(last.text, last.gap + before)
-        else:
-            lead += before
+        found.add_gap(before)
         if core:
-            segments.append(Segment(core, after))
-    return Document(lead, tuple(segments))
+            found.add(Segment(core, after))
+    return found.document(None)
 
 
-async def split_to_fit(text: str, fits: Fits) -> list[str]:
-    """Split a text recursively near its middle, until each part fits.
+class _Parts:
+    """Segments and gaps in order, as they come."""
 
-    It is cut at the end of a sentence if there is one, else of a clause, else at a blank, else
-    anywhere. The parts, joined, are `text`. A single character is a part even if it does not fit.
+    def __init__(self, lead: str = "") -> None:
+        self._segments: list[Segment] = []
+        self._gaps = [[lead]]  # the lead, then for each segment what comes after it
+
+    def add(self, segment: Segment) -> None:
+        self._segments.append(segment)
+        self._gaps.append([segment.gap])
+
+    def add_gap(self, gap: str) -> None:
+        if gap:
+            self._gaps[-1].append(gap)
+
+    def document(self, origin: Edited | None) -> Document:
+        segments = self._segments
+        for at, gaps in enumerate(self._gaps[1:]):
+            if len(gaps) > 1:
+                segments[at] = replace(segments[at], gap="".join(gaps))
+        return Document("".join(self._gaps[0]), tuple(segments), origin)
+
+
+def _blocks(text: str) -> Iterator[tuple[list[str], bool]]:
+    """Yield the lines of a text, and whether they are code: fenced, the fences included.
+
+    A fence that is not closed ends with the text.
     """
-    if len(text) <= 1 or await fits(text.strip()):
-        return [text]
-    cut = _best_cut(text)
-    return [*await split_to_fit(text[:cut], fits), *await split_to_fit(text[cut:], fits)]
+    lines = text.splitlines(keepends=True)
+    if "```" not in text and "~~~" not in text:
+        yield lines, False
+        return
+    start, fence = 0, ""
+    for at, line in enumerate(lines):
+        found = _FENCE.match(line)
+        if found is None:
+            continue
+        if not fence:
+            yield lines[start:at], False
+            start, fence = at, found["fence"]
+        elif found["fence"].startswith(fence) and not line[found.end() :].strip():
+            yield lines[start : at + 1], True
+            start, fence = at + 1, ""
+    yield lines[start:], bool(fence)
 
 
-def as_sentence(text: str) -> str:
-    """Trim a text and add a full stop if it has no end of sentence, as headlines have none."""
-    text = text.strip()
-    return text if not text or text[-1] in _SENTENCE_ENDS else f"{text}."
+def _paragraphs(lines: Sequence[str], *, is_wrapped: bool) -> Iterator[Paragraph]:
+    if is_wrapped:
+        return paragraphs(lines)
+    return (Paragraph(line, len(line)) for line in lines)
+
+
+def _add_line(parts: _Parts, paragraph: Paragraph, *, language: str | None) -> None:
+    """Add the segments of a line: its cells' sentences; the cells whole without a language."""
+    text = paragraph.text
+    has_cells = "  " in text or "\t" in text or "|" in text
+    for cell, has_content in cells(text) if has_cells else [(text, True)]:
+        if not has_content:
+            parts.add_gap(cell)
+            continue
+        before, core, after = edges(cell)
+        parts.add_gap(before)
+        found = [core] if language is None or not core else sentences(core, language=language)
+        for each in found:
+            start, words, end = ("", each, "") if len(found) == 1 else edges(each)
+            parts.add_gap(start)
+            if words:
+                blanks = runs_of_blanks(words) if has_cells else ()
+                parts.add(Segment(words, end, paragraph.wrapping, blanks))
+        parts.add_gap(after)
 
 
 def _trim(part: str) -> tuple[str, str, str]:
@@ -117,76 +235,3 @@ def _trim(part: str) -> tuple[str, str, str]:
     start = len(part) - len(part.lstrip())
     stop = len(part.rstrip())
     return part[:start], part[start:stop], part[stop:]
-
-
-def _sentences(line: str, *, language: str) -> list[str]:
-    """Return the sentences of one line, each with the white space after it; short ones joined."""
-    shielded = _CHUNK.sub(_shield, line)
-    sentences: list[str] = sentencex.segment(language, shielded)
-    if "".join(sentences) != shielded:
-        return [line]
-    merged: list[str] = []
-    begin = num_letters = 0  # of sentences too short to stand alone, which begin the next one
-    for start, stop in pairwise(accumulate(map(len, sentences), initial=0)):
-        num_letters += sum(map(str.isalpha, line[start:stop]))
-        if num_letters >= _MIN_LETTERS:
-            merged.append(line[begin:stop])
-            begin, num_letters = stop, 0
-    if not merged:
-        return [line]
-    merged[-1] += line[begin:]
-    return merged
-
-
-def _shield(chunk: re.Match[str]) -> str:
-    """Replace the full stops inside an address, so that none ends a sentence; keep other words."""
-    return _INNER_SENTENCE_END.sub("_", chunk[0]) if is_address(chunk[0]) else chunk[0]
-
-
-def _best_cut(text: str) -> int:
-    """Return where to cut a text of two characters or more: 0 < cut < len(text).
-
-    Each kind of place is searched in the middle half only, so that no part is too short.
-    """
-    for kind in (_ends_sentence, _ends_clause, _after_blank, _between_clusters):
-        cut = _nearest_the_middle(text, kind)
-        if cut is not None:
-            return cut
-    return len(text) // 2
-
-
-def _nearest_the_middle(text: str, kind: Callable[[str, int], bool]) -> int | None:
-    middle = len(text) // 2
-    for distance in range(len(text) // 4 + 1):
-        for cut in (middle - distance, middle + distance):
-            if 0 < cut < len(text) and kind(text, cut):
-                return cut
-    return None
-
-
-def _ends_sentence(text: str, cut: int) -> bool:
-    """Return whether `text[:cut]` ends in a sentence and its blank, if its stop needs one."""
-    if text[cut - 1] in _UNSPACED_SENTENCE_ENDS:
-        return True
-    if not _after_blank(text, cut):
-        return False
-    end = cut - 1
-    while end > 0 and text[end].isspace():
-        end -= 1
-    return text[end] in _SENTENCE_ENDS
-
-
-def _ends_clause(text: str, cut: int) -> bool:
-    if text[cut - 1] in _UNSPACED_CLAUSE_ENDS:
-        return True
-    return cut > 1 and text[cut - 2] in _CLAUSE_ENDS and _after_blank(text, cut)
-
-
-def _after_blank(text: str, cut: int) -> bool:
-    return text[cut - 1].isspace() and not text[cut].isspace()
-
-
-def _between_clusters(text: str, cut: int) -> bool:
-    """Return whether the cut separates no accent from its letter and no emoji from its modifier."""
-    after = text[cut]
-    return not (unicodedata.combining(after) or after in _JOINERS or text[cut - 1] in _JOINERS)
