@@ -39,6 +39,7 @@ class Edited:
         self.source = source
         self.text = text
         self._pieces = pieces
+        self._inverse = tuple(_Piece(p.result, p.source, p.is_kept) for p in pieces)
 
     @classmethod
     def of(cls, source: str, edits: Iterable[Edit] = ()) -> Self:
@@ -74,15 +75,14 @@ class Edited:
 
     def to_source(self, span: Span) -> Span:
         """Return the span of the source that became `span` of the result; whole edits only."""
-        inverse = [_Piece(piece.result, piece.source, piece.is_kept) for piece in self._pieces]
-        return _follow(inverse, span, end=len(self.source))
+        return _follow(self._inverse, span, end=len(self.source))
 
     def to_result(self, span: Span) -> Span:
         """Return the span of the result that `span` of the source became; whole edits only."""
-        return _follow(list(self._pieces), span, end=len(self.text))
+        return _follow(self._pieces, span, end=len(self.text))
 
 
-def _follow(pieces: list[_Piece], span: Span, *, end: int) -> Span:
+def _follow(pieces: Sequence[_Piece], span: Span, *, end: int) -> Span:
     """Return where `span` of the pieces' sources lies among their results."""
     if not pieces:
         return Span(0, end)
@@ -95,7 +95,7 @@ def _follow(pieces: list[_Piece], span: Span, *, end: int) -> Span:
     return Span(start, max(start, stop))
 
 
-def _at(pieces: list[_Piece], offset: int) -> _Piece:
+def _at(pieces: Sequence[_Piece], offset: int) -> _Piece:
     """Return the last piece that begins at or before `offset`."""
     index = bisect_right(pieces, offset, key=lambda piece: piece.source.start) - 1
     return pieces[max(index, 0)]
