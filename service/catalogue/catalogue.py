@@ -1,6 +1,6 @@
-"""The catalogue: a YAML file that names the models to serve and how to run them."""
+"""The catalogue: a YAML file that names the models to serve, how to run them, and glossaries."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Self
@@ -8,7 +8,15 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from service.catalogue.entry import CatalogueError, ModelEntry, Place
-from service.catalogue.fields import DefaultKey, Violation, nearest, parse_pair, validation_error
+from service.catalogue.fields import (
+    DefaultKey,
+    Name,
+    Violation,
+    nearest,
+    parse_pair,
+    validation_error,
+)
+from service.catalogue.glossaries import NamedGlossary, filled
 from service.catalogue.messages import sentences
 from service.catalogue.yaml_file import YamlError, YamlFile, parse_yaml
 
@@ -21,13 +29,15 @@ class Catalogue(BaseModel):
     """The models to serve, in order.
 
     A request that names no model is answered by the model of `defaults` for its language pair
-    (`en-de`), else by that for its task, else by the first of `models` that fits.
+    (`en-de`), else by that for its task, else by the first of `models` that fits. A translation may
+    name one of `glossaries`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     models: tuple[ModelEntry, ...]
     defaults: Mapping[DefaultKey, str] = Field(default_factory=dict)
+    glossaries: Mapping[Name, NamedGlossary] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -81,10 +91,21 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
     try:
         catalogue = Catalogue.model_validate(file.data, context={"folder": path.parent})
     except ValidationError as error:
-        found = sentences(error, file, keys={1: Catalogue, 3: ModelEntry})
+        found = sentences(error, file, schema_at=_schema_at)
         lines = [f"{path}:{line}: {sentence}" for line, sentence in found]
         raise CatalogueError("\n".join(lines)) from error
-    return catalogue.model_copy(update={"models": tuple(_placed(catalogue, path, file))})
+    return catalogue.model_copy(
+        update={
+            "models": tuple(_placed(catalogue, path, file)),
+            "glossaries": filled(catalogue.glossaries, path, file),
+        }
+    )
+
+
+def _schema_at(location: Sequence[str | int]) -> type[BaseModel]:
+    if len(location) == 1:
+        return Catalogue
+    return ModelEntry if location[0] == "models" else NamedGlossary
 
 
 def _placed(catalogue: Catalogue, path: Path, file: YamlFile) -> Iterator[ModelEntry]:

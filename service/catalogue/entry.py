@@ -20,6 +20,7 @@ from model.errors import ConfigError, UnsupportedTaskError
 from model.tokenizer.prompt import Summarization, Task
 from service.backend import TaskName
 from service.catalogue.fields import (
+    AlignmentHeads,
     Code,
     Count,
     Defaults,
@@ -31,6 +32,7 @@ from service.catalogue.fields import (
     PlainPairs,
     PrefixText,
     Sha256,
+    StandIns,
     Violation,
     WarmUp,
     filled,
@@ -88,8 +90,11 @@ class ModelEntry(BaseModel):
         quantize: `int8` is the same as `dtype: int8`.
         load: `eager`: at the start; `lazy`: at the first request.
         warm_up: Whether to answer requests once loaded, or their texts.
+        stand_ins: Strings that the model copies; None: find some by trying, once it is loaded.
         defaults: Fields of `GenerationParams` for requests that do not set them.
         max_running_rows: Decoder rows of one step, at most.
+        alignment_heads: Layer and head of the cross-attention that aligns words; None: found by
+            trying.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -113,11 +118,13 @@ class ModelEntry(BaseModel):
     device: Device = "auto"
     load: Literal["eager", "lazy"] = "eager"
     warm_up: WarmUp = True
+    stand_ins: StandIns | None = None
     max_input_tokens: Count | None = None
     max_new_tokens: Count | None = None
     max_waiting: Count | None = None
     max_running_rows: Count | None = None
     kv_cache_bytes: Count | None = None
+    alignment_heads: AlignmentHeads | None = None
     defaults: Defaults = Field(default_factory=dict)
     _place: Place = PrivateAttr(default=Place())
 
@@ -241,6 +248,8 @@ class ModelEntry(BaseModel):
     def _other_violations(self) -> Iterator[Violation]:
         if self.styles and "summarization" not in self.tasks:
             yield Violation(("styles",), "a translation model has no styles")
+        if self.stand_ins and "translation" not in self.tasks:
+            yield Violation(("stand_ins",), "a summarization model has no stand-ins")
         known = [*self.tasks, *self.styles]
         for key, prefix in self.prefix.items():
             if key not in known:

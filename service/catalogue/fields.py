@@ -65,7 +65,7 @@ def validation_error(*violations: Violation) -> ValidationError:
     )
 
 
-def _or_say(sentence: str) -> WrapValidator:
+def or_say(sentence: str) -> WrapValidator:
     """Return a validator with this error message; pydantic's names every member of a union."""
 
     def check(value: object, handler: ValidatorFunctionWrapHandler) -> object:
@@ -91,6 +91,15 @@ def _split_pair(value: object) -> object:
     if pair is None or pair[0] == pair[1]:
         raise ValueError("a pair is written source-target, two languages such as en-de")
     return pair
+
+
+def _check_stand_ins(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Reject a name inside another: X1 would be found in X12."""
+    for at, name in enumerate(names):
+        other = next((o for o in (*names[:at], *names[at + 1 :]) if name in o), None)
+        if other is not None:
+            raise ValueError(f"each stand-in must be in no other, but {name!r} is in {other!r}")
+    return names
 
 
 def _check_prefix(text: str) -> str:
@@ -137,38 +146,48 @@ ListedPair = Annotated[tuple[str, str], BeforeValidator(_split_pair)]
 PairName = Annotated[str, StringConstraints(pattern=rf"^{_CODE}-{_CODE}$")]
 DefaultKey = Annotated[
     TaskName | PairName,
-    _or_say("a default is for translation, for summarization, or for a pair such as en-de"),
+    or_say("a default is for translation, for summarization, or for a pair such as en-de"),
 ]
 Languages = Annotated[
     Literal["all"] | Annotated[tuple[Code, ...], Field(min_length=2)],
-    _or_say("languages are `all`, or a list of at least two codes such as en or zh_Hans"),
+    or_say("languages are `all`, or a list of at least two codes such as en or zh_Hans"),
 ]
 WarmUp = Annotated[
     Annotated[bool, Field(strict=True)]
     | Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)],
-    _or_say("warm_up is true, false, or a list of sentences"),
+    or_say("warm_up is true, false, or a list of sentences"),
+]
+StandIns = Annotated[
+    tuple[Annotated[str, StringConstraints(pattern=r"^[!-~]{1,20}$", strict=True)], ...],
+    Field(max_length=32),
+    AfterValidator(_check_stand_ins),
 ]
 PrefixText = Annotated[str, Field(strict=True), AfterValidator(_check_prefix)]
 Count = Annotated[int, Field(strict=True, gt=0)]
 Name = Annotated[
     str,
     StringConstraints(pattern=r"^\w[\w.-]*(?:/\w[\w.-]*)*$", max_length=200, strict=True),
-    _or_say("a name has up to 200 letters, digits and _ . - with / between its parts"),
+    or_say("a name has up to 200 letters, digits and _ . - with / between its parts"),
 ]
 Device = Annotated[
     str,
     StringConstraints(pattern=r"^(?:auto|cpu|cuda(?::\d+)?)$"),
-    _or_say("a device is auto, cpu, cuda, or one GPU of several, such as cuda:1"),
+    or_say("a device is auto, cpu, cuda, or one GPU of several, such as cuda:1"),
+]
+_Index = Annotated[int, Field(strict=True, ge=0)]
+AlignmentHeads = Annotated[
+    Annotated[tuple[tuple[_Index, _Index], ...], Field(min_length=1)],
+    or_say("alignment heads are a list of [layer, head], both counted from 0"),
 ]
 Sha256 = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True),
-    _or_say("a SHA-256 has 64 hexadecimal digits"),
+    or_say("a SHA-256 has 64 hexadecimal digits"),
 ]
 FileName = Annotated[
     str,
     StringConstraints(pattern=r"^[\w-][\w.-]*(?:/[\w-][\w.-]*)*$"),
-    _or_say("this names no file inside the model's folder"),
+    or_say("this names no file inside the model's folder"),
 ]
 Defaults = Annotated[Mapping[str, Any], AfterValidator(_check_defaults)]
 PlainPairs = PlainSerializer(list, return_type=list[Pair])

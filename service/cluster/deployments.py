@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 from service.api.create import create_api
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.fleet import Fleet, FleetClient, Plan
+from service.catalogue.glossaries import glossaries_of
 from service.settings import Settings
 from service.telemetry.listener import MetricsListener
 from service.telemetry.log import configure_logging, get_logger
@@ -28,7 +29,7 @@ class ModelServer:
         """Load the models.
 
         Args:
-            catalogue: The models to serve until an operator changes them.
+            catalogue: The models to serve until an operator changes them, and the glossaries.
             settings: Limits, device, ports.
             fleet: The plan that all replicas follow; None for a replica on its own.
 
@@ -46,6 +47,7 @@ class ModelServer:
                 "metrics count this replica alone", reason=f"{FOLDER_VARIABLE} is not set"
             )
         self._settings = settings
+        self._glossaries = glossaries_of(catalogue.glossaries)
         self._fleet = fleet or Fleet(catalogue.models)
         self._backend = LocalBackend(_plan_of(self._fleet).served, settings)
         self._follower = Follower(self._backend, self._fleet)
@@ -59,6 +61,7 @@ class ModelServer:
             self._settings,
             fleet=self._fleet,
             while_serving=self._follower.following(),
+            glossaries=self._glossaries,
         )
 
     def check_health(self) -> None:

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.dialects.native.schemas import ErrorResponse
+from service.dialects.native.answer_schemas import ErrorResponse
 
 # After a change of its configuration, HAProxy ends the old connections within this time: it must
 # exceed the longest request.

@@ -36,6 +36,7 @@ def test_a_model_is_described_in_full() -> None:
         max_waiting=10,
         max_running_rows=8,
         kv_cache_bytes=1_000_000,
+        alignment_heads=[[0, 1], [3, 0]],
         defaults={"num_beams": 4, "max_new_tokens": 64},
     )
     assert found.tasks == ("translation",)
@@ -45,6 +46,7 @@ def test_a_model_is_described_in_full() -> None:
     assert found.warm_up == ("Guten Tag.",)
     assert (found.max_input_tokens, found.max_new_tokens, found.max_waiting) == (128, 64, 10)
     assert (found.max_running_rows, found.kv_cache_bytes) == (8, 1_000_000)
+    assert found.alignment_heads == ((0, 1), (3, 0))
     assert found.defaults == {"num_beams": 4, "max_new_tokens": 64}
 
 
@@ -52,6 +54,7 @@ def test_what_is_not_said_has_a_default() -> None:
     found = entry(SUMMARIZER)
     assert (found.dtype, found.device, found.load) == ("auto", "auto", "eager")
     assert found.warm_up is True
+    assert found.alignment_heads is None
     assert (found.revision, found.max_input_tokens, found.max_waiting) == (None, None, None)
     assert (found.default_for, found.prefix, found.sha256) == ((), {}, {})
     assert not found.pairs
@@ -130,6 +133,14 @@ def test_int8_can_be_said_in_two_ways() -> None:
         (TRANSLATOR, {"load": "never"}, "load", "'eager' or 'lazy'"),
         (TRANSLATOR, {"warm_up": "yes"}, "warm_up", "true, false, or a list of sentences"),
         (TRANSLATOR, {"warm_up": []}, "warm_up", "true, false, or a list of sentences"),
+        *(
+            (TRANSLATOR, {"alignment_heads": heads}, "alignment_heads", "a list of [layer, head]")
+            for heads in ([], [3], [[1, 2, 3]], [[0, -1]], [["0", "1"]], "all")
+        ),
+        (TRANSLATOR, {"stand_ins": ["X1", "X12"]}, "stand_ins", "'X1' is in 'X12'"),
+        (TRANSLATOR, {"stand_ins": ["X1", "X1"]}, "stand_ins", "'X1' is in 'X1'"),
+        (TRANSLATOR, {"stand_ins": ["X 1"]}, "stand_ins", "match pattern"),
+        (SUMMARIZER, {"stand_ins": ["X1"]}, "stand_ins", "a summarization model has no stand-ins"),
         (TRANSLATOR, {"max_waiting": 0}, "max_waiting", "greater than 0"),
         (TRANSLATOR, {"max_waiting": True}, "max_waiting", "valid integer"),
         (TRANSLATOR, {"max_new_tokens": "9"}, "max_new_tokens", "valid integer"),

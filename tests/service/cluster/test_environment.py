@@ -15,7 +15,7 @@ from service.cluster.environment import (
     haproxy_environment,
     ray_environment,
 )
-from service.dialects.native.schemas import ErrorResponse
+from service.dialects.native.answer_schemas import ErrorResponse
 from service.settings import Settings
 from tests.support.service.waiting import wait_until
 
