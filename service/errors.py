@@ -24,8 +24,12 @@ class FieldError(ApiError):
         self.about = about
 
     def sentence(self, names: Mapping[str, str]) -> str:
-        """Return the sentence with the field's name replaced by `names[field]`, if there is one."""
-        return f"`{names.get(self.field, self.field)}` {self.about}"
+        """Return the sentence with the field's name replaced by `names[field]`, if there is one.
+
+        The field `text[1]` has the name of `text`.
+        """
+        name, bracket, index = self.field.partition("[")
+        return f"`{names.get(name, name)}{bracket}{index}` {self.about}"
 
 
 class InvalidFieldError(FieldError):
@@ -47,22 +51,39 @@ class UnknownLanguageError(FieldError):
         super().__init__(field, f"is {show(code)}; the languages served are {listing(served)}")
 
 
+class LanguageNotServedError(FieldError):
+    """A text that is detected to be in a language that no model knows.
+
+    `language` and `served` are names of languages.
+    """
+
+    def __init__(self, item: str, language: str, *, served: Sequence[str]) -> None:
+        super().__init__(
+            item,
+            f"is detected to be in {language}, which is not served; the languages served are "
+            f"{listing(served)}; `source_lang` overrides the detection",
+        )
+
+
 class UnsupportedPairError(ApiError):
     """A language pair that no model translates, or not the requested one."""
 
     def __init__(
-        self,
-        source: str,
-        target: str,
-        *,
-        sources: Sequence[str],
-        targets: Sequence[str],
-        detected: bool,
+        self, source: str, target: str, *, sources: Sequence[str], targets: Sequence[str]
     ) -> None:
-        how = " (source detected; `source_lang` overrides that)" if detected else ""
         super().__init__(
-            f"no model translates {source}-{target}{how}; "
+            f"no model translates {source}-{target}; "
             f"{source} is translated to {listing(targets)}, and {listing(sources)} to {target}"
+        )
+
+
+class DetectedPairError(FieldError):
+    """A text that is detected to be in a language that is not translated to the target."""
+
+    def __init__(self, item: str, language: str, pair: UnsupportedPairError) -> None:
+        super().__init__(
+            item,
+            f"is detected to be in {language}, and {pair}; `source_lang` overrides the detection",
         )
 
 
@@ -81,11 +102,11 @@ class TaskNotServedError(ApiError):
 
 
 class TextTooLongError(FieldError):
-    """A request with more characters of text than the limit."""
+    """A request with more characters in a field than the limit."""
 
-    def __init__(self, *, num_characters: int, limit: int) -> None:
+    def __init__(self, *, num_characters: int, limit: int, field: str = "text") -> None:
         super().__init__(
-            "text", f"has {num_characters} characters together; at most {limit} are allowed"
+            field, f"has {num_characters} characters together; at most {limit} are allowed"
         )
 
 

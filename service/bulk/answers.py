@@ -9,10 +9,11 @@ from service.deadline import Deadline
 from service.settings import Settings
 from service.tasks.records import SummaryRequest, TaskAnswer, TaskFields, TranslationRequest
 from service.tasks.registry import ModelRegistry
+from service.tasks.sources import Surroundings
 from service.tasks.summarization import Summarizer
 from service.tasks.translation import Translator
+from service.text.detection import Detector
 from service.text.documents import Mode
-from service.text.languages import Detector
 
 NO_LIMIT = 1 << 40
 TIMEOUT_MS = 24 * 3_600 * 1_000  # no client waits for it
@@ -65,6 +66,7 @@ class BulkOptions:
             "overrides": self.overrides,
             "target_prefix": None,
             "return_scores": True,
+            "return_confidence": False,
             "on_overflow": "error" if self.verbatim else "split",
             "priority": Priority.BULK,
         }
@@ -78,7 +80,10 @@ def unlimited(settings: Settings) -> Settings:
 
 
 class BulkTranslator:
-    """Translates one text at a call; calls may overlap."""
+    """Translates one text at a call; calls may overlap.
+
+    The languages of the texts before help to tell that of a short one.
+    """
 
     def __init__(
         self,
@@ -94,6 +99,7 @@ class BulkTranslator:
         self._translator = Translator(backend, settings, registry=registry, detector=detector)
         self._options = options
         self._target, self._source = target, source
+        self._before = Surroundings()
 
     async def __call__(self, text: str) -> Answer:
         """Return the translation of one text.
@@ -103,7 +109,7 @@ class BulkTranslator:
         """
         fields = self._options.fields(text, split="sentences")
         request = TranslationRequest(**fields, target_lang=self._target, source_lang=self._source)
-        plan = self._translator.plan(request)
+        plan = self._translator.plan(request, around=self._before)
         return Answer.of(await self._translator.run(plan))
 
 

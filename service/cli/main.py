@@ -109,6 +109,7 @@ def translate(
             settings,
             partial(BulkTranslator, options=options, target=to, source=source),
             texts=texts_of_file("-", by_line=True) if text is None else [text],
+            by_line=text is None,
             as_json=as_json,
         )
 
@@ -148,6 +149,7 @@ def summarize(
             settings,
             partial(BulkSummarizer, options=options, style=style),
             texts=texts_of_file(file, by_line=lines),
+            by_line=lines,
             as_json=as_json,
         )
 

@@ -9,41 +9,47 @@ from typing import TypeVar
 from service.cli.terminal import CommandError
 
 T = TypeVar("T")
+TextT = TypeVar("TextT")
 
 MAX_PENDING = 64  # texts; enough to keep the engine's batch full
 _STDIN = 0
 
 
-def texts_of_file(name: str, *, by_line: bool) -> Iterator[str]:
+class NotUtf8Error(CommandError):
+    """A text that is not UTF-8."""
+
+
+def texts_of_file(name: str, *, by_line: bool) -> Iterator[str | NotUtf8Error]:
     """Yield a file's lines without their ends, or the whole file as one text.
+
+    In place of one that is not UTF-8 comes an error.
 
     Args:
         name: The file; `-` is standard input.
         by_line: Whether each line is a text.
 
     Raises:
-        CommandError: The file cannot be read, or is not UTF-8.
+        CommandError: The file cannot be read.
     """
     try:
         # Not `sys.stdin`: Python crashes if a thread still reads it when the program ends.
         with open(_STDIN if name == "-" else name, "rb", closefd=name != "-") as file:
-            for number, line in enumerate(file if by_line else [file.read()], start=1):
-                text = _decoded(line, f"{name}, line {number}" if by_line else name)
-                yield text.removesuffix("\n").removesuffix("\r")
+            for line in file if by_line else [file.read()]:
+                yield _decoded(line)
     except OSError as error:
         raise CommandError(f"cannot read {name}: {error.strerror}") from error
 
 
-def _decoded(text: bytes, where: str) -> str:
+def _decoded(text: bytes) -> str | NotUtf8Error:
     try:
-        return text.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CommandError(f"{where}: not UTF-8") from error
+        return text.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        return NotUtf8Error("the text is not UTF-8")
 
 
 async def answer_in_order(
-    texts: Iterable[str],
-    answer: Callable[[str], Awaitable[T]],
+    texts: Iterable[TextT],
+    answer: Callable[[TextT], Awaitable[T]],
     write: Callable[[T], None],
     *,
     max_pending: int = MAX_PENDING,
@@ -57,7 +63,7 @@ async def answer_in_order(
     pending: asyncio.Queue[asyncio.Future[T] | None] = asyncio.Queue()
     places = threading.Semaphore(max_pending)
 
-    def submit(text: str) -> None:
+    def submit(text: TextT) -> None:
         pending.put_nowait(asyncio.ensure_future(answer(text)))
 
     def fail(error: Exception) -> None:

@@ -20,6 +20,7 @@ from model.errors import (
     ModelError,
     NoMemoryError,
     NoTokenError,
+    OutputTooLongError,
     QueueFullError,
     UnsupportedModelError,
     UnsupportedTaskError,
@@ -28,10 +29,12 @@ from service.errors import (
     ApiError,
     ChangeConflictError,
     ChangeFailedError,
+    DetectedPairError,
     FieldError,
     FleetLostError,
     InvalidBodyError,
     InvalidFieldError,
+    LanguageNotServedError,
     ModelNotFoundError,
     ModelNotLoadedError,
     NotOfferedError,
@@ -85,7 +88,9 @@ class Problem:
 _FAULT = ErrorKind(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error")
 _FAULT_SENTENCE = "something failed on our side; the log has it under this request id"
 _TRY_LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-_REJECTIONS = frozenset({"queue_full", "input_too_long", "text_too_long", "body_too_large"})
+_REJECTIONS = frozenset(
+    {"queue_full", "input_too_long", "output_too_long", "text_too_long", "body_too_large"}
+)
 
 ERROR_KINDS: Mapping[type[Exception], ErrorKind] = {
     # model
@@ -96,6 +101,7 @@ ERROR_KINDS: Mapping[type[Exception], ErrorKind] = {
     UnsupportedTaskError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "unsupported_task"),
     InvalidParamsError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_field"),
     InputTooLongError: ErrorKind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "input_too_long"),
+    OutputTooLongError: ErrorKind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "output_too_long"),
     QueueFullError: ErrorKind(HTTPStatus.SERVICE_UNAVAILABLE, "queue_full"),
     DeadlineExceededError: ErrorKind(HTTPStatus.GATEWAY_TIMEOUT, "deadline_exceeded"),
     NoMemoryError: ErrorKind(HTTPStatus.SERVICE_UNAVAILABLE, "out_of_memory"),
@@ -109,6 +115,8 @@ ERROR_KINDS: Mapping[type[Exception], ErrorKind] = {
     NotOfferedError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "not_offered"),
     UnknownLanguageError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_language"),
     UnsupportedPairError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "unsupported_pair"),
+    DetectedPairError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "unsupported_pair"),
+    LanguageNotServedError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "language_not_served"),
     ModelNotFoundError: ErrorKind(HTTPStatus.NOT_FOUND, "model_not_found"),
     TaskNotServedError: ErrorKind(HTTPStatus.NOT_FOUND, "task_not_served"),
     TextTooLongError: ErrorKind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "text_too_long"),

@@ -57,6 +57,16 @@ async def test_the_language_is_found_where_none_is_named() -> None:
     assert answer.source_lang == "en"
 
 
+async def test_the_texts_before_tell_the_language_of_a_word() -> None:
+    options = BulkOptions()
+    words = BulkTranslator(
+        FakeBackend(), unlimited(Settings()), options=options, target="en", source=None
+    )
+    assert (await words("Radio")).source_lang != "de"
+    await words("Der Hund schläft heute sehr lange.")
+    assert (await words("Radio")).source_lang == "de"
+
+
 async def test_the_options_reach_the_model() -> None:
     backend = FakeBackend()
     await translator(backend, num_beams=3)("One thing.")

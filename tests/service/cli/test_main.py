@@ -95,6 +95,37 @@ def test_lines_of_standard_input_are_answered_in_order_and_alike_alone_or_togeth
     assert json.loads(alone.stdout)["output_ids"] == answers[2]["output_ids"]
 
 
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
+def test_a_line_that_cannot_be_answered_leaves_its_place_empty_and_ends_no_pipe(
+    tmp_path: Path, options: list[str]
+) -> None:
+    lines = "Good morning.\nDzień dobry, jak się masz?\nHund\n".encode()
+    file = tmp_path / "lines"
+    file.write_bytes(lines + b"\xff\nThank you.\n")
+    command = [*COMMAND, "translate", "--to", "fr", *options]
+    with file.open() as stdin:
+        done = subprocess.run(  # noqa: S603 - our own program
+            command, stdin=stdin, capture_output=True, cwd=ROOT, text=True, check=False
+        )
+    assert done.returncode == 1
+    answers = done.stdout.splitlines()
+    if options:
+        records = [json.loads(line) for line in answers]
+        assert "Polish" in records[1]["error"]
+        answers = [record["text"] or "" for record in records]
+    assert [bool(answer) for answer in answers] == [True, False, True, False, True]
+    assert "line 2: `text` is detected to be in Polish, which is not served" in done.stderr
+    assert "line 4: the text is not UTF-8" in done.stderr
+    assert done.stderr.endswith("dragoman: 2 of 5 lines have no answer\n")
+
+
+def test_a_text_alone_that_cannot_be_answered_is_named() -> None:
+    result = dragoman("translate", "Dzień dobry, jak się masz?", "--to", "fr")
+    assert result.exit_code == 1
+    assert "`text` is detected to be in Polish, which is not served" in result.stderr
+    assert result.stdout == ""
+
+
 def test_without_splitting_a_line_reaches_the_model_as_it_is() -> None:
     result = dragoman("translate", "1234", "--from", "en", "--to", "de", "--no-split", "--json")
     assert json.loads(result.stdout)["output_ids"]  # the model was asked, though no letter is there
@@ -249,32 +280,3 @@ def test_help_needs_neither_torch_nor_ray() -> None:
         out, _ = process.communicate(timeout=30)
     assert "translate" in out
     assert "LOADED set()" in out
-
-
-def test_training_has_its_own_help() -> None:
-    result = dragoman("train", "--help")
-    assert result.exit_code == 0, result.stderr
-    assert {"translator", "summarizer"} <= set(result.stdout.split())
-
-
-def test_training_without_its_text_is_told_in_a_sentence(tmp_path: Path) -> None:
-    folders = ("--data", str(tmp_path / "none"), "--output", str(tmp_path / "run"))
-    result = dragoman("train", "translator", "train", *folders)
-    assert result.exit_code == 1
-    assert result.stderr.startswith("dragoman: training text ")
-    assert result.stderr.endswith("tatoeba.en-de.train.tsv.gz does not exist\n")
-
-
-def test_training_without_its_packages_says_how_to_get_them() -> None:
-    code = (
-        "import sys; sys.modules['sacrebleu'] = None\n"
-        "from service.cli.main import app; app(['train'])"
-    )
-    done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    assert done.stderr.startswith("dragoman: ")
-    assert "sacrebleu" in done.stderr
-    assert "pip install -e '.[train]'" in done.stderr
-    assert done.stderr.count("\n") == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.cli.terminal import CommandError
-from service.cli.texts import answer_in_order, texts_of_file
+from service.cli.texts import NotUtf8Error, answer_in_order, texts_of_file
 
 
 def test_the_lines_of_a_file_come_without_their_ends(tmp_path: Path) -> None:
@@ -21,11 +21,12 @@ def test_a_file_as_a_whole_is_one_text(tmp_path: Path) -> None:
     assert list(texts_of_file(str(file), by_line=False)) == ["one\ntwo"]
 
 
-def test_a_line_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+def test_in_place_of_a_line_that_is_not_utf_8_comes_an_error(tmp_path: Path) -> None:
     file = tmp_path / "latin"
-    file.write_bytes(b"fine\nf\xfcnf\n")
-    with pytest.raises(CommandError, match=r"latin, line 2: not UTF-8"):
-        list(texts_of_file(str(file), by_line=True))
+    file.write_bytes(b"fine\nf\xfcnf\nsix\n")
+    first, second, third = texts_of_file(str(file), by_line=True)
+    assert (first, third) == ("fine", "six")
+    assert isinstance(second, NotUtf8Error)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
