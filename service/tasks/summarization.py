@@ -1,24 +1,27 @@
 """Summarize: each text as a whole; one too long for the model by parts, then their summaries.
 
 A summary keeps no lines, so the model reads none: white space inside a text is a single blank to
-it, however the text was wrapped or indented.
+it, however the text was wrapped or indented. The answer has no white space of the text's around it.
 """
 
+import re
 from dataclasses import dataclass, replace
 from functools import partial
 
 from model.engine.params import GenerationParams
-from model.errors import InputTooLongError
 from model.tokenizer.prompt import Summarization
 from service.backend import Backend, ModelInfo
 from service.settings import Settings
-from service.tasks.generation import Generation, admit, all_or_nothing, within_queues
-from service.tasks.items import Emit, Item, answer
+from service.tasks.condensing import Progress, Report, condense
+from service.tasks.generation import Generation, OnText, admit, all_or_nothing, within_queues
+from service.tasks.items import Emit, Item, answer, as_generated
 from service.tasks.limits import check_texts, params_for
-from service.tasks.records import ItemAnswer, SummaryAnswer, SummaryRequest
+from service.tasks.records import ItemAnswer, SegmentAnswer, SummaryAnswer, SummaryRequest
 from service.tasks.registry import ModelRegistry
 from service.telemetry.metrics import observe_characters
-from service.text.documents import Document, Segment, as_sentence, document_of, split, split_to_fit
+from service.text.documents import Document, Segment, split
+
+_INDENT = re.compile(r"(?<=\n)[^\S\n]++")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +62,10 @@ class Summarizer:
             request=request, summarizer=model, params=params, task=Summarization(style)
         )
 
-    async def run(self, plan: SummarizationPlan, emit: Emit | None = None) -> SummaryAnswer:
-        """Return the whole answer; pass its pieces to `emit` on the way.
+    async def run(
+        self, plan: SummarizationPlan, emit: Emit | None = None, report: Report | None = None
+    ) -> SummaryAnswer:
+        """Return the whole answer; pass its pieces to `emit` and the parts done to `report`.
 
         Raises:
             ModelError: as `Backend.generate` does, for the first segment that fails.
@@ -71,7 +76,10 @@ class Summarizer:
             request,
             max_in_flight=within_queues(self._settings.max_segments_in_flight, plan.models),
         )
-        work = [_summarize(plan, i, generation, emit=emit) for i in range(len(request.text))]
+        work = [
+            _summarize(plan, i, generation, emit=emit, report=report)
+            for i in range(len(request.text))
+        ]
         async with request.deadline.enforced():
             items = await all_or_nothing(work)
         observe_characters(
@@ -83,55 +91,60 @@ class Summarizer:
 
 
 async def _summarize(
-    plan: SummarizationPlan, index: int, generation: Generation, *, emit: Emit | None
+    plan: SummarizationPlan,
+    index: int,
+    generation: Generation,
+    *,
+    emit: Emit | None,
+    report: Report | None,
 ) -> ItemAnswer:
     request = plan.request
-    source = split(request.text[index], mode=request.split, language=None)
-    document = source if request.split == "verbatim" else _unwrapped(source)
+    document = split(request.text[index], mode=request.split, language=None)
+    if request.split != "verbatim":
+        document = _unwrapped(document)
     was_cut = False
     if request.on_overflow == "split":
-        shorter = await all_or_nothing([_condense(plan, s, generation) for s in document.segments])
+        shorten = partial(
+            condense,
+            generation=generation,
+            model=plan.summarizer,
+            task=plan.task,
+            progress=Progress(index, report),
+        )
+        shorter = await all_or_nothing([shorten(segment) for segment in document.segments])
         document = Document(document.lead, tuple(segment for segment, _ in shorter))
         was_cut = any(cut for _, cut in shorter)
+
+    async def answer_segment(position: int, on_text: OnText | None) -> SegmentAnswer:
+        text = document.segments[position].text
+        prefix = request.target_prefix if position == 0 else None
+        model, task = plan.summarizer, plan.task
+        event = await generation.run(model, text, task, prefix=prefix, on_text=on_text)
+        if not request.return_confidence:
+            return as_generated(event)
+        output = event.outputs[0].token_ids
+        scored = await generation.score(model, text, task, output=output, with_links=False)
+        return as_generated(event, confidence=scored.confidence)
+
     item = Item(
         index=index,
-        model=plan.summarizer,
-        task=plan.task,
         document=document,
-        params=plan.params,
-        source=source,
+        streams_tokens=plan.params.num_rows == 1,
+        with_scores=request.return_scores,
     )
-    found = await answer(item, generation, request=request, emit=emit)
+    found = await answer(item, answer_segment, emit=emit)
     return replace(found, truncated=True) if was_cut else found
 
 
 def _unwrapped(document: Document) -> Document:
-    segments = (Segment(" ".join(s.text.split()), s.gap) for s in document.segments)
-    return Document(document.lead, tuple(segments))
+    """Return the document with each segment on one line, and no white space but line breaks around.
 
-
-async def _condense(
-    plan: SummarizationPlan, segment: Segment, generation: Generation
-) -> tuple[Segment, bool]:
-    """Return the segment, or the summaries of its parts if the model cannot read it whole.
-
-    The parts' summaries are joined, each a sentence of its own, and if they are still too long they
-    are summarized by parts again. The second value says whether some part's summary was cut.
-
-    Raises:
-        InputTooLongError: the summaries of the parts are no shorter than the parts.
+    A document without segments, which is its own summary, stays as it is.
     """
-    model, task, text, was_cut = plan.summarizer, plan.task, segment.text, False
-    fits = partial(generation.fits, model, task=task)
-    while not await fits(text):
-        parts = document_of(await split_to_fit(text, fits)).segments
-        finished = await all_or_nothing(
-            [generation.run(model, part.text, task, prefix=None, on_text=None) for part in parts]
-        )
-        was_cut = was_cut or any(event.truncated for event in finished)
-        summaries = " ".join(as_sentence(event.outputs[0].text) for event in finished)
-        if len(summaries) >= len(text):
-            num_tokens = await generation.count_tokens(model, text, task)
-            raise InputTooLongError(num_tokens=num_tokens, limit_tokens=model.max_input_tokens)
-        text = summaries
-    return Segment(text, segment.gap), was_cut
+    if not document.segments:
+        return document
+    *others, last = [
+        Segment(" ".join(s.text.split()), _INDENT.sub("", s.gap)) for s in document.segments
+    ]
+    lead = _INDENT.sub("", document.lead.lstrip())
+    return Document(lead, (*others, replace(last, gap=last.gap.rstrip())))

@@ -17,13 +17,14 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from service.tasks.condensing import Report
 from service.tasks.items import Emit, Kind
 
-Name = Literal["token", "segment", "done", "error", "ping"]
+Name = Literal["token", "segment", "progress", "done", "error", "ping"]
 SSE = "text/event-stream"
 NDJSON = "application/x-ndjson"
 
-Work = Callable[[Emit], Awaitable[BaseModel]]
+Work = Callable[[Emit, Report], Awaitable[BaseModel]]
 ErrorObject = Callable[[Exception], dict[str, Any]]
 
 
@@ -118,8 +119,13 @@ async def _run(work: Work, queue: asyncio.Queue[StreamEvent | Exception | None])
     def emit(kind: Kind, index: int, text: str) -> None:
         queue.put_nowait(StreamEvent(kind, {"index": index, "text": text}))
 
+    def report(index: int, num_done: int, num_parts: int) -> None:
+        queue.put_nowait(
+            StreamEvent("progress", {"index": index, "done": num_done, "parts": num_parts})
+        )
+
     try:
-        response = await work(emit)
+        response = await work(emit, report)
         done = response.model_dump_json(by_alias=True, exclude_unset=True)  # null for a NaN
         queue.put_nowait(StreamEvent("done", from_json(done)))
     except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
