@@ -12,9 +12,9 @@ from model.engine.params import FinishReason, Priority
 from model.tokenizer.prompt import Task
 from service.deadline import Deadline
 from service.pairs import NO_PAIRS, Pairs
-from service.spans import Link, Span
+from service.scores import OnOverflow, Scored, ScoreRequest
+from service.spans import Span
 
-OnOverflow = Literal["truncate", "error"]
 TaskName = Literal["translation", "summarization"]
 # Of a lazy model: `not_loaded` until its first request, `failed` if it could not be loaded then.
 ModelState = Literal["loaded", "loading", "not_loaded", "failed"]
@@ -170,58 +170,6 @@ class FinishedEvent:
 Event = TokenEvent | FinishedEvent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreRequest:
-    """A given output of one segment, to be read by the decoder in one pass (teacher forcing).
-
-    Attributes:
-        request_id: Names the client's request in logs.
-        model: The handle of a served model (`ModelInfo.handle`).
-        text: What the model read, or would read.
-        output: What it wrote, or somebody else: a text, or token ids without special tokens.
-        with_links: Align the words of both texts, too.
-    """
-
-    request_id: str
-    model: str
-    text: str
-    task: Task
-    output: str | tuple[int, ...]
-    deadline: Deadline
-    priority: Priority = Priority.INTERACTIVE
-    with_links: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredToken:
-    """One token of an output: its span of the output's text and its log-probability."""
-
-    span: Span
-    logprob: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
-    """An output as the model sees it.
-
-    Attributes:
-        text: The output's text; the spans of tokens and links are of it.
-        tokens: In order; the last is the end of the output, with an empty span.
-        links: Word alignment of the request's `text` and `text`; empty if it was not asked for.
-        input_tokens: Encoder tokens, special ones included.
-    """
-
-    text: str
-    tokens: tuple[ScoredToken, ...]
-    links: tuple[Link, ...]
-    input_tokens: int
-
-    @property
-    def score(self) -> float:
-        """The mean log-probability of the tokens."""
-        return sum(token.logprob for token in self.tokens) / len(self.tokens)
-
-
 class Backend(Protocol):
     """Runs segments through models. All methods belong to one event loop."""
 
@@ -258,9 +206,12 @@ class Backend(Protocol):
 
         Raises:
             ModelNotFoundError, ModelNotLoadedError, UnsupportedTaskError: as in `generate`.
-            InputTooLongError: the text or the output is longer than the model takes.
+            InputTooLongError, OutputTooLongError: the text or the output is longer than the model
+                takes; the text only if `on_overflow` is "error".
+            InvalidParamsError: a token id of the output does not exist.
             QueueFullError, DeadlineExceededError, NoMemoryError, EngineStoppedError: as in
                 `generate`.
+            NoTokenError: the log-probabilities are not numbers.
         """
         ...
 
@@ -269,6 +220,18 @@ class Backend(Protocol):
 
         Raises:
             ModelNotFoundError, ModelNotLoadedError, UnsupportedTaskError: as in `generate`.
+        """
+        ...
+
+    def unknown_spans(self, model: str, text: str) -> tuple[Span, ...]:
+        """Return where the model of that handle can read neither the characters nor look-alikes.
+
+        Whole words, in order; words with only blanks between them are one span. None of a text
+        whose characters the model knows, at the cost of looking each of them up, and none as long
+        as a lazy model is not loaded.
+
+        Raises:
+            ModelNotFoundError: no served model has the handle.
         """
         ...
 

@@ -5,24 +5,24 @@ messages in its inbox, and it posts what each step brought back to the event loo
 a step.
 """
 
-import asyncio
-import contextlib
 import queue
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 import torch
 
 from model.engine.engine import Engine
-from model.engine.params import FinishReason, GenerationParams, Priority
 from model.engine.request import RequestOutput
 from model.engine.stats import EngineStats
-from model.errors import EngineStoppedError, NoMemoryError, NoTokenError
-from model.tokenizer.prompt import Prompt
-from service.deadline import Deadline
+from model.errors import EngineStoppedError
+from model.scoring.given import Reading
+from service.hosting.delivery import Delivery, Stream, deliver
+from service.hosting.engine_request import EngineRequest, output_or_error
+from service.hosting.score_queue import ScoreJob, ScoreQueue, ScoreStream
 from service.hosting.trimming import Trimming
 from service.telemetry.metrics import EngineMetrics
 
@@ -31,45 +31,22 @@ HEARTBEAT_TIMEOUT_S = 60.0  # longer than any step: a whole encode and decode of
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineRequest:
-    """One tokenized request, as the event loop hands it to the engine's thread."""
-
-    request_id: str
-    prompt: Prompt
-    params: GenerationParams
-    priority: Priority
-    group: str  # names the client's request, whose segments take turns with those of others
-    deadline: Deadline
-    stream: bool  # send tokens before the end
+_Stream = Stream[EngineRequest, RequestOutput]
 
 
 @dataclass(frozen=True, slots=True)
 class _Add:
-    request: EngineRequest
-    stream: "_Stream"
+    stream: _Stream | ScoreStream
 
 
 @dataclass(frozen=True, slots=True)
 class _Abort:
-    stream: "_Stream"
+    stream: _Stream | ScoreStream
 
 
 @dataclass(frozen=True, slots=True)
 class _Stop:
     pass
-
-
-class _Stream:
-    """The way back from the engine's thread to one request, on that request's event loop."""
-
-    def __init__(self, request: EngineRequest) -> None:
-        self.request = request
-        self.loop = asyncio.get_running_loop()
-        self.messages: asyncio.Queue[RequestOutput | Exception] = asyncio.Queue()
-
-
-_Delivery = tuple[_Stream, RequestOutput | Exception]
 
 
 class AsyncEngine:
@@ -78,13 +55,23 @@ class AsyncEngine:
     def __init__(
         self,
         engine: Engine,
+        scores: ScoreQueue,
         *,
         num_threads: int,
         metrics: EngineMetrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start the thread; `clock` is the engine's own, and deadlines are moments on it."""
+        """Start the thread.
+
+        Args:
+            engine: Generates.
+            scores: Reads given outputs by the same network, between the engine's steps.
+            num_threads: Torch's threads.
+            metrics: Of the model.
+            clock: The engine's own; deadlines are moments on it.
+        """
         self._engine = engine
+        self._scores = scores
         self._num_threads = num_threads
         self._metrics = metrics
         self._inbox: queue.SimpleQueue[_Add | _Abort | _Stop] = queue.SimpleQueue()
@@ -119,16 +106,35 @@ class AsyncEngine:
                 NoMemoryError or NoTokenError.
         """
         stream = _Stream(request)
-        self._open(_Add(request, stream))
+        self._open(_Add(stream))
         is_finished = False
         try:
             while not is_finished:
                 message = await stream.messages.get()
                 is_finished = isinstance(message, Exception) or message.finish_reason is not None
-                yield _output_or_error(message, request)
+                yield output_or_error(message, request)
         finally:
             if not is_finished:
                 self._send(_Abort(stream))
+
+    async def score(self, job: ScoreJob) -> Reading:
+        """Return the reading of a given output; cancellation takes it out of the queue.
+
+        Raises:
+            QueueFullError, DeadlineExceededError, EngineStoppedError, NoMemoryError, NoTokenError:
+                As in `Backend.score`.
+        """
+        stream = ScoreStream(job)
+        self._open(_Add(stream))
+        message: Reading | Exception | None = None
+        try:
+            message = await stream.messages.get()
+        finally:
+            if message is None:
+                self._send(_Abort(stream))
+        if isinstance(message, Exception):
+            raise message
+        return message
 
     def stop(self) -> None:
         """End the thread; unfinished requests get EngineStoppedError."""
@@ -151,7 +157,10 @@ class AsyncEngine:
             # In this thread: a thread count set in another costs tens of milliseconds a step.
             torch.set_num_threads(self._num_threads)
             while self._read_inbox():
-                self._step()
+                if self._engine.has_work:
+                    self._step()
+                if self._scores:
+                    self._read_given()
                 self._trimming.after_step()
         except Exception as error:  # noqa: BLE001 - whatever it is, all waiting requests get it
             _log.exception("engine failed")
@@ -163,7 +172,7 @@ class AsyncEngine:
 
     def _read_inbox(self) -> bool:
         """Take in all messages, waiting for one if there is nothing to do; return False to stop."""
-        self._is_idle = not self._engine.has_work
+        self._is_idle = not self._engine.has_work and not self._scores
         if self._is_idle:
             self._report_idle()
         while True:
@@ -177,30 +186,38 @@ class AsyncEngine:
             self._last_beat_s = self._clock()
             self._is_idle = False
             match message:
-                case _Add():
-                    self._add(message)
+                case _Add(stream):
+                    self._add(stream)
                 case _Abort(stream):
                     self._abort(stream)
                 case _Stop():
                     return False
 
-    def _add(self, message: _Add) -> None:
-        request, stream = message.request, message.stream
+    def _add(self, stream: _Stream | ScoreStream) -> None:
         try:
-            self._engine.add_request(
-                request.request_id,
-                request.prompt,
-                request.params,
-                priority=request.priority,
-                group=request.group,
-                deadline_s=request.deadline.at_s,
-            )
+            if isinstance(stream, ScoreStream):
+                self._scores.add(stream)
+            else:
+                self._add_request(stream)
         except Exception as error:  # noqa: BLE001 - one bad request must not end the others
-            _deliver([(stream, error)])
-        else:
-            self._streams[request.request_id] = stream
+            deliver([(stream, error)])
 
-    def _abort(self, stream: _Stream) -> None:
+    def _add_request(self, stream: _Stream) -> None:
+        request = stream.request
+        self._engine.add_request(
+            request.request_id,
+            request.prompt,
+            request.params,
+            priority=request.priority,
+            group=request.group,
+            deadline_s=request.deadline.at_s,
+        )
+        self._streams[request.request_id] = stream
+
+    def _abort(self, stream: _Stream | ScoreStream) -> None:
+        if isinstance(stream, ScoreStream):
+            self._scores.remove(stream)
+            return
         request_id = stream.request.request_id
         if self._streams.get(request_id) is stream:
             del self._streams[request_id]
@@ -222,7 +239,7 @@ class AsyncEngine:
             cache_used_ratio=stats.cache_use,
         )
         self._metrics.preempted(stats.num_preempted - num_preempted)
-        deliveries: list[_Delivery] = []
+        deliveries: list[Delivery] = []
         for output in outputs:
             stream = self._streams[output.request_id]
             if output.finish_reason is not None:
@@ -230,7 +247,12 @@ class AsyncEngine:
                 self._report_finished(stream.request, output)
             if output.finish_reason is not None or stream.request.stream:
                 deliveries.append((stream, output))
-        _deliver(deliveries)
+        deliver(deliveries)
+
+    def _read_given(self) -> None:
+        self._last_beat_s = self._clock()
+        deliver(self._scores.turn())
+        self._last_beat_s = self._clock()
 
     def _report_finished(self, request: EngineRequest, output: RequestOutput) -> None:
         if output.timing is None or output.finish_reason is None:
@@ -256,7 +278,7 @@ class AsyncEngine:
 
     def _fail_all(self, ending: str) -> None:
         """Send EngineStoppedError to all unfinished requests, those still in the inbox too."""
-        streams = list(self._streams.values())
+        streams: list[Stream[Any, Any]] = [*self._streams.values(), *self._scores.clear()]
         self._streams.clear()
         while True:
             try:
@@ -265,32 +287,4 @@ class AsyncEngine:
                 break
             if isinstance(message, _Add):
                 streams.append(message.stream)
-        _deliver([(stream, EngineStoppedError(ending)) for stream in streams])
-
-
-def _output_or_error(message: RequestOutput | Exception, request: EngineRequest) -> RequestOutput:
-    """Return the output, or raise its failure."""
-    if isinstance(message, Exception):
-        raise message
-    if message.finish_reason is FinishReason.DEADLINE:
-        raise request.deadline.exceeded()
-    if message.finish_reason is FinishReason.OUT_OF_MEMORY:
-        raise NoMemoryError
-    if message.finish_reason is FinishReason.ERROR:
-        raise NoTokenError
-    return message
-
-
-def _deliver(deliveries: list[_Delivery]) -> None:
-    """Post messages to their event loops, waking each loop once."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_Delivery]] = {}
-    for delivery in deliveries:
-        by_loop.setdefault(delivery[0].loop, []).append(delivery)
-    for loop, messages in by_loop.items():
-        with contextlib.suppress(RuntimeError):  # the loop was closed: its requests are gone
-            loop.call_soon_threadsafe(_put_all, messages)
-
-
-def _put_all(deliveries: list[_Delivery]) -> None:
-    for stream, message in deliveries:
-        stream.messages.put_nowait(message)
+        deliver([(stream, EngineStoppedError(ending)) for stream in streams])

@@ -17,7 +17,9 @@ from service.catalogue.fleet import Placement
 from service.errors import ModelNotFoundError
 from service.hosting.model_host import ModelHost
 from service.hosting.served_model import ServedModel
+from service.scores import Scored, ScoreRequest
 from service.settings import Settings
+from service.spans import Span
 from service.telemetry.log import get_logger
 from service.telemetry.metrics import forget_model
 
@@ -76,11 +78,18 @@ class LocalBackend:
             async for event in events:
                 yield event
 
+    async def score(self, request: ScoreRequest) -> Scored:
+        return await self._find(request.model).score(request)
+
     async def count_tokens(self, model: str, text: str, task: Task) -> int:
         # A long text is counted many times as it is cut: other tasks, and its deadline, must run in
         # between.
         await asyncio.sleep(0)
         return await self._find(model).count_tokens(text, task)
+
+    def unknown_spans(self, model: str, text: str) -> tuple[Span, ...]:
+        host = self._find(model).host
+        return () if host is None else host.unknown_spans(text)
 
     def num_free_places(self, model: str) -> int:
         return self._find(model).num_free_places

@@ -1,7 +1,6 @@
 """One model in memory: text in, text out, over an engine in a thread of its own."""
 
 import asyncio
-import hashlib
 import itertools
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
@@ -12,22 +11,19 @@ from model.engine.block_pool import most_blocks
 from model.engine.engine import Engine
 from model.engine.params import GenerationParams
 from model.engine.request import RequestOutput
-from model.errors import InputTooLongError, InvalidParamsError, UnsupportedTaskError
+from model.errors import InvalidParamsError, UnsupportedTaskError
 from model.load import load_model
 from model.request_params import default_max_new_tokens, merge_params
+from model.scoring.forced_pass import ForcedPass
 from model.tokenizer.detokenizer import IncrementalDetokenizer
 from model.tokenizer.prompt import Prompt, Summarization, Task, Translation
-from service.backend import (
-    Event,
-    FinishedEvent,
-    GenerateRequest,
-    ModelInfo,
-    Output,
-    TokenEvent,
-)
+from service.backend import Event, FinishedEvent, GenerateRequest, ModelInfo, Output, TokenEvent
 from service.catalogue.catalogue import CatalogueError, ModelEntry
-from service.hosting.async_engine import AsyncEngine, EngineRequest
+from service.hosting.async_engine import AsyncEngine
 from service.hosting.cores import threads_per_replica
+from service.hosting.engine_request import EngineRequest
+from service.hosting.file_hashes import check_hashes
+from service.hosting.fitting import fitted
 from service.hosting.profile import (
     CheckpointInfo,
     defaults_of,
@@ -36,15 +32,20 @@ from service.hosting.profile import (
     positions_of,
     profile_of,
 )
+from service.hosting.recent_prompts import RecentPrompts
+from service.hosting.score_queue import ScoreQueue
+from service.hosting.scoring import Scorer
+from service.hosting.stand_ins import find_stand_ins
 from service.hosting.warm_up import rounds
 from service.pairs import Pairs
+from service.scores import Scored, ScoreRequest
 from service.settings import Settings
-from service.sources.locate import ModelSource, locate
+from service.sources.locate import locate
+from service.spans import Span
 from service.telemetry.log import get_logger
 from service.telemetry.metrics import EngineMetrics
 
 MAX_PREFIX_TOKENS = 256
-MAX_MEASURED = 256  # prompts of texts that were counted and not yet sent
 
 logger = get_logger(__name__)
 
@@ -59,7 +60,7 @@ class ModelHost:
             ModelError: It cannot be loaded, or not as the catalogue says.
         """
         source = locate(entry.path, revision=entry.revision, settings=settings)
-        _check_hashes(source, entry)
+        check_hashes(source, entry)
         self._entry = entry
         self._loaded = load_model(
             source.folder,
@@ -80,11 +81,20 @@ class ModelHost:
         if entry.warm_up:
             engine.warm_up(widths=(1, self.info.default_num_beams), on_progress=self._log_progress)
         self._metrics = EngineMetrics(entry.name)
+        forced = ForcedPass(self._loaded.network, self._loaded.rules, self._config)
+        self._recent_prompts = RecentPrompts(
+            self._prompt, max_tokens=self._config.max_source_tokens
+        )
+        self._scorer = Scorer(
+            self._loaded, entry, forced, prompt_of=self._recent_prompts, task=next(self._tasks())
+        )
         self.engine = AsyncEngine(
-            engine, num_threads=threads_per_replica(settings), metrics=self._metrics
+            engine,
+            ScoreQueue(forced, max_waiting=self._config.max_waiting),
+            num_threads=threads_per_replica(settings),
+            metrics=self._metrics,
         )
         self._ids = itertools.count()  # the engine takes each id once, whatever clients send
-        self._measured: dict[tuple[str, Task], Prompt] = {}
 
     @property
     def num_longest_rows(self) -> int:
@@ -113,6 +123,16 @@ class ModelHost:
         with self._metrics.paused():
             asyncio.run(self._answer_all(texts))
 
+    def find_stand_ins(self) -> None:
+        """Put into `info` the stand-ins that the model copies, unless the catalogue names some.
+
+        As `warm_up`, its requests are not counted, and it must not be called where a loop runs.
+        """
+        if self._entry.stand_ins is None:
+            with self._metrics.paused():
+                names = asyncio.run(find_stand_ins(self.info, self.generate))
+            self.info = replace(self.info, stand_ins=names)
+
     def _log_progress(self, num_done: int, num_parts: int) -> None:
         """Log each quarter, as recording may take a minute."""
         if 4 * num_done // num_parts > 4 * (num_done - 1) // num_parts:
@@ -129,23 +149,20 @@ class ModelHost:
                 pass
 
     def num_input_tokens(self, text: str, task: Task) -> int:
-        """Return the encoder tokens of a text, special ones included.
+        """Return the encoder tokens of a text, special ones included."""
+        return len(self._recent_prompts(text, task).encoder_ids)
 
-        The prompt of a text that fits is kept for the request that follows, so that no text is
-        tokenized twice.
-        """
-        prompt = self._prompt(text, task)
-        num_tokens = len(prompt.encoder_ids)
-        if num_tokens <= self._config.max_source_tokens:
-            self._measured[text, task] = prompt
-            if len(self._measured) > MAX_MEASURED:
-                del self._measured[next(iter(self._measured))]
-        return num_tokens
+    def unknown_spans(self, text: str) -> tuple[Span, ...]:
+        """Return what the vocabulary knows no characters for, as `Backend.unknown_spans` does."""
+        return tuple(Span(*each) for each in self._loaded.tokenizer.unknown_spans(text))
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         """Generate as `Backend.generate` does."""
-        prompt = self._measured.pop((request.text, request.task), None)
-        prompt, was_cut = self._fit(prompt or self._prompt(request.text, request.task), request)
+        prompt, was_cut = fitted(
+            self._recent_prompts(request.text, request.task),
+            self._config.max_source_tokens,
+            on_overflow=request.on_overflow,
+        )
         params = self._params(request, prompt)
         is_streamed = request.stream and params.num_rows == 1
         outputs = self.engine.generate(
@@ -172,6 +189,11 @@ class ModelHost:
                 if output.finish_reason is not None:
                     yield self._finished(prompt, params, output, was_cut=was_cut)
 
+    async def score(self, request: ScoreRequest) -> Scored:
+        """Score as `Backend.score` does."""
+        job = self._scorer.job(request)
+        return self._scorer.scored(request, job.given, await self.engine.score(job))
+
     def stop(self) -> None:
         """End the engine's thread; unfinished requests get EngineStoppedError."""
         self.engine.stop()
@@ -185,21 +207,17 @@ class ModelHost:
                 except UnsupportedTaskError as error:
                     raise CatalogueError(f"{self._entry.at(key)}: {error}") from error
 
+    def _tasks(self) -> Iterator[Task]:
+        """Yield tasks in which each language and style is used; at least one."""
+        yield from _each_language(self.info.pairs)
+        yield from self._styles()
+        yield Summarization()
+
     def _styles(self) -> Iterator[Task]:
         return map(Summarization, self.info.styles)
 
     def _prompt(self, text: str, task: Task) -> Prompt:
         return self._loaded.prompt(text, task, prefix=self._entry.prefix_for(task))
-
-    def _fit(self, prompt: Prompt, request: GenerateRequest) -> tuple[Prompt, bool]:
-        """Return the prompt within the model's limit, and whether it was cut for that."""
-        limit, num_tokens = self._config.max_source_tokens, len(prompt.encoder_ids)
-        if num_tokens <= limit:
-            return prompt, False
-        if request.on_overflow == "error":
-            raise InputTooLongError(num_tokens=num_tokens, limit_tokens=limit)
-        *kept, _ = prompt.encoder_ids[:limit]
-        return replace(prompt, encoder_ids=(*kept, prompt.encoder_ids[-1])), True  # ends as it did
 
     def _params(self, request: GenerateRequest, prompt: Prompt) -> GenerationParams:
         """Return the client's parameters, filled up with the model's own defaults.
@@ -262,15 +280,3 @@ def _each_language(pairs: Pairs) -> Iterator[Translation]:
         yield from (Translation(target, source) for target in pairs.targets_of(source)[:1])
     for target in pairs.targets:
         yield from (Translation(target, source) for source in pairs.sources_of(target)[:1])
-
-
-def _check_hashes(source: ModelSource, entry: ModelEntry) -> None:
-    """Raise CatalogueError for a file that is not what the catalogue says."""
-    for name, expected in entry.sha256.items():
-        path = source.folder / name
-        if not path.is_file():
-            raise CatalogueError(f"{entry.at('sha256')}: there is no file {path}")
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != expected:
-            raise CatalogueError(f"{entry.at('sha256')}: {name} has {found}, not {expected}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from model.alignment.heads import Head, check_heads
 from model.config import TransformerConfig
 from model.devices import (
     PYTORCH,
@@ -21,7 +22,7 @@ from model.engine.cache import kernel_cache
 from model.engine.cache.kv_cache import KVCache
 from model.engine.config import EngineConfig, MemoryFraction
 from model.engine.params import GenerationParams
-from model.errors import InvalidParamsError, ModelError
+from model.errors import ConfigError, InvalidParamsError, ModelError
 from model.families.family import Family, network_config
 from model.families.registry import family_of
 from model.generation_config import generation_defaults, read_generation_config
@@ -32,6 +33,7 @@ from model.tokenizer.languages import LanguageTags
 from model.transformer.unloaded import unloaded
 from service.backend import ModelInfo
 from service.catalogue.catalogue import CatalogueError, ModelEntry
+from service.hosting.stand_in_trials import UNTRIED
 from service.pairs import Pairs
 from service.settings import Settings
 from service.sources.locate import ModelSource
@@ -127,10 +129,12 @@ def profile_of(
 
     Raises:
         CatalogueError: The model's own generation parameters are out of range, or its vocabulary
-            has no languages although the entry has `languages: all`.
+            has no languages although the entry has `languages: all`, or its network lacks a head
+            that the entry names.
         ConfigError: The cache's bytes are less than one row.
     """
     engine = _engine_config(entry, settings, checkpoint)
+    _check_heads(entry, checkpoint)
     precision = checkpoint.precision
     if not isinstance(engine.kv_cache_bytes, MemoryFraction):  # else it is measured later
         _check_budget(engine, checkpoint)
@@ -158,6 +162,7 @@ def profile_of(
         quantize="int8" if precision.weights == "int8" else None,
         device=str(checkpoint.device),
         kernels=checkpoint.kernels,
+        stand_ins=_stand_ins(entry),
     )
     return Profile(info=info, engine=engine)
 
@@ -174,6 +179,14 @@ def _check_budget(engine: EngineConfig, checkpoint: CheckpointInfo) -> None:
     else:
         padded_bytes = kernel_cache.bytes_per_token(config, dtype)
         engine.num_blocks(bytes_per_token=padded_bytes, tokens_per_block=TOKENS_PER_BLOCK)
+
+
+def _check_heads(entry: ModelEntry, checkpoint: CheckpointInfo) -> None:
+    heads = [Head(*head) for head in entry.alignment_heads or ()]
+    try:
+        check_heads(heads, checkpoint.config)
+    except ConfigError as error:
+        raise CatalogueError(f"{entry.at('alignment_heads')}: {error}") from error
 
 
 @contextmanager
@@ -254,6 +267,13 @@ def _positions(entry: ModelEntry, config: TransformerConfig) -> int | None:
     new = 0 if entry.max_new_tokens is None else entry.max_new_tokens + SPARE_TARGET_TOKENS
     wanted = max(entry.max_input_tokens or 0, new)
     return wanted if wanted > config.max_positions else None
+
+
+def _stand_ins(entry: ModelEntry) -> tuple[str, ...]:
+    """Return the catalogue's stand-ins, else those to go with until the model has been tried."""
+    if entry.stand_ins is not None:
+        return entry.stand_ins
+    return UNTRIED if "translation" in entry.tasks else ()
 
 
 def _languages(source: ModelSource, family: Family) -> tuple[str, ...]:

@@ -10,10 +10,12 @@ from model.errors import QueueFullError
 from model.tokenizer.prompt import Task
 from service.backend import Event, GenerateRequest, ModelInfo, ModelState
 from service.catalogue.fleet import Placement
+from service.deadline import Deadline
 from service.errors import ModelNotLoadedError
 from service.hosting.model_host import ModelHost
 from service.hosting.profile import CheckpointInfo, errors_naming, profile_of
 from service.hosting.start import start_host
+from service.scores import Scored, ScoreRequest
 from service.settings import Settings
 from service.sources.locate import locate
 from service.telemetry.log import get_logger
@@ -138,13 +140,16 @@ class ServedModel:
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         """Generate as `Backend.generate` does; load the model first if it is not loaded yet."""
         with self._counted(), self.in_use():
-            host = self._host
-            if host is None:
-                async with request.deadline.enforced():
-                    host = await self._loaded()
+            host = await self._loaded_by(request.deadline)
             async with aclosing(host.generate(request)) as events:
                 async for event in events:
                     yield event
+
+    async def score(self, request: ScoreRequest) -> Scored:
+        """Score as `Backend.score` does; load the model first if it is not loaded yet."""
+        with self._counted(), self.in_use():
+            host = await self._loaded_by(request.deadline)
+            return await host.score(request)
 
     async def count_tokens(self, text: str, task: Task) -> int:
         """Count as `Backend.count_tokens` does; load the model first if it is not loaded yet."""
@@ -163,6 +168,13 @@ class ServedModel:
             yield
         finally:
             self._num_requests -= 1
+
+    async def _loaded_by(self, deadline: Deadline) -> ModelHost:
+        """Return the loaded model, or wait for it as `_loaded` does, until the deadline."""
+        if self._host is not None:
+            return self._host
+        async with deadline.enforced():
+            return await self._loaded()
 
     async def _loaded(self) -> ModelHost:
         """Wait until the model is loaded; a caller that is cancelled leaves the load running.

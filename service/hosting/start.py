@@ -30,6 +30,7 @@ def start_host(entry: ModelEntry, settings: Settings) -> ModelHost:
     if entry.warm_up:
         try:
             host.warm_up(entry.warm_up if isinstance(entry.warm_up, tuple) else ())
+            host.find_stand_ins()
         except Exception as error:
             host.stop()
             name = "" if isinstance(error, ModelError) else f"{type(error).__name__}: "
@@ -49,6 +50,7 @@ def start_host(entry: ModelEntry, settings: Settings) -> ModelHost:
         warm_up_s=round(time.monotonic() - loaded_s, 2),
         bytes=host.info.weights_bytes,
         rows=host.engine.stats.max_rows,
+        stand_ins=host.info.stand_ins,
         cache_blocks=host.engine.stats.max_blocks,
     )
     if host.num_longest_rows < FEW_ROWS:

@@ -21,7 +21,8 @@ from model.errors import (
 )
 from model.tokenizer.prompt import Prompt
 from service.deadline import Deadline
-from service.hosting.async_engine import AsyncEngine, EngineRequest
+from service.hosting.async_engine import AsyncEngine
+from service.hosting.engine_request import EngineRequest
 from service.telemetry.metrics import REGISTRY
 from tests.support.engine.factories import START, answer, make_engine, make_rules, scarce
 from tests.support.service.engines import (

@@ -13,6 +13,7 @@ from model.engine.runner import OnProgress
 from service.catalogue.catalogue import CatalogueError
 from service.hosting.local_backend import LocalBackend
 from service.hosting.model_host import ModelHost
+from service.hosting.stand_in_trials import UNTRIED
 from tests.support.checkpoints.factories import write_json
 from tests.support.checkpoints.tiny_models import (
     SETTINGS,
@@ -21,7 +22,7 @@ from tests.support.checkpoints.tiny_models import (
     tiny_entry,
     write_tiny_models,
 )
-from tests.support.service.backends import num_engines
+from tests.support.service.backends import num_engines, serving
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +106,21 @@ def test_the_progress_of_an_engine_s_warm_up_is_logged_by_quarters(
     with capture_logs() as logs:
         ModelHost(tiny_entry(folders, warm_up=True), SETTINGS).stop()
     assert [log["done"] for log in logs if log["event"] == "steps recorded"] == [3, 5, 8, 10]
+
+
+def test_a_model_that_is_not_tried_has_the_usual_stand_ins_and_one_tried_only_what_it_copies(
+    folders: dict[str, Path],
+) -> None:
+    untried, tried = tiny_entry(folders), tiny_entry(folders, name="test/warm", warm_up=True)
+    lazy = tiny_entry(folders, name="test/lazy", load="lazy")
+    with serving(untried, tried, lazy, tiny_entry(folders, SUMMARIZER)) as backend:
+        found = [info.stand_ins for info in backend.models()]
+    assert found == [UNTRIED, (), UNTRIED, ()]
+
+
+@pytest.mark.parametrize("names", [(), ("Q1", "Q2")])
+def test_stand_ins_of_the_catalogue_are_not_tried(
+    folders: dict[str, Path], names: tuple[str, ...]
+) -> None:
+    with serving(tiny_entry(folders, warm_up=True, stand_ins=names)) as backend:
+        assert backend.models()[0].stand_ins == names

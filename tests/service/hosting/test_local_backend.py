@@ -18,6 +18,7 @@ from service.catalogue.catalogue import CatalogueError
 from service.catalogue.fleet import Placement
 from service.errors import ModelNotFoundError
 from service.hosting.local_backend import LocalBackend
+from service.spans import Span
 from service.telemetry.metrics import render
 from tests.support.checkpoints.tiny_models import (
     SETTINGS,
@@ -99,6 +100,14 @@ async def test_the_catalogue_s_limits_are_the_model_s(folders: dict[str, Path]) 
         (info,) = backend.models()
         assert (info.max_input_tokens, info.max_new_tokens, info.max_waiting) == (12, 7, 2)
         assert backend.num_free_places(TRANSLATOR) == 2
+
+
+def test_what_the_model_cannot_read_is_found(folders: dict[str, Path]) -> None:
+    with serving(tiny_entry(folders)) as backend:
+        assert backend.unknown_spans(TRANSLATOR, "the book") == ()
+        assert backend.unknown_spans(TRANSLATOR, "won\u2019t 北京!") == (Span(6, 8),)
+        with pytest.raises(ModelNotFoundError):
+            backend.unknown_spans("another", "the book")
 
 
 async def test_leaving_early_frees_the_place(folders: dict[str, Path]) -> None:

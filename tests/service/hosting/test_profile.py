@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from model.engine.config import EngineConfig, MemoryFraction
+from service.catalogue.catalogue import CatalogueError
 from service.hosting.profile import CheckpointInfo, profile_of
 from service.settings import Settings
 from service.sources.locate import locate
@@ -51,3 +52,17 @@ def test_bytes_that_are_set_go_before_measured_ones(folders: dict[str, Path], de
 def test_a_gpu_encodes_more_at_once(folders: dict[str, Path]) -> None:
     on_cpu, on_gpu = (engine_of(folders, device=device) for device in ("cpu", "cuda"))
     assert on_gpu.max_encode_tokens == 8 * on_cpu.max_encode_tokens
+
+
+@pytest.mark.parametrize(
+    ("head", "sentence"),
+    [
+        ([9, 0], r"layer 9, but the decoder has \d, 0 to \d"),
+        ([0, 7], "head 7, but the decoder has 2, 0 to 1"),
+    ],
+)
+def test_a_head_that_the_network_lacks_is_refused_with_the_limit(
+    folders: dict[str, Path], head: list[int], sentence: str
+) -> None:
+    with pytest.raises(CatalogueError, match=f"'{TRANSLATOR}', alignment_heads: .*{sentence}"):
+        engine_of(folders, device="cpu", entry={"alignment_heads": [[0, 0], head]})

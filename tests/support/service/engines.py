@@ -12,23 +12,52 @@ from model.engine.params import GenerationParams, Priority
 from model.engine.request import RequestOutput
 from model.engine.runner import Runner
 from model.engine.runners.make_runner import make_runner
+from model.scoring.forced_pass import ForcedPass
+from model.scoring.given import Given
 from service.deadline import Deadline
-from service.hosting.async_engine import AsyncEngine, EngineRequest
+from service.hosting.async_engine import AsyncEngine
+from service.hosting.engine_request import EngineRequest
+from service.hosting.score_queue import ScoreJob, ScoreQueue
 from service.telemetry.metrics import EngineMetrics
-from tests.support.engine.factories import EOS, START, make_engine, make_prompt, make_rules
+from tests.support.engine.factories import (
+    EOS,
+    START,
+    make_engine,
+    make_engine_config,
+    make_network,
+    make_prompt,
+    make_rules,
+)
 
 NO_DEADLINE = Deadline(math.inf, math.inf)
 NEVER = make_rules(suppressed_ids=(EOS, START))  # outputs end only at their length
 
 
 @contextmanager
-def running(engine: Engine, **options: Any) -> Iterator[AsyncEngine]:
+def running(
+    engine: Engine, *, scores: ScoreQueue | None = None, **options: Any
+) -> Iterator[AsyncEngine]:
+    """Run an engine in its thread; `scores` is of another tiny network unless it is given."""
     metrics = EngineMetrics("test")
-    running_engine = AsyncEngine(engine, num_threads=1, metrics=metrics, **options)
+    scores = make_score_queue() if scores is None else scores
+    running_engine = AsyncEngine(engine, scores, num_threads=1, metrics=metrics, **options)
     try:
         yield running_engine
     finally:
         running_engine.stop()
+
+
+def make_score_queue(forced: ForcedPass | None = None, **options: Any) -> ScoreQueue:
+    """Return a queue for nine given outputs of a tiny network."""
+    forced = forced or ForcedPass(make_network(), make_rules(), make_engine_config())
+    return ScoreQueue(forced, **{"max_waiting": 9, **options})
+
+
+def make_score_job(*output_ids: int, source: int = 0, **options: Any) -> ScoreJob:
+    """Return a job without a deadline; `options` are its fields."""
+    given = Given(prompt=make_prompt(seed=source), output_ids=output_ids)
+    fields = {"priority": Priority.INTERACTIVE, "group": "a", "deadline": NO_DEADLINE}
+    return ScoreJob(given=given, **{**fields, **options})
 
 
 def make_request(name: str = "a", *, source: int = 0, **params: Any) -> EngineRequest:
