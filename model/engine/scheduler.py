@@ -49,7 +49,7 @@ class Scheduler:
         self._rows = RowPool(num_rows)
         self._slots = RowPool(num_rows)
         self._blocks = BlockPool(num_blocks)
-        self._waiting = {
+        self._waiting: dict[Priority, WaitingRequests[Request]] = {
             priority: WaitingRequests() for priority in (Priority.INTERACTIVE, Priority.BULK)
         }
         self._running: dict[str, Request] = {}

@@ -1,4 +1,4 @@
-"""How much of the cache one group of requests, or all bulk requests, may take."""
+"""Shares of the cache: the most that one group of requests, or all bulk requests, may take."""
 
 from collections import Counter
 from collections.abc import Iterable

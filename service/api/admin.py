@@ -19,7 +19,7 @@ from service.backend import Backend
 from service.catalogue.catalogue import DEFAULT_CATALOGUE, ModelEntry
 from service.catalogue.fleet import Change, FleetClient, Outcome
 from service.catalogue.messages import dotted, sentence
-from service.dialects.native.schemas import ModelOutput
+from service.dialects.native.answer_schemas import ModelOutput
 from service.errors import (
     ApiError,
     ChangeConflictError,
@@ -132,7 +132,7 @@ def _change_of(body: bytes, folder: Path) -> Change:
         first = error.errors(include_url=False, include_context=False)[0]
         if first["type"] == "json_invalid":
             raise InvalidBodyError(f"the body: {first['msg']}") from None
-        message = sentence(first, keys={1: ChangeRequest, 2: ModelEntry})
+        message = sentence(first, schema_at=_schema_at)
         raise InvalidBodyError(f"{dotted(first['loc']) or 'the body'}: {message}") from None
     entry = request.model
     name = entry.name if entry is not None else request.name
@@ -152,3 +152,7 @@ def _refusal(change: Change, outcome: Outcome, *, served: Sequence[str]) -> ApiE
     if outcome.kind == "incomplete":
         return ChangeFailedError(f"changed, but a replica cannot follow: {outcome.detail}")
     return ChangeFailedError(f"nothing was changed: {outcome.detail}")
+
+
+def _schema_at(location: Sequence[str | int]) -> type[BaseModel]:
+    return ChangeRequest if len(location) == 1 else ModelEntry

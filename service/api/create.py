@@ -1,7 +1,7 @@
 """Make the HTTP application from a backend and the settings; it knows neither Ray nor torch."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from fastapi import FastAPI
@@ -14,9 +14,11 @@ from service.backend import Backend
 from service.catalogue.fleet import FleetClient
 from service.dialects.native.routes import NativeRoutes
 from service.settings import Settings
+from service.tasks.glossaries import NO_GLOSSARIES
 from service.tasks.registry import ModelRegistry
 from service.telemetry import metrics
-from service.text.languages import Detector
+from service.text.detection import Detector
+from service.text.glossary import Glossary
 from service.wire.middleware import BodyLimit, CancelOnDisconnect, RequestContext
 from service.wire.problems import ErrorReporter
 
@@ -27,6 +29,7 @@ def create_api(
     *,
     fleet: FleetClient | None = None,
     while_serving: AbstractAsyncContextManager[None] | None = None,
+    glossaries: Mapping[str, Glossary] = NO_GLOSSARIES,
 ) -> FastAPI:
     """Return the whole HTTP side of the service.
 
@@ -35,11 +38,19 @@ def create_api(
         settings: The limits, and the operator's key, without which there are no admin routes.
         fleet: Takes an operator's changes.
         while_serving: Entered before the first request, left after the last.
+        glossaries: Those of the catalogue, by name.
     """
     registry = ModelRegistry(backend.models)
     detector = Detector(lambda: registry.languages)
     report = ErrorReporter(retry_after_s=settings.retry_after_s)
-    native = NativeRoutes(backend, settings, registry=registry, detector=detector, report=report)
+    native = NativeRoutes(
+        backend,
+        settings,
+        registry=registry,
+        detector=detector,
+        report=report,
+        glossaries=glossaries,
+    )
     dialects = (native.dialect(),)
     answer_to = ErrorAnswers(dialects, report)
 

@@ -4,11 +4,14 @@ import asyncio
 import unicodedata
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from model.errors import EngineStoppedError, QueueFullError
 from model.tokenizer.prompt import Task
 from service.backend import Backend, Event, FinishedEvent, GenerateRequest, ModelInfo
+from service.scores import Scored, ScoreRequest
+from service.spans import Span
 from service.tasks.records import TaskRequest, Usage
 
 T = TypeVar("T")
@@ -16,6 +19,7 @@ T = TypeVar("T")
 OnText = Callable[[str], None]
 
 _SPARE_TOKENS = 8  # a prefix may be tokenized otherwise where a text follows it
+_MAX_AT_ONCE = 256  # tasks of one request; more than the rows of a model
 _MAX_TOKEN_BYTES = 64  # more than a piece has; only runs of blanks or of unknown characters do
 
 
@@ -26,15 +30,29 @@ class Generation:
         self._backend = backend
         self._request = request
         self._num_added_tokens: dict[tuple[str, Task], int] = {}  # by model and task
+        self.max_in_flight = max_in_flight
         self._places = asyncio.Semaphore(max_in_flight)
         self._input_tokens = self._output_tokens = 0
         self._queue_s = self._inference_s = 0.0
 
     async def run(
-        self, model: ModelInfo, text: str, task: Task, *, prefix: str | None, on_text: OnText | None
+        self,
+        model: ModelInfo,
+        text: str,
+        task: Task,
+        *,
+        prefix: str | None,
+        on_text: OnText | None,
+        num_return: int | None = None,
     ) -> FinishedEvent:
-        """Return one segment's outputs; pass pieces of text to `on_text` as they come."""
+        """Return one segment's outputs; pass pieces of text to `on_text` as they come.
+
+        `num_return`: the number of outputs, if it is not the request's.
+        """
         request = self._request
+        overrides = request.overrides
+        if num_return is not None:
+            overrides = replace(overrides, num_return=num_return)
         async with self._places:
             finished = await self._finished(
                 GenerateRequest(
@@ -43,7 +61,7 @@ class Generation:
                     text=text,
                     task=task,
                     deadline=request.deadline,
-                    overrides=request.overrides,
+                    overrides=overrides,
                     target_prefix=prefix,
                     return_scores=request.return_scores,
                     on_overflow=request.backend_overflow,
@@ -57,6 +75,36 @@ class Generation:
         self._queue_s = max(self._queue_s, finished.queue_s)
         self._inference_s = max(self._inference_s, finished.inference_s)
         return finished
+
+    async def score(
+        self,
+        model: ModelInfo,
+        text: str,
+        task: Task,
+        *,
+        output: tuple[int, ...],
+        with_links: bool,
+    ) -> Scored:
+        """Return the confidence, and the links if they are wanted, of one output of a segment."""
+        request = self._request
+        async with self._places:
+            return await self._backend.score(
+                ScoreRequest(
+                    request_id=request.request_id,
+                    model=model.handle,
+                    text=text,
+                    task=task,
+                    output=output,
+                    deadline=request.deadline,
+                    on_overflow=request.backend_overflow,
+                    priority=request.priority,
+                    with_links=with_links,
+                )
+            )
+
+    def unknown_spans(self, model: ModelInfo, text: str) -> tuple[Span, ...]:
+        """Return the spans of `text` that the model cannot read."""
+        return self._backend.unknown_spans(model.handle, text)
 
     async def fits(self, model: ModelInfo, text: str, task: Task) -> bool:
         """Return whether the model reads `text` whole; tokenize only if its length leaves doubt."""
@@ -119,16 +167,33 @@ def within_queues(max_in_flight: int, models: Iterable[ModelInfo]) -> int:
     return min([max_in_flight, *limits])
 
 
-async def all_or_nothing(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Return the results in order; the first failure cancels the rest and is raised by itself."""
+async def all_or_nothing(
+    work: Sequence[Coroutine[Any, Any, T]], *, at_once: int = _MAX_AT_ONCE
+) -> list[T]:
+    """Return the results in order; the first failure cancels the rest and is raised by itself.
+
+    At most `at_once` run at a time, the first of them first, each in a task.
+    """
     if len(work) == 1:
         return [await work[0]]
+    results: dict[int, T] = {}
+    waiting = iter(enumerate(work))
+
+    async def take() -> None:
+        for position, each in waiting:
+            results[position] = await each
+            await asyncio.sleep(0)  # other requests have a turn, even if no model was asked
+
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(each) for each in work]
+            for _ in range(min(at_once, len(work))):
+                group.create_task(take())
     except BaseExceptionGroup as failures:
         raise _first(failures) from None
-    return [task.result() for task in tasks]
+    finally:
+        for _, each in waiting:
+            each.close()
+    return [results[position] for position in range(len(work))]
 
 
 def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -1,5 +1,7 @@
 """Checks of a request against the operator's settings and the model's limits."""
 
+from functools import lru_cache
+
 from model.engine.params import GenerationParams
 from model.request_params import merge_params
 from service.backend import ModelInfo, ParamOverrides
@@ -47,9 +49,7 @@ def params_for(model: ModelInfo, overrides: ParamOverrides) -> GenerationParams:
         InvalidParamsError: two parameters exclude each other.
         InvalidFieldError: more tokens than the model writes.
     """
-    params = GenerationParams(
-        **merge_params({"num_beams": model.default_num_beams}, overrides.given())
-    )
+    params = _params(model.default_num_beams, overrides)
     asked = overrides.max_new_tokens
     if asked is not None and asked > model.max_new_tokens:
         raise InvalidFieldError(
@@ -57,6 +57,11 @@ def params_for(model: ModelInfo, overrides: ParamOverrides) -> GenerationParams:
             f"is {show(asked)}; {model.name} writes at most {model.max_new_tokens}",
         )
     return params
+
+
+@lru_cache(maxsize=256)  # most requests set nothing, and to check every parameter takes time
+def _params(num_beams: int, overrides: ParamOverrides) -> GenerationParams:
+    return GenerationParams(**merge_params({"num_beams": num_beams}, overrides.given()))
 
 
 def _is_encodable(text: str) -> bool:

@@ -3,17 +3,20 @@
 A dialect turns its bodies into these records and back; nothing here knows HTTP.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import accumulate, chain
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
 from model.engine.params import Priority
-from service.backend import NO_OVERRIDES, FinishedEvent, OnOverflow, Output, ParamOverrides
+from service.backend import NO_OVERRIDES, ParamOverrides
 from service.deadline import Deadline
-from service.spans import Span
+from service.scores import OnOverflow
+from service.spans import Link
 from service.text.documents import Document, Mode
+from service.text.glossary import Glossary
+from service.text.markup.document import MarkupDocument, parse
+from service.text.markup.tokens import Format
+from service.text.markup.vocabulary import TagOptions
 
 Overflow = Literal["split", "truncate", "error"]
 
@@ -31,6 +34,7 @@ class TaskRequest:
         overrides: Generation parameters that the client set, for every segment.
         target_prefix: Forced beginning of each item's output.
         return_scores: Fill in `score` in the answer.
+        return_confidence: Fill in `confidence`.
         on_overflow: Split, cut or refuse a segment longer than the model reads.
     """
 
@@ -42,6 +46,7 @@ class TaskRequest:
     overrides: ParamOverrides = NO_OVERRIDES
     target_prefix: str | None = None
     return_scores: bool = False
+    return_confidence: bool = False
     on_overflow: Overflow = "split"
     priority: Priority = Priority.INTERACTIVE
 
@@ -67,17 +72,46 @@ class TaskFields(TypedDict):
     overrides: ParamOverrides
     target_prefix: str | None
     return_scores: bool
+    return_confidence: bool
     on_overflow: Overflow
     priority: Priority
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarkupOptions:
+    """The rules by which a text's markup is read.
+
+    Attributes:
+        format: Its language.
+        attributes: Names of attributes whose values are translated, too.
+        tags: The client's own names of tags.
+    """
+
+    format: Format
+    attributes: frozenset[str] = frozenset()
+    tags: TagOptions = field(default_factory=TagOptions)
+
+    def parse(self, text: str) -> MarkupDocument:
+        """Return a text as blocks and the markup between them."""
+        return parse(text, format=self.format, attributes=self.attributes, options=self.tags)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TranslationRequest(TaskRequest):
-    """Texts to translate; without `source_lang` the language of each is detected."""
+    """Texts to translate; without `source_lang` the language of each is detected.
+
+    Attributes:
+        glossary: Terms with their translations; of the catalogue, or the request's own.
+        markup: How to read the texts' markup; None for plain text.
+        return_links: Align the words of each text and its translation.
+    """
 
     target_lang: str
     source_lang: str | None = None
+    glossary: Glossary | None = None
     split: Mode = "sentences"
+    markup: MarkupOptions | None = None
+    return_links: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,21 +123,50 @@ class SummaryRequest(TaskRequest):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentAnswer:
-    """One segment's outputs, and where it stands in the item's source and target text.
+class Rendition:
+    """One output of a segment.
 
     Attributes:
-        read: The text that the model read: for a summary with its white space collapsed, or the
-            summaries of its parts.
-        outputs: Best first; the target text holds the first.
-        truncated: Input or output was cut.
+        text: What a reader sees, without markup.
+        rendered: What stands in the item's answer: with markup, if the text had any.
+        token_ids: The generated tokens, without special ones.
+        num_tokens: Generated tokens, the end of the output included; 0 if no model was asked.
+        score: Mean log-probability of the generated tokens; 0.0 where scores were not asked for.
+        links: Words of the segment's source and of `text` that translate each other, in order of
+            the target; empty if they were not asked for.
+        confidence: Probability (0 to 1) that the output is good; None if it was not asked for.
     """
 
-    read: str
-    source: Span
-    target: Span
-    outputs: tuple[Output, ...]
+    text: str
+    rendered: str
+    token_ids: tuple[int, ...]
+    num_tokens: int
+    score: float
+    links: tuple[Link, ...] = ()
+    confidence: float | None = None
+
+
+def mean(values: Sequence[float], outputs: Sequence[Rendition]) -> float | None:
+    """Return the mean of one value for each output, by their tokens.
+
+    None if a value is missing, or there are no tokens.
+    """
+    weights = [output.num_tokens for output in outputs]
+    if len(values) < len(outputs) or not sum(weights):
+        return None
+    return sum(v * n for v, n in zip(values, weights, strict=True)) / sum(weights)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentAnswer:
+    """One segment's outputs, best first; `truncated`: input or output was cut."""
+
+    outputs: tuple[Rendition, ...]
     truncated: bool
+
+    def ranked(self, rank: int) -> Rendition:
+        """Return the output of that rank, from 0; the last one if there are fewer."""
+        return self.outputs[min(rank, len(self.outputs) - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,66 +182,50 @@ class ItemAnswer:
     """One text's answer.
 
     Attributes:
-        document: The text in the segments that the model read.
-        source: The client's text in segments, as many; the same document unless a summarizer
-            rewrote them.
-        events: The outputs of each segment.
+        document: The text in the segments that the model was given. With markup, gaps hold it.
+        segments: The outputs of each segment.
         score: Mean log-probability over the generated tokens of all segments; None if scores were
             not requested or nothing was generated.
+        confidence: The mean of the segments', by their lengths; None likewise.
         truncated: Some segment's input or output was cut.
         alternatives: Best first, without `text` itself.
         source_lang: Language of a translated text; None for a summary.
         detected: `source_lang` was detected, not given.
+        has_markup: The text was read as HTML or XML.
     """
 
     text: str
     document: Document
-    source: Document
-    events: tuple[FinishedEvent, ...]
+    segments: tuple[SegmentAnswer, ...]
     truncated: bool
     score: float | None = None
+    confidence: float | None = None
     alternatives: tuple[Alternative, ...] = ()
     source_lang: str | None = None
     detected: bool = False
-
-    @cached_property
-    def segments(self) -> tuple[SegmentAnswer, ...]:
-        """Each segment's outputs and spans, in order."""
-        targets = [event.outputs[0].text for event in self.events]
-        sources = [segment.text for segment in self.source.segments]
-        found = zip(
-            self.document.segments,
-            _spans(self.source, sources),
-            _spans(self.document, targets),
-            self.events,
-            strict=True,
-        )
-        return tuple(
-            SegmentAnswer(
-                read=segment.text,
-                source=source,
-                target=target,
-                outputs=event.outputs,
-                truncated=event.truncated,
-            )
-            for segment, source, target, event in found
-        )
+    has_markup: bool = False
 
     @property
     def token_ids(self) -> tuple[int, ...]:
         """The best outputs' token ids, one segment after another, without special tokens."""
-        return tuple(each for event in self.events for each in event.outputs[0].token_ids)
+        return tuple(each for segment in self.segments for each in segment.outputs[0].token_ids)
 
+    def links(self) -> Iterator[Link]:
+        """Yield the links of the best outputs, as spans of the item's text and of its answer.
 
-def _spans(document: Document, texts: Sequence[str]) -> tuple[Span, ...]:
-    """Return the spans of `texts` where they replace the segments' own.
-
-    Document("  ", (Segment("one", " "), Segment("two", ""))) and its own texts give Span(2, 5) and
-    Span(6, 9).
-    """
-    lengths = ((len(t), len(s.gap)) for t, s in zip(texts, document.segments, strict=True))
-    ends = list(accumulate(chain.from_iterable(lengths), initial=len(document.lead)))
-    return tuple(map(Span, ends[:-1:2], ends[1::2]))
+        Only for a text without markup, whose segments and gaps are all of the text.
+        """
+        texts = [segment.outputs[0].text for segment in self.segments]
+        whole = self.document.edited(texts)
+        sources = self.document.row_spans([segment.text for segment in self.document.segments])
+        targets = self.document.row_spans(texts)
+        for segment, source, target in zip(self.segments, sources, targets, strict=True):
+            for link in segment.outputs[0].links:
+                yield Link(
+                    self.document.to_source(link.source + source.start),
+                    whole.to_result(link.target + target.start),
+                    link.weight,
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ class ModelRegistry:
         """
         return self._offering("translation", name)
 
-    def for_pair(self, source: str, target: str, *, among: Models, detected: bool) -> ModelInfo:
+    def for_pair(self, source: str, target: str, *, among: Models) -> ModelInfo:
         """Return the preferred model for the pair.
 
         Raises:
@@ -78,7 +78,6 @@ class ModelRegistry:
             target,
             sources=sources_of(target, among=among),
             targets=_targets(source, among=among),
-            detected=detected,
         )
 
     def summarizer(self, name: str | None, style: str | None) -> ModelInfo:

@@ -1,32 +1,40 @@
 """Turn the tasks' answers into native bodies, with the parts that the client asked for."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
-from service.backend import FinishedEvent
-from service.dialects.native.schemas import (
+from service.dialects.native.answer_schemas import (
     MAX_LISTED_PAIRS,
+    AlignmentLink,
     Alternative,
     ItemOutput,
     LanguageOutput,
     LanguagesResponse,
-    Part,
+    ScoreResponse,
     SegmentOutput,
     SummarizeResponse,
+    TokenScore,
     TranslateResponse,
     TranslationOutput,
     Usage,
 )
+from service.dialects.native.schemas import Part
+from service.spans import Link
 from service.tasks.records import (
     ItemAnswer,
+    SegmentAnswer,
     SummaryAnswer,
     TaskAnswer,
     TranslationAnswer,
 )
 from service.tasks.registry import ModelRegistry
+from service.tasks.scoring import ScoringAnswer
 from service.text.languages import name_of
 
 Parts = frozenset[Part]
+
+_WEIGHT_DIGITS = 4
 
 
 def translate_response(answer: TranslationAnswer, parts: Parts) -> TranslateResponse:
@@ -44,6 +52,24 @@ def summarize_response(answer: SummaryAnswer, parts: Parts) -> SummarizeResponse
         model=answer.model,
         summaries=[ItemOutput(**_item(item, parts)) for item in answer.items],
         usage=_usage(answer),
+    )
+
+
+def score_response(answer: ScoringAnswer) -> ScoreResponse:
+    """Return the body of `/v1/score`."""
+    scored = answer.scored
+    return ScoreResponse(
+        model=answer.model,
+        score=scored.score,
+        tokens=[
+            TokenScore(
+                text=scored.text[token.span.start : token.span.stop],
+                start=token.span.start,
+                end=token.span.stop,
+                logprob=token.logprob,
+            )
+            for token in scored.tokens
+        ],
     )
 
 
@@ -80,24 +106,44 @@ def _item(item: ItemAnswer, parts: Parts) -> dict[str, Any]:
     with_score = "scores" in parts
     if with_score:
         fields["score"] = item.score
+    if "confidence" in parts:
+        fields["confidence"] = item.confidence
+    if "alignment" in parts and not item.has_markup:
+        fields["alignment"] = _alignment(item.links())
     if "alternatives" in parts:
         fields["alternatives"] = [
             Alternative(text=each.text, **({"score": each.score} if with_score else {}))
             for each in item.alternatives
         ]
-    if "segments" in parts:
-        # Not `item.segments`: this API tells no spans, and they cost time.
-        pairs = zip(item.document.segments, item.events, strict=True)
-        fields["segments"] = [
-            _segment(segment.text, event, with_score=with_score) for segment, event in pairs
-        ]
+    if "segments" in parts or ("alignment" in parts and item.has_markup):
+        pairs = zip(item.document.segments, item.segments, strict=True)
+        fields["segments"] = [_segment(segment.text, found, parts) for segment, found in pairs]
     return fields
 
 
-def _segment(read: str, event: FinishedEvent, *, with_score: bool) -> SegmentOutput:
-    best = event.outputs[0]
-    score = {"score": best.score} if with_score else {}
-    return SegmentOutput(source=read, text=best.text, truncated=event.truncated, **score)
+def _segment(source: str, found: SegmentAnswer, parts: Parts) -> SegmentOutput:
+    best = found.outputs[0]
+    fields: dict[str, Any] = {}
+    if "scores" in parts:
+        fields["score"] = best.score
+    if "confidence" in parts:
+        fields["confidence"] = best.confidence
+    if "alignment" in parts:
+        fields["alignment"] = _alignment(best.links)
+    return SegmentOutput(source=source, text=best.text, truncated=found.truncated, **fields)
+
+
+def _alignment(links: Iterable[Link]) -> list[AlignmentLink]:
+    return [
+        (
+            each.source.start,
+            each.source.stop,
+            each.target.start,
+            each.target.stop,
+            round(each.weight, _WEIGHT_DIGITS),
+        )
+        for each in links
+    ]
 
 
 def _usage(answer: TaskAnswer) -> Usage:

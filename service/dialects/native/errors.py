@@ -1,6 +1,6 @@
 """Render a problem as the native API's error object."""
 
-from service.dialects.native.schemas import ErrorResponse
+from service.dialects.native.answer_schemas import ErrorResponse
 from service.wire.problems import Problem
 
 

@@ -7,19 +7,25 @@ from typing import Any
 from pydantic import BaseModel
 
 from service.dialects.dialect import ErrorDetails
-from service.dialects.native.schemas import DetectRequest, SummarizeRequest, TranslateRequest
+from service.dialects.native.schemas import (
+    DetectRequest,
+    ScoreRequest,
+    SummarizeRequest,
+    TranslateRequest,
+)
 from service.errors import ApiError, InvalidBodyError, InvalidFieldError, show
 
 _SCHEMAS: Mapping[str, type[BaseModel]] = {
     "/v1/translate": TranslateRequest,
     "/v1/summarize": SummarizeRequest,
     "/v1/detect": DetectRequest,
+    "/v1/score": ScoreRequest,
 }
 _FIELDS_OF = {
     path: sorted(field.alias or name for name, field in schema.model_fields.items())
     for path, schema in _SCHEMAS.items()
 }
-_NEVER_SHOWN = frozenset({"text", "target_prefix", "glossary"})
+_NEVER_SHOWN = frozenset({"text", "output", "target_prefix", "glossary"})
 _MAX_NAME_CHARACTERS = 40
 _NO_JSON = "the body must be one JSON object, sent with content-type: application/json"
 
@@ -59,7 +65,7 @@ def invalid_body(path: str, errors: Sequence[ErrorDetails]) -> ApiError:
     `path` is the route's; its fields are suggested for a misspelt one.
     """
     error = _most_telling(errors)
-    location = tuple(error["loc"])[1:]  # without "body"
+    location = _in_body(error["loc"])
     if error["type"] == "json_invalid":
         return InvalidBodyError(f"the body is not valid JSON, at character {location[0]}")
     if not location:
@@ -70,6 +76,17 @@ def invalid_body(path: str, errors: Sequence[ErrorDetails]) -> ApiError:
     if error["type"] == "extra_forbidden":
         return _unknown_field(str(location[-1]), _FIELDS_OF.get(path, []))
     return InvalidFieldError(_dotted(location), _about_field(error, location))
+
+
+def _in_body(location: Sequence[Any]) -> tuple[Any, ...]:
+    """Return a location without "body", and without the tag of a glossary's two kinds."""
+    match tuple(location):
+        case ("body", "glossary", str(), *rest):
+            return ("glossary", *rest)
+        case (_, *rest):
+            return tuple(rest)
+        case _:
+            return ()
 
 
 def _most_telling(errors: Sequence[ErrorDetails]) -> ErrorDetails:
@@ -107,6 +124,8 @@ def _about_field(error: ErrorDetails, location: tuple[Any, ...]) -> str:
         return "is required"
     if error["type"] in _SURROGATE_KINDS:
         return _SURROGATE
+    if location == ("glossary",) and error["type"] == "list_type":
+        return "must be a list of entries, or the name of a glossary"
     value = "" if location[0] in _NEVER_SHOWN else f"is {show(error['input'])}; it "
     return f"{value}must {_rule(error)}"
 

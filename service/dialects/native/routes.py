@@ -1,6 +1,6 @@
 """The native routes under `/v1`: translate, summarize, detect, and what is served."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -11,8 +11,20 @@ from starlette.responses import Response
 
 from service.backend import Backend
 from service.dialects.dialect import Dialect
+from service.dialects.native.answer_schemas import (
+    DetectedLanguage,
+    DetectResponse,
+    ErrorResponse,
+    LanguagesResponse,
+    ModelOutput,
+    ModelsResponse,
+    ScoreResponse,
+    SummarizeResponse,
+    TranslateResponse,
+)
 from service.dialects.native.answers import (
     languages_response,
+    score_response,
     summarize_response,
     translate_response,
 )
@@ -20,31 +32,28 @@ from service.dialects.native.errors import error_body, error_object
 from service.dialects.native.invalid_body import invalid_body
 from service.dialects.native.requests import (
     parts_of,
+    scoring_request,
     summary_request,
     texts_of,
     translation_request,
 )
 from service.dialects.native.schemas import (
-    DetectedLanguage,
     DetectRequest,
-    DetectResponse,
-    ErrorResponse,
-    LanguagesResponse,
-    ModelOutput,
-    ModelsResponse,
+    ScoreRequest,
     SummarizeRequest,
-    SummarizeResponse,
     TranslateRequest,
-    TranslateResponse,
 )
 from service.settings import Settings
+from service.tasks.condensing import Report
 from service.tasks.items import Emit
 from service.tasks.limits import check_texts
-from service.tasks.records import TaskAnswer
+from service.tasks.records import TaskAnswer, TranslationAnswer
 from service.tasks.registry import ModelRegistry
+from service.tasks.scoring import OutputScorer
 from service.tasks.summarization import Summarizer
 from service.tasks.translation import Translator
-from service.text.languages import Detector
+from service.text.detection import Detector
+from service.text.glossary import Glossary
 from service.wire.middleware import milliseconds, request_id_of
 from service.wire.problems import ErrorReporter
 from service.wire.streaming import EventStream, stream_events, wanted_format
@@ -79,7 +88,9 @@ class NativeRoutes:
         registry: ModelRegistry,
         detector: Detector,
         report: ErrorReporter,
+        glossaries: Mapping[str, Glossary],
     ) -> None:
+        self._glossaries = glossaries
         self._backend = backend
         self._settings = settings
         self._registry = registry
@@ -87,6 +98,13 @@ class NativeRoutes:
         self._report = report
         self._translator = Translator(backend, settings, registry=registry, detector=detector)
         self._summarizer = Summarizer(backend, settings, registry=registry)
+        self._scorer = OutputScorer(
+            backend,
+            settings,
+            registry=registry,
+            translator=self._translator,
+            summarizer=self._summarizer,
+        )
 
     def dialect(self) -> Dialect:
         """Return the dialect, which also renders the errors of paths that no other claims."""
@@ -95,6 +113,7 @@ class NativeRoutes:
         add("/translate", self.translate, response_model=TranslateResponse)
         add("/summarize", self.summarize, response_model=SummarizeResponse)
         add("/detect", self.detect)
+        add("/score", self.score)
         router.add_api_route("/models", self.models)
         router.add_api_route("/languages", self.languages)
         return Dialect(
@@ -110,12 +129,18 @@ class NativeRoutes:
     ) -> Response:
         """Translate one text or a list, from any mix of source languages."""
         record = translation_request(
-            body, request_id=request_id_of(request.scope), settings=self._settings
+            body,
+            request_id=request_id_of(request.scope),
+            settings=self._settings,
+            glossaries=self._glossaries,
         )
         plan = self._translator.plan(record)
         holding.enter_context(self._backend.hold(plan.models))
         render = partial(translate_response, parts=parts_of(body))
-        run = partial(self._translator.run, plan)
+
+        async def run(emit: Emit | None, _: Report | None) -> TranslationAnswer:
+            return await self._translator.run(plan, emit)
+
         return await self._respond(request, run, render, stream=body.stream)
 
     async def summarize(
@@ -132,7 +157,7 @@ class NativeRoutes:
         return await self._respond(request, run, render, stream=body.stream)
 
     async def detect(self, body: DetectRequest) -> DetectResponse:
-        """Name the language of each text, among those served."""
+        """Name the language of each text: a served one, unless it is clearly in another."""
         texts = texts_of(body.text)
         check_texts(texts, self._settings)
         found = map(self._detector.detect, texts)
@@ -142,6 +167,15 @@ class NativeRoutes:
                 for each in found
             ]
         )
+
+    async def score(self, body: ScoreRequest, request: Request, holding: Holding) -> ScoreResponse:
+        """Tell how probable the model finds a given output of a text, token by token."""
+        record = scoring_request(
+            body, request_id=request_id_of(request.scope), settings=self._settings
+        )
+        plan = self._scorer.plan(record)
+        holding.enter_context(self._backend.hold(plan.models))
+        return score_response(await self._scorer.run(plan))
 
     async def models(self) -> ModelsResponse:
         """List the served models, in the catalogue's order."""
@@ -154,7 +188,7 @@ class NativeRoutes:
     async def _respond(
         self,
         request: Request,
-        run: Callable[[Emit | None], Awaitable[AnswerT]],
+        run: Callable[[Emit | None, Report | None], Awaitable[AnswerT]],
         render: Callable[[AnswerT], BaseModel],
         *,
         stream: bool,
@@ -162,10 +196,10 @@ class NativeRoutes:
         """Return the answer in one piece, or streamed if the client asks for that."""
         media_type = wanted_format(request.headers, asked=stream)
         if media_type is None:
-            return _in_one_piece(await run(None), render)
+            return _in_one_piece(await run(None, None), render)
 
-        async def work(emit: Emit) -> BaseModel:
-            return render(await run(emit))
+        async def work(emit: Emit, report: Report) -> BaseModel:
+            return render(await run(emit, report))
 
         request_id = request_id_of(request.scope)
         events = stream_events(

@@ -1,4 +1,4 @@
-"""Where a request's time went."""
+"""The parts of a request's time."""
 
 import pytest
 

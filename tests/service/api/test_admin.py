@@ -154,7 +154,7 @@ async def test_a_request_of_many_segments_outlives_the_unloading_of_its_model(
     folders: dict[str, Path], *, stream: bool
 ) -> None:
     entry = tiny_entry(folders)
-    body = {"text": "The fox. " * 60, "source_lang": "en", "target_lang": "de", "stream": stream}
+    body = {"text": "The fox. " * 1_000, "source_lang": "en", "target_lang": "de", "stream": stream}
     async with replica_of(Fleet([entry]), entry) as client:
         asking = asyncio.create_task(client.post("/v1/translate", json=body))
         async with asyncio.timeout(20):

@@ -1,7 +1,7 @@
 """Segments at the backend: measured only in doubt, all or nothing."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -10,6 +10,8 @@ from model.errors import EngineStoppedError
 from model.tokenizer.prompt import Task, Translation
 from service.backend import Event, GenerateRequest
 from service.tasks.generation import Generation, all_or_nothing
+from service.tasks.layout import lay_out
+from service.text.markup.document import parse
 from tests.support.service.fakes import TRANSLATOR, FakeBackend, make_request
 
 TASK = Translation("de", "en")
@@ -121,3 +123,62 @@ async def test_an_engine_that_says_nothing_is_no_answer() -> None:
 
 async def test_no_work_has_no_results() -> None:
     assert await all_or_nothing([]) == []
+
+
+async def test_no_more_run_at_a_time_than_asked_for_and_the_first_come_first() -> None:
+    started: list[int] = []
+    num_running = most_running = 0
+
+    async def work(number: int) -> int:
+        nonlocal num_running, most_running
+        started.append(number)
+        num_running += 1
+        most_running = max(most_running, num_running)
+        await asyncio.sleep(0)
+        num_running -= 1
+        return number
+
+    assert await all_or_nothing([work(i) for i in range(20)], at_once=3) == list(range(20))
+    assert started == list(range(20))
+    assert most_running == 3
+
+
+async def test_after_a_failure_nothing_more_is_begun() -> None:
+    started: list[int] = []
+
+    async def work(number: int) -> None:
+        started.append(number)
+        raise EngineStoppedError("stopped")
+
+    with pytest.raises(EngineStoppedError):
+        await all_or_nothing([work(i) for i in range(20)], at_once=2)
+    assert len(started) <= 2
+
+
+async def turns_during(work: Awaitable[object]) -> int:
+    """Return how often another task had a turn meanwhile."""
+    num_turns = 0
+
+    async def other() -> None:
+        nonlocal num_turns
+        while True:
+            num_turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    await work
+    task.cancel()
+    return num_turns
+
+
+async def test_others_have_a_turn_among_work_that_waits_for_nothing() -> None:
+    async def work() -> None:
+        pass
+
+    assert await turns_during(all_or_nothing([work() for _ in range(100)], at_once=2)) >= 50
+
+
+async def test_others_have_a_turn_while_a_page_is_cut() -> None:
+    page = parse("<p>Hello there. And you?</p>" * 1_000, format="html")
+    laid_out = lay_out(page.source, markup=page, mode="sentences", language="en", fits=None)
+    assert await turns_during(laid_out) >= 10

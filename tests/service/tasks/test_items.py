@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from model.engine.params import FinishReason, GenerationParams
+from model.engine.params import FinishReason
 from model.tokenizer.prompt import Translation
 from service.backend import FinishedEvent, Output, TokenEvent
-from service.spans import Span
-from service.tasks.generation import Generation
-from service.tasks.items import Emit, Item, answer, fit
-from service.tasks.records import ItemAnswer
+from service.tasks.generation import Generation, OnText
+from service.tasks.items import AnswerSegment, Emit, Item, answer, as_generated, fit
+from service.tasks.records import ItemAnswer, SegmentAnswer
+from service.text.assembly import Wrapping
 from service.text.documents import Document, Segment
 from tests.support.service.fakes import TRANSLATOR, FakeBackend, make_request
 
@@ -40,17 +40,27 @@ def finished(*outputs: Output, reason: FinishReason = FinishReason.STOP) -> Fini
     )
 
 
+def item_at(index: int) -> Item:
+    return Item(index=index, document=DOCUMENT, streams_tokens=True, with_scores=True)
+
+
+def answering(generation: Generation) -> AnswerSegment:
+    """Generate each segment of DOCUMENT as it is."""
+
+    async def answer_segment(position: int, on_text: OnText | None) -> SegmentAnswer:
+        text = DOCUMENT.segments[position].text
+        task = Translation("de", "en")
+        return as_generated(
+            await generation.run(TRANSLATOR, text, task, prefix=None, on_text=on_text)
+        )
+
+    return answer_segment
+
+
 async def answered(events: dict[str, FinishedEvent], emit: Emit | None = None) -> ItemAnswer:
     request = make_request(return_scores=True)
     generation = Generation(Scripted(events), request, max_in_flight=2)
-    item = Item(
-        index=0,
-        model=TRANSLATOR,
-        task=Translation("de", "en"),
-        document=DOCUMENT,
-        params=GenerationParams(),
-    )
-    return await answer(item, generation, request=request, emit=emit)
+    return await answer(item_at(0), answering(generation), emit=emit)
 
 
 async def test_the_score_is_the_mean_over_all_tokens_with_the_ends_of_sentences() -> None:
@@ -95,7 +105,7 @@ async def test_a_document_that_fits_is_the_same() -> None:
     assert await fit(DOCUMENT, fits) is DOCUMENT
 
 
-async def test_spans_mark_each_segment_in_the_source_and_in_the_target_text() -> None:
+async def test_the_token_ids_of_an_item_are_those_of_its_segments_in_order() -> None:
     found = await answered(
         {
             "one": finished(Output("Eins.", (1,), -1.0)),
@@ -103,8 +113,6 @@ async def test_spans_mark_each_segment_in_the_source_and_in_the_target_text() ->
         }
     )
     assert found.text == "  Eins. Z\n"
-    assert [segment.source for segment in found.segments] == [Span(2, 5), Span(6, 9)]
-    assert [segment.target for segment in found.segments] == [Span(2, 7), Span(8, 9)]
     assert found.token_ids == (1, 2)
 
 
@@ -135,19 +143,32 @@ async def test_pieces_are_emitted_in_order_and_join_to_the_answer(
 ) -> None:
     emitted: list[tuple[str, int, str]] = []
     request = make_request()
-    item = Item(
-        index=3,
-        model=TRANSLATOR,
-        task=Translation("de", "en"),
-        document=DOCUMENT,
-        params=GenerationParams(),
-    )
     backend = Streaming(as_tokens=as_tokens)
     generation = Generation(backend, request, max_in_flight=2)
     found = await answer(
-        item, generation, request=request, emit=lambda *piece: emitted.append(piece)
+        item_at(3), answering(generation), emit=lambda *piece: emitted.append(piece)
     )
     assert found.text == "  a b a b\n"
     assert "".join(text for _, _, text in emitted) == found.text
     assert {(each, index) for each, index, text in emitted if text.strip()} == {(kind, 3)}
     assert (generation.usage.input_tokens, generation.usage.output_tokens) == (2, 2)
+
+
+@pytest.mark.parametrize("as_tokens", [True, False])
+async def test_the_pieces_of_a_wrapped_paragraph_join_to_its_lines(
+    as_tokens: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    wrapping = Wrapping(width=5, newline="\n> ")
+    segments = (Segment("one", " ", wrapping), Segment("two", "\n", wrapping))
+    emitted: list[str] = []
+    request = make_request()
+    document = Document("> ", segments)
+    item = Item(index=0, document=document, streams_tokens=True, with_scores=False)
+    generation = Generation(Streaming(as_tokens=as_tokens), request, max_in_flight=2)
+    found = await answer(
+        item,
+        answering(generation),
+        emit=lambda _, __, text: emitted.append(text),
+    )
+    assert found.text == "> a b\n> a b\n"
+    assert "".join(emitted) == found.text

@@ -36,7 +36,7 @@ def taken(directory: ModelRegistry, pair: str, *, name: str | None = None) -> st
     """The name of the model that a pair is given to."""
     source, target = pair.split("-")
     among = directory.translators(name)
-    return directory.for_pair(source, target, among=among, detected=False).name
+    return directory.for_pair(source, target, among=among).name
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,8 @@ import pytest
 from model.tokenizer.prompt import Translation
 from service.backend import ParamOverrides
 from service.pairs import Pairs
-from service.settings import Settings
-from service.tasks.registry import ModelRegistry
-from service.tasks.translation import Translator
-from service.text.languages import Detection, Detector
 from tests.support.service.clients import Json, client_of, translate
-from tests.support.service.fakes import TRANSLATOR, FakeBackend, make_request, same
+from tests.support.service.fakes import TRANSLATOR, FakeBackend, same
 
 GOOD: Json = {"text": "Good morning.", "target_lang": "de", "source_lang": "en"}
 
@@ -71,7 +67,7 @@ def test_a_word_of_which_nobody_can_be_sure_is_translated(text: str, target: str
 
 
 @pytest.mark.parametrize("source_lang", ["en", None])
-@pytest.mark.parametrize("split", ["sentences", "newlines", "none"])
+@pytest.mark.parametrize("split", ["sentences", "nonewlines", "newlines", "none"])
 def test_a_text_without_words_is_answered_as_it_is_and_no_model_is_asked(
     split: str, source_lang: str | None
 ) -> None:
@@ -169,7 +165,7 @@ def test_a_forced_prefix_begins_each_item_once() -> None:
     assert texts(answer) == [">> ONE IS HERE. TWO IS THERE.", ">> THREE COMES LAST."]
 
 
-@pytest.mark.parametrize("split", ["sentences", "newlines", "none"])
+@pytest.mark.parametrize("split", ["sentences", "nonewlines", "newlines", "none"])
 def test_a_segment_longer_than_the_model_reads_is_split_and_joined(split: str) -> None:
     text = ("word " * 40).strip() + ", and more: " + "x" * 200 + "\nThe end comes here."
     backend = FakeBackend(answer=same)
@@ -184,42 +180,6 @@ def test_truncation_is_done_and_reported_only_when_asked_for() -> None:
     (item,) = answer["translations"]
     assert item["truncated"]
     assert item["text"].rstrip() == ("WORD " * 40)[:64].rstrip()
-
-
-class GuessingDetector(Detector):
-    """Finds the same language in every text, with the same confidence."""
-
-    def __init__(self, language: str, confidence: float) -> None:
-        super().__init__(lambda: ())
-        self.detection = Detection(language, confidence)
-
-    def detect(self, text: str) -> Detection:  # noqa: ARG002
-        return self.detection
-
-
-@pytest.mark.parametrize(
-    ("guess", "confidence", "taken"),
-    [
-        pytest.param("fr", 0.1, "fr", id="unsure, but translated from"),
-        pytest.param("nl", 0.1, "de", id="unsure, and not translated from"),
-        pytest.param("en", 0.1, "de", id="unsure of the target language"),
-        pytest.param("en", 0.9, "en", id="sure of the target language"),
-    ],
-)
-async def test_an_unsure_guess_counts_only_where_it_leads_to_a_translation(
-    guess: str, confidence: float, taken: str
-) -> None:
-    backend = FakeBackend()
-    translator = Translator(
-        backend,
-        Settings(),
-        registry=ModelRegistry(backend.models),
-        detector=GuessingDetector(guess, confidence),
-    )
-    request = make_request("Bonjour", source_lang=None, target_lang="en")
-    answer = await translator.run(translator.plan(request))
-    assert [(item.source_lang, item.detected) for item in answer.items] == [(taken, True)]
-    assert len(backend.requests) == (0 if taken == "en" else 1)
 
 
 def test_the_times_of_an_answer_are_those_of_its_slowest_segment() -> None:

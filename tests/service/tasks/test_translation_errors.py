@@ -38,7 +38,7 @@ GOOD: Json = {"text": "Good morning.", "target_lang": "de", "source_lang": "en"}
             {"source_lang": None, "text": "Où est la gare de Lyon ?"},
             422,
             "unsupported_pair",
-            "fr-de (source detected",
+            "`text` is detected to be in French, and no model translates fr-de",
             id="detected pair",
         ),
         pytest.param({"model": "none"}, 404, "model_not_found", "'none'", id="model"),
@@ -54,9 +54,17 @@ GOOD: Json = {"text": "Good morning.", "target_lang": "de", "source_lang": "en"}
             {"num_beams": 2, "top_k": 5}, 422, "invalid_field", "num_beams: 2", id="exclusive"
         ),
         pytest.param({"max_new_tokens": 65}, 422, "invalid_field", "at most 64", id="tokens"),
-        pytest.param({"format": "html"}, 422, "not_offered", "'html'", id="format"),
-        pytest.param({"glossary": []}, 422, "not_offered", "`glossary`", id="glossary"),
-        pytest.param({"return": ["alignment"]}, 422, "not_offered", "'alignment'", id="alignment"),
+        pytest.param({"attributes": ["title"]}, 422, "invalid_field", "`format`", id="attributes"),
+        pytest.param(
+            {"glossary": "x"}, 422, "invalid_field", "the glossaries are none", id="glossary"
+        ),
+        pytest.param(
+            {"glossary": [{"source": "", "target": "x"}]},
+            422,
+            "invalid_field",
+            "`glossary[0].source` is empty",
+            id="entry of a glossary",
+        ),
     ],
 )
 def test_a_request_that_cannot_be_answered_is_told_why(

@@ -1,26 +1,22 @@
 """Stand-ins that implement the service's protocols, deterministic and quick."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from model.engine.params import FinishReason
-from model.errors import InputTooLongError, QueueFullError
+from model.errors import InputTooLongError, OutputTooLongError, QueueFullError
 from model.request_params import merge_params
 from model.tokenizer.prompt import Task, Translation
-from service.backend import (
-    Event,
-    FinishedEvent,
-    GenerateRequest,
-    ModelInfo,
-    Output,
-    TokenEvent,
-)
+from service.backend import Event, FinishedEvent, GenerateRequest, ModelInfo, Output, TokenEvent
 from service.deadline import Deadline
 from service.errors import ModelNotFoundError
 from service.pairs import NO_PAIRS, Pairs
+from service.scores import Scored, ScoredToken, ScoreRequest
+from service.spans import Link, Span
 from service.tasks.records import TranslationRequest
 
 TRANSLATOR = ModelInfo(
@@ -57,6 +53,25 @@ def shout(text: str, task: Task) -> str:
     return " ".join(text.split()[:3])
 
 
+def link_words(source: str, target: str) -> tuple[Link, ...]:
+    """Link equal words in order, whatever their case; without any, word i to word i."""
+    sources, targets = word_spans(source), word_spans(target)
+    left = list(sources)
+    found: list[Link] = []
+    for span in targets:
+        word = target[span.start : span.stop].lower()
+        place = next((s for s in left if source[s.start : s.stop].lower() == word), None)
+        if place is not None:
+            left.remove(place)
+            found.append(Link(place, span, 1.0))
+    return tuple(found) or tuple(Link(a, b, 1.0) for a, b in zip(sources, targets, strict=False))
+
+
+def word_spans(text: str) -> list[Span]:
+    """Return the spans of the words, cut at white space."""
+    return [Span(*match.span()) for match in re.finditer(r"\S+", text)]
+
+
 def same(text: str, task: Task) -> str:  # noqa: ARG001 - the type of an answer
     """Return the text unchanged."""
     return text
@@ -72,6 +87,7 @@ class FakeBackend:
 
     served: Sequence[ModelInfo] = (TRANSLATOR,)
     answer: Callable[[str, Task], str] = shout
+    links: Callable[[str, str], tuple[Link, ...]] = link_words  # of a source and an output
     num_beams: int | None = None  # of its own, which its info does not tell
     gate: asyncio.Event | None = None  # nothing is answered before it is set
     pause_s: float = 0.0  # before each token
@@ -79,12 +95,15 @@ class FakeBackend:
     error: Exception | None = None  # raised for a text that holds `error_at`
     error_at: str = ""
     cuts: str | None = None  # texts that hold this lose the end of their output
+    unknown: str = ""  # characters that no model knows
     places: int = 1_000
     alive: bool = True
     ready: bool = True
     finish_reason: FinishReason = FinishReason.STOP
     requests: list[GenerateRequest] = field(default_factory=list)
+    scored: list[ScoreRequest] = field(default_factory=list)
     aborted: list[str] = field(default_factory=list)
+    written: dict[tuple[str, tuple[int, ...]], str] = field(default_factory=dict)
     held: list[str] = field(default_factory=list)
     num_running: int = 0
     most_running: int = 0
@@ -114,10 +133,31 @@ class FakeBackend:
         finally:
             self.num_running -= 1
 
+    async def score(self, request: ScoreRequest) -> Scored:
+        """Give the words of the output -1, -2, ..., and its end the last; a token id is a word."""
+        self.scored.append(request)
+        if self.num_running >= self.places:
+            raise QueueFullError(num_waiting=self.num_running, limit=self.places)
+        self.num_running += 1
+        try:
+            if self.gate is not None:
+                await self.gate.wait()
+            return self._scored(request)
+        except asyncio.CancelledError:
+            self.aborted.append(request.request_id)
+            raise
+        finally:
+            self.num_running -= 1
+
     async def count_tokens(self, model: str, text: str, task: Task) -> int:  # noqa: ARG002
         self._find(model)
         await asyncio.sleep(0)
         return len(text)
+
+    def unknown_spans(self, model: str, text: str) -> tuple[Span, ...]:
+        self._find(model)
+        known = "".join(" " if char in self.unknown else "x" for char in text)
+        return tuple(Span(*found.span()) for found in re.finditer(" +", known))
 
     def num_free_places(self, model: str) -> int:
         self._find(model)
@@ -133,6 +173,30 @@ class FakeBackend:
         own = model.default_num_beams if self.num_beams is None else self.num_beams
         num_beams: int = merge_params({"num_beams": own}, request.overrides.given())["num_beams"]
         return num_beams
+
+    def _scored(self, request: ScoreRequest) -> Scored:
+        model, output = self._find(request.model), request.output
+        if self.error is not None and self.error_at in request.text:
+            raise self.error
+        num_tokens, limit = len(request.text), model.max_input_tokens
+        if num_tokens > limit and request.on_overflow == "error":
+            raise InputTooLongError(num_tokens=num_tokens, limit_tokens=limit)
+        if isinstance(output, str):
+            text = output
+        else:
+            placeholder = " ".join(f"word{id_}" for id_ in output)
+            text = self.written.get((request.text, output), placeholder)
+        words = word_spans(text)
+        if len(words) > model.max_new_tokens:
+            raise OutputTooLongError(num_tokens=len(words), limit_tokens=model.max_new_tokens)
+        spans = (*words, Span(len(text), len(text)))
+        return Scored(
+            text=text,
+            tokens=tuple(ScoredToken(span, -float(i)) for i, span in enumerate(spans, start=1)),
+            confidence=1 / len(spans),
+            links=self.links(request.text[:limit], text) if request.with_links else (),
+            input_tokens=min(num_tokens, limit),
+        )
 
     def _find(self, handle: str) -> ModelInfo:
         for model in self.served:
@@ -159,8 +223,10 @@ class FakeBackend:
                 raise self.error
             if streams_tokens:
                 yield TokenEvent(token)
+        outputs = tuple(_outputs(whole, len(tokens), request))
+        self.written.setdefault((request.text, outputs[0].token_ids), whole)
         yield FinishedEvent(
-            outputs=tuple(_outputs(whole, len(tokens), request)),
+            outputs=outputs,
             finish_reason=self.finish_reason,
             input_tokens=len(text),
             output_tokens=len(tokens),

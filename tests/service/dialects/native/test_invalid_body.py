@@ -29,7 +29,7 @@ def sentence(body: object) -> str:
         pytest.param({"top_p": 0.0}, "`top_p` is 0.0; it must be more than 0.0", id="exclusive"),
         pytest.param(
             {"split": "words"},
-            "`split` is 'words'; it must be 'sentences', 'newlines' or 'none'",
+            "`split` is 'words'; it must be 'sentences', 'nonewlines', 'newlines' or 'none'",
             id="choice",
         ),
         pytest.param(
@@ -69,8 +69,29 @@ def sentence(body: object) -> str:
         ),
         pytest.param(
             {"return": ["scores", "x"]},
-            "`return[1]` is 'x'; it must be 'scores', 'alignment', 'segments' or 'alternatives'",
+            "`return[1]` is 'x'; it must be 'scores', 'confidence', 'alignment', 'segments' or "
+            "'alternatives'",
             id="list",
+        ),
+        pytest.param(
+            {"glossary": 5},
+            "`glossary` must be a list of entries, or the name of a glossary",
+            id="glossary",
+        ),
+        pytest.param(
+            {"glossary": [{"source": "a", "target": "b"}, {"source": "c"}]},
+            "`glossary[1].target` is required",
+            id="entry",
+        ),
+        pytest.param(
+            {"glossary": [{"source": "a", "target": "b", "mode": "must"}]},
+            "`glossary[0].mode` must be 'enforce' or 'prefer'",
+            id="mode",
+        ),
+        pytest.param(
+            {"glossary": [{"source": "a", "target": "b"}] * 1_001},
+            "`glossary` must have at most 1000 entries",
+            id="entries",
         ),
         pytest.param({"stream": 1}, "`stream` is 1; it must be true or false", id="flag"),
     ],

@@ -8,8 +8,12 @@ from model.engine.params import Priority
 from service.backend import NO_OVERRIDES, ParamOverrides
 from service.dialects.native.requests import parts_of, summary_request, translation_request
 from service.dialects.native.schemas import SummarizeRequest, TranslateRequest
+from service.errors import InvalidFieldError
 from service.settings import Settings
 from service.tasks.records import TranslationRequest
+from service.text.glossary import Entry, Glossary
+
+PRODUCT = Glossary([Entry("a", "b")], name="product", pair=("en", "de"))
 
 
 def body(**fields: Any) -> TranslateRequest:
@@ -17,7 +21,9 @@ def body(**fields: Any) -> TranslateRequest:
 
 
 def record(**fields: Any) -> TranslationRequest:
-    return translation_request(body(**fields), request_id="r", settings=Settings())
+    return translation_request(
+        body(**fields), request_id="r", settings=Settings(), glossaries={"product": PRODUCT}
+    )
 
 
 def test_fields_that_the_client_left_out_take_the_defaults() -> None:
@@ -53,3 +59,47 @@ def test_only_truncation_lets_the_backend_cut(on_overflow: str, backend: str) ->
 def test_scores_are_computed_only_if_asked_for() -> None:
     assert not record(**{"return": ["segments"]}).return_scores
     assert record(**{"return": ["scores"]}).return_scores
+
+
+@pytest.mark.parametrize("given", [None, []])
+def test_without_entries_there_is_no_glossary(given: object) -> None:
+    assert record(glossary=given).glossary is None
+
+
+def test_entries_become_a_glossary() -> None:
+    entries = [
+        {"source": "save", "target": "sichern", "mode": "prefer"},
+        {"source": "Dragoman", "target": None},
+    ]
+
+    found = record(glossary=entries).glossary
+
+    assert found is not None
+    assert found.entries == (Entry("save", "sichern", "prefer"), Entry("Dragoman", None))
+    assert found.pair is None
+
+
+def test_a_glossary_may_be_named() -> None:
+    assert record(glossary="product").glossary is PRODUCT
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("other", "`glossary` is 'other'; the glossaries are product"),
+        ([{"source": " ", "target": "x"}], "`glossary[0].source` is empty"),
+        (
+            [{"source": "a", "target": "x"}, {"source": "b", "target": "y" * 1_025}],
+            "`glossary[1].target` has 1025 characters; at most 1024 are allowed",
+        ),
+        (
+            [{"source": "a", "target": "x"}, {"source": "a", "target": None}],
+            "`glossary[1].source` has another target or mode in `glossary[0]`",
+        ),
+    ],
+)
+def test_a_glossary_that_cannot_be_is_told_why(given: object, sentence: str) -> None:
+    with pytest.raises(InvalidFieldError) as raised:
+        record(glossary=given)
+
+    assert str(raised.value) == sentence

@@ -2,7 +2,12 @@
 
 from dataclasses import replace
 
+from starlette.testclient import TestClient
+
+from service.api.create import create_api
 from service.pairs import Pairs
+from service.settings import Settings
+from service.text.glossary import Entry, Glossary
 from tests.support.service.clients import client_of, refusal
 from tests.support.service.fakes import SUMMARIZER, TRANSLATOR, FakeBackend
 
@@ -114,3 +119,25 @@ def test_times_are_in_the_headers() -> None:
     headers = client_of().post("/v1/translate", json=body).headers
     assert (headers["x-queue-time"], headers["x-inference-time"]) == ("1.0", "2.0")
     assert float(headers["x-total-time"]) > 0
+
+
+def test_a_glossary_of_the_catalogue_can_be_named_and_no_other() -> None:
+    named = {"product": Glossary([Entry("a", "b")], name="product", pair=("en", "de"))}
+    client = TestClient(create_api(FakeBackend(), Settings(), glossaries=named))
+    body = {"text": "Hello", "source_lang": "en", "target_lang": "de"}
+
+    assert client.post("/v1/translate", json={**body, "glossary": "product"}).status_code == 200
+    assert refusal(client, "/v1/translate", {**body, "glossary": "other"}) == (
+        422,
+        "invalid_field",
+        "`glossary` is 'other'; the glossaries are product",
+    )
+
+
+def test_a_summary_takes_no_glossary() -> None:
+    client = client_of(FakeBackend(served=(TRANSLATOR, SUMMARIZER)))
+
+    status, code, sentence = refusal(client, "/v1/summarize", {"text": "Hello", "glossary": []})
+
+    assert (status, code) == (422, "invalid_field")
+    assert sentence == "`glossary` is not a field of this request"
