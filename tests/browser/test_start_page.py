@@ -32,7 +32,8 @@ const codes = (id) => [...$(id).options].map((option) => option.value);
 const styles = () => [...$("styles").querySelectorAll("input")].map((input) => input.value);
 const press = (value) => $("form").querySelector(`[value=${value}]`).click();
 async function loaded() { while (!$("target")?.options.length) await pause(); }
-async function answered() { while (!$("status").textContent) await pause(); }
+const isBusy = () => $("answer").ariaBusy === "true" || !$("status").textContent;
+async function answered() { while (isBusy()) await pause(); }
 function choose(id, value) { $(id).value = value; $(id).dispatchEvent(new Event("change")); }
 (async () => {
   await loaded();
@@ -127,6 +128,23 @@ async def test_a_text_is_summarized_in_the_chosen_style(tmp_path: Path) -> None:
     assert backend.requests[-1].task == Summarization("tldr")
 
 
+async def test_the_parts_of_a_long_text_are_counted_while_they_are_summarized(
+    tmp_path: Path,
+) -> None:
+    steps = """
+      const told = [];
+      new MutationObserver(() => told.push($("status").textContent))
+        .observe($("status"), { childList: true });
+      $("text").value = "One thing is here. ".repeat(30);
+      $("go").click();
+      await answered();
+      return told.filter((sentence) => sentence.startsWith("read "));
+    """
+    told = await visit(both(), steps, tmp_path=tmp_path, fragment="#summarize")
+    assert told
+    assert all(re.fullmatch(r"read \d+ of \d+ parts", sentence) for sentence in told)
+
+
 async def test_each_task_keeps_its_own_text(tmp_path: Path) -> None:
     steps = """
       $("text").value = "Good morning.";
@@ -156,4 +174,4 @@ async def test_a_refusal_is_shown_in_its_own_words(tmp_path: Path) -> None:
     """
     answer, status = await visit(both(), steps, tmp_path=tmp_path)
     assert answer == ""
-    assert status.startswith("no model translates fr-de (source detected")
+    assert status.startswith("`text` is detected to be in French, and no model translates fr-de")
