@@ -34,7 +34,7 @@ from service.text.languages import name_of
 
 Parts = frozenset[Part]
 
-_WEIGHT_DIGITS = 4
+_DIGITS = 4  # of weights and confidences, which are between 0 and 1
 
 
 def translate_response(answer: TranslationAnswer, parts: Parts) -> TranslateResponse:
@@ -107,7 +107,7 @@ def _item(item: ItemAnswer, parts: Parts) -> dict[str, Any]:
     if with_score:
         fields["score"] = item.score
     if "confidence" in parts:
-        fields["confidence"] = item.confidence
+        fields["confidence"] = _rounded(item.confidence)
     if "alignment" in parts and not item.has_markup:
         fields["alignment"] = _alignment(item.links())
     if "alternatives" in parts:
@@ -127,10 +127,14 @@ def _segment(source: str, found: SegmentAnswer, parts: Parts) -> SegmentOutput:
     if "scores" in parts:
         fields["score"] = best.score
     if "confidence" in parts:
-        fields["confidence"] = best.confidence
+        fields["confidence"] = _rounded(best.confidence)
     if "alignment" in parts:
         fields["alignment"] = _alignment(best.links)
     return SegmentOutput(source=source, text=best.text, truncated=found.truncated, **fields)
+
+
+def _rounded(confidence: float | None) -> float | None:
+    return None if confidence is None else round(confidence, _DIGITS)
 
 
 def _alignment(links: Iterable[Link]) -> list[AlignmentLink]:
@@ -140,7 +144,7 @@ def _alignment(links: Iterable[Link]) -> list[AlignmentLink]:
             each.source.stop,
             each.target.start,
             each.target.stop,
-            round(each.weight, _WEIGHT_DIGITS),
+            round(each.weight, _DIGITS),
         )
         for each in links
     ]

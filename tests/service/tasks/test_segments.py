@@ -178,3 +178,10 @@ def test_any_text_comes_back_from_a_translation_that_changes_nothing(
     copies: bool,  # noqa: FBT001
 ) -> None:
     assert translated(text, backend_of(same, copies=copies)) == text
+
+
+def test_the_confidence_of_a_text_is_that_of_its_segments_and_rounded() -> None:
+    answer = translate(client_of(backend_of()), "One is. Two are.", **{"return": ["confidence"]})
+    (item,) = answer["translations"]
+    assert 0 <= item["confidence"] <= 1
+    assert item["confidence"] == round(item["confidence"], 4)
