@@ -144,7 +144,7 @@ def test_a_line_of_nothing_but_scraps_takes_one_pass() -> None:
     text = "1. " * 16_000
     before_s = time.process_time()
     assert split(text, mode="sentences", language="en") == Document(text, ())
-    assert time.process_time() - before_s < 0.5
+    assert time.process_time() - before_s < 2.0
 
 
 @pytest.mark.parametrize("text", ["", "  123 ", "One. Two.\n"])
