@@ -89,7 +89,8 @@ class Attempts:
             prepared = prepare(source.text, context)
         except NoStandInError:
             return None
-        run = partial(self.generation.run, self.model, prefix=prefix, num_return=num_return)
+        beginning = prepared.prefix(prefix)
+        run = partial(self.generation.run, self.model, prefix=beginning, num_return=num_return)
         try:
             event = await run(prepared.text, self.task, on_text=None if prepared.steps else on_text)
         except InputTooLongError:

@@ -113,6 +113,16 @@ class Prepared:
         """The text that the model reads."""
         return self.chain.text
 
+    def prefix(self, prefix: str | None) -> str | None:
+        """Return a forced beginning of the output with stand-ins for what it has of the segment."""
+        for step in self.steps:
+            if prefix is None or not isinstance(step, Masked):
+                continue
+            for name, protected in zip(step.names, step.protected, strict=True):
+                if protected.replacement:
+                    prefix = prefix.replace(protected.replacement, name, 1)
+        return prefix
+
     def restore(self, output: str) -> Restored | None:
         """Undo the steps in an output; None if it lacks a protected span, or has it twice."""
         rounds: list[Edited] = []

@@ -185,3 +185,9 @@ def test_the_confidence_of_a_text_is_that_of_its_segments_and_rounded() -> None:
     (item,) = answer["translations"]
     assert 0 <= item["confidence"] <= 1
     assert item["confidence"] == round(item["confidence"], 4)
+
+
+def test_a_placeholder_in_a_forced_beginning_is_the_one_of_the_text() -> None:
+    backend = backend_of(lambda _, __: "!")
+    assert translated("Hello {name}!", backend, target_prefix="Guten {name}") == "Guten {name}!"
+    assert [request.target_prefix for request in backend.requests] == ["Guten X1Y"]
