@@ -134,15 +134,6 @@ def mask(text: str, protected: Sequence[Protected], names: Iterable[str]) -> Mas
     return masked if masked.restore(masked.edited.text) is not None else None
 
 
-def leftmost_longest(spans: Iterable[Protected]) -> tuple[Protected, ...]:
-    """Return the spans without those that overlap an earlier or a longer one at the same place."""
-    kept: list[Protected] = []
-    for span in sorted(spans, key=lambda s: (s.start, -s.stop)):
-        if not kept or span.start >= kept[-1].stop:
-            kept.append(span)
-    return tuple(kept)
-
-
 def by_precedence(*groups: Sequence[Protected]) -> tuple[Protected, ...]:
     """Return the spans of all groups in order, without those that overlap one of a group before.
 

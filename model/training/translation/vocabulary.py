@@ -174,13 +174,6 @@ def load_vocabulary(folder: Path, *, adds_lookalikes: bool = False) -> Vocabular
     return Vocabulary(pieces, languages=[tag[2:-2] for tag in tags])
 
 
-def rewrite_pieces(folder: Path) -> None:
-    """Add rules for look-alikes to the `.spm` files of a checkpoint made before there were any."""
-    for name in ("source.spm", "target.spm"):
-        path = folder / name
-        path.write_bytes(add_lookalikes(path.read_bytes()))
-
-
 def _write_json(path: Path, content: object) -> None:
     path.write_text(
         json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8", newline="\n"

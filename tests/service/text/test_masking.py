@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.spans import Span
-from service.text.masking import Masked, Protected, by_precedence, leftmost_longest, mask, outside
+from service.text.masking import Masked, Protected, by_precedence, mask, outside
 from service.text.protection.find import find_protected
 from tests.support.service.texts import TEXTS
 
@@ -90,16 +90,6 @@ def test_what_is_masked_and_not_translated_comes_back(text: str, data: st.DataOb
         restored = found.restore(found.edited.text)
         assert restored is not None
         assert restored.text == text
-
-
-def test_the_leftmost_and_then_the_longest_of_overlapping_spans_is_kept() -> None:
-    spans = [
-        Protected(2, 4, "b"),
-        Protected(0, 2, "short"),
-        Protected(0, 3, "a"),
-        Protected(3, 5, "c"),
-    ]
-    assert leftmost_longest(spans) == (Protected(0, 3, "a"), Protected(3, 5, "c"))
 
 
 def test_a_span_of_a_later_group_gives_way_to_those_before() -> None:
