@@ -5,6 +5,7 @@ import socket
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 
 import httpx
 import psutil
@@ -19,12 +20,15 @@ LOOPBACK = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 def listeners(service: RunningService) -> set[tuple[str, str, int]]:
     """Return (process, address, port) of every open port of the service."""
-    return {
-        (process.name(), connection.laddr.ip, connection.laddr.port)
-        for process in service.processes()
-        for connection in process.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
-    }
+    found: set[tuple[str, str, int]] = set()
+    for process in service.processes():
+        with suppress(psutil.NoSuchProcess):  # one that Ray started for a moment has ended
+            found |= {
+                (process.name(), connection.laddr.ip, connection.laddr.port)
+                for connection in process.net_connections("tcp")
+                if connection.status == psutil.CONN_LISTEN
+            }
+    return found
 
 
 def test_only_the_replicas_own_grpc_ports_leave_loopback(service: RunningService) -> None:
