@@ -87,7 +87,7 @@ def assert_it_follows_from_its_loads(row: dict[str, Any], served: dict[str, Any]
         assert speed == (max(kept)[1] if kept else None)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_a_quick_run_prints_writes_and_draws_everything(
     small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,7 +121,7 @@ def test_a_quick_run_prints_writes_and_draws_everything(
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_a_missing_package_leaves_its_contenders_out(
     small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

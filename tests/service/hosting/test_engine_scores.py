@@ -36,7 +36,8 @@ async def test_many_at_once_get_what_each_would_have_got_alone() -> None:
         (expected,) = forced.read([job.given])
         assert isinstance(expected, Reading)
         assert reading.token_ids == expected.token_ids
-        assert reading.log_probs == pytest.approx(expected.log_probs, abs=1e-5)
+        # Float32 sums fall otherwise in other company: by 3e-5 on a processor with AVX2 alone.
+        assert reading.log_probs == pytest.approx(expected.log_probs, abs=1e-4)
 
 
 async def test_generation_goes_on_while_outputs_are_read_and_loses_no_token() -> None:
