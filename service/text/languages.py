@@ -35,10 +35,13 @@ def base_code(code: str) -> str | None:
 def resolve(code: str, served: Collection[str]) -> str | None:
     """Return the served code that matches a client's: the same, else the nearest of its language.
 
-    `de-AT` finds `de`; of `zh-Hans` and `zh-Hant`, `zh-TW` finds `zh-Hant`; `nl` finds no `de`.
+    `de-AT` finds `de`; of `zh-Hans` and `zh-Hant`, `zh-TW` finds `zh-Hant`; `nl` finds no `de`. A
+    group finds its members, and a member its group: `ar` finds `arb_Arab`.
     """
     if code in served:
         return code
+    if len(code) > _MAX_CODE_CHARACTERS:  # or the cache would keep megabytes of what clients send
+        return None
     return _nearest(code, tuple(served))
 
 
@@ -47,10 +50,20 @@ def _nearest(code: str, served: tuple[str, ...]) -> str | None:
     standard = standard_code(code)
     if standard is None:
         return None
-    kin = {standard_code(s) or s: s for s in reversed(served) if base_code(s) == base_code(code)}
+    same = [s for s in served if base_code(s) == base_code(code)]
+    kin = {standard_code(s) or s: s for s in reversed(same or _of_group(code, served))}
     if len(kin) <= 1:
         return next(iter(kin.values()), None)
     return kin[langcodes.closest_match(standard, list(kin), max_distance=_ANY_DISTANCE)[0]]
+
+
+def _of_group(code: str, served: tuple[str, ...]) -> list[str]:
+    """Return the members of a group that `code` names, or the group that it is a member of.
+
+    NLLB has `arb_Arab` where clients say `ar`; M2M-100 has `ar`.
+    """
+    group, base = group_code(code), base_code(code)
+    return [s for s in served if group_code(s) == group and group in (base, base_code(s))]
 
 
 @lru_cache(maxsize=4_096)
