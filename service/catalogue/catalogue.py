@@ -18,7 +18,7 @@ from service.catalogue.fields import (
 )
 from service.catalogue.glossaries import NamedGlossary, filled
 from service.catalogue.messages import sentences
-from service.catalogue.yaml_file import YamlError, YamlFile, parse_yaml
+from service.yaml_file import YamlError, YamlFile, parse_yaml
 
 __all__ = ["DEFAULT_CATALOGUE", "Catalogue", "CatalogueError", "ModelEntry", "load_catalogue"]
 

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from service.catalogue.entry import CatalogueError
 from service.catalogue.fields import Code, Violation, or_say, validation_error
 from service.catalogue.messages import shown
-from service.catalogue.yaml_file import YamlFile
 from service.text.glossary import MAX_NAMED_ENTRIES, Entry, Glossary, GlossaryError, Mode
 from service.text.languages import base_code
+from service.yaml_file import YamlFile
 
 _DELIMITERS = {".tsv": "\t", ".csv": ","}
 _MAX_COLUMNS = 3

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from service.catalogue.fields import nearest
-from service.catalogue.yaml_file import YamlFile
+from service.yaml_file import YamlFile
 
 _MAX_SHOWN_CHARACTERS = 60
 _KEY = "[key]"  # pydantic's mark of a mapping's key, as against its value

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.catalogue.catalogue import CatalogueError, load_catalogue
-from service.catalogue.yaml_file import MAX_BYTES
+from service.yaml_file import MAX_BYTES
 
 TRANSLATOR = """\
 models:

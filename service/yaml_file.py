@@ -74,6 +74,8 @@ def parse_yaml(text: str) -> YamlFile:
         raise YamlError(line, f"YAML has no character U+{ord(text[error.position]):04X}") from error
     except ValueError as error:  # an integer with more digits than Python parses
         raise YamlError(1, f"this is not YAML: {error}") from error
+    except (AttributeError, LookupError) as error:  # `!!bool maybe`, for which PyYAML has no error
+        raise YamlError(1, "this is not YAML: a value does not fit its tag") from error
     except RecursionError:
         raise YamlError(1, "this is nested too deeply") from None
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.catalogue.yaml_file import MAX_BYTES, YamlError, parse_yaml
+from service.yaml_file import MAX_BYTES, YamlError, parse_yaml
 
 TEXT = """\
 # a comment
@@ -78,6 +78,9 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         pytest.param("? [a]\n: b", 1, "unhashable key", id="a list as a key"),
         pytest.param("a: !!python/name:os.system", 1, "could not determine", id="Python"),
         pytest.param(f"a: {'1' * 5_000}", 1, "not YAML", id="a number without end"),
+        pytest.param("a: !!bool maybe", 1, "does not fit its tag", id="no truth value"),
+        pytest.param("a: !!int ''", 1, "does not fit its tag", id="no number"),
+        pytest.param("a: !!timestamp soon", 1, "does not fit its tag", id="no time"),
         pytest.param("a: 1\n---\nb: 2", 2, "but found another document", id="two documents"),
         pytest.param("a: &x [*x]", 1, "an alias of itself", id="endless"),
         pytest.param(BOMB, 5, "more than 100000 values", id="billion laughs"),
