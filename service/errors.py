@@ -5,14 +5,21 @@ otherwise passes its own names to `sentence`.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 _MAX_LISTED = 12
 _MAX_SHOWN_CHARACTERS = 40
+_NAME = re.compile(r"`(\w+)`")
 
 
 class ApiError(Exception):
-    """A rejected request; the message is one sentence and never contains the request's text."""
+    """A rejected request; the message is one sentence and never contains the request's text.
+
+    `retry_after_s`: whole seconds after which the same request may be answered, where known.
+    """
+
+    retry_after_s: int | None = None
 
 
 class FieldError(ApiError):
@@ -24,16 +31,25 @@ class FieldError(ApiError):
         self.about = about
 
     def sentence(self, names: Mapping[str, str]) -> str:
-        """Return the sentence with the field's name replaced by `names[field]`, if there is one.
+        """Return the sentence with each field's name replaced by `names[field]`, if there is one.
 
         The field `text[1]` has the name of `text`.
         """
         name, bracket, index = self.field.partition("[")
-        return f"`{names.get(name, name)}{bracket}{index}` {self.about}"
+        about = _NAME.sub(lambda found: f"`{names.get(found[1], found[1])}`", self.about)
+        return f"`{names.get(name, name)}{bracket}{index}` {about}"
 
 
 class InvalidFieldError(FieldError):
     """A field out of range, of the wrong kind, unknown, or missing."""
+
+
+class OwnFieldError(InvalidFieldError):
+    """An invalid field by the name that the client gave it, which no dialect renames."""
+
+    def sentence(self, names: Mapping[str, str]) -> str:  # noqa: ARG002 - as of the base
+        """Return the sentence as it is."""
+        return str(self)
 
 
 class InvalidBodyError(ApiError):
@@ -94,6 +110,19 @@ class ModelNotFoundError(FieldError):
         super().__init__("model", f"is {show(name)}; the models served are {listing(served)}")
 
 
+class ResourceNotFoundError(ApiError):
+    """A part of a client API that this service does not have."""
+
+
+class GlossaryNotFoundError(FieldError):
+    """An id that the client has no glossary of, or a pair that its glossary is not for."""
+
+    def __init__(self, glossary_id: str, pair: tuple[str, str] | None = None) -> None:
+        about = f"is {show(glossary_id)}; "
+        about += "there is no such glossary" if pair is None else f"it is not for {'-'.join(pair)}"
+        super().__init__("glossary", about)
+
+
 class TaskNotServedError(ApiError):
     """A task that no model of the catalogue offers."""
 
@@ -102,11 +131,16 @@ class TaskNotServedError(ApiError):
 
 
 class TextTooLongError(FieldError):
-    """A request with more characters in a field than the limit."""
+    """A request with more characters in a field than the limit.
 
-    def __init__(self, *, num_characters: int, limit: int, field: str = "text") -> None:
+    `whose`: ends the sentence, if the limit is not everybody's.
+    """
+
+    def __init__(
+        self, *, num_characters: int, limit: int, field: str = "text", whose: str = ""
+    ) -> None:
         super().__init__(
-            field, f"has {num_characters} characters together; at most {limit} are allowed"
+            field, f"has {num_characters} characters together; at most {limit} are allowed{whose}"
         )
 
 
@@ -129,10 +163,49 @@ class ModelNotLoadedError(ApiError):
 
 
 class UnauthorizedError(ApiError):
-    """A request without the right key, to a route that needs one."""
+    """A request without a valid key, to a route that needs one; `has_key`: it had another."""
 
-    def __init__(self) -> None:
-        super().__init__("the header `Authorization: Bearer KEY` must hold the admin key")
+    def __init__(self, *, has_key: bool) -> None:
+        super().__init__("the API key is not valid" if has_key else "an API key is required")
+        self.has_key = has_key
+
+
+class ForbiddenError(ApiError):
+    """A request with a valid key that may not do this; one of `scopes` would."""
+
+    def __init__(self, scopes: Sequence[str]) -> None:
+        super().__init__(f"this API key lacks the scope {' or '.join(scopes)}")
+
+
+class RateLimitedError(ApiError):
+    """A client that asks more in a minute than it may; `what`: requests or characters."""
+
+    def __init__(self, what: str, limit: int, *, retry_s: float) -> None:
+        self.retry_after_s = max(1, math.ceil(retry_s))
+        super().__init__(
+            f"this API key may send {limit} {what} a minute; try again in {self.retry_after_s} s"
+        )
+
+
+class QuotaExceededError(ApiError):
+    """A request with more characters than its client has left of the month."""
+
+    def __init__(self, *, limit: int, num_characters: int) -> None:
+        super().__init__(
+            f"this API key may send {limit} characters a month, and has less than the "
+            f"{num_characters} of this request left"
+        )
+
+
+class StoreError(ApiError):
+    """The store of usage, limits and documents cannot be reached, or written.
+
+    `detail` is a sentence for the operator: it names the file or the address, which no client sees.
+    """
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("what clients use and keep cannot be read or written now; try again")
+        self.detail = detail
 
 
 class ChangeConflictError(ApiError):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.errors import listing, show
+from service.errors import InvalidFieldError, listing, show
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,9 @@ def test_a_value_is_shown_only_if_it_is_a_code_or_a_number(value: object, shown:
 def test_a_long_list_says_how_many_more_there_are() -> None:
     assert listing([str(i) for i in range(15)]).endswith("10, 11 and 3 more")
     assert listing([]) == "none"
+
+
+def test_a_sentence_names_every_field_as_the_dialect_does() -> None:
+    error = InvalidFieldError("text[1]", "is too long for `model`; `source_lang` is not")
+    names = {"text": "q", "source_lang": "source"}
+    assert error.sentence(names) == "`q[1]` is too long for `model`; `source` is not"

@@ -1,5 +1,7 @@
 """The settings: from the environment, frozen, described."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import SecretStr, ValidationError
 
@@ -19,6 +21,38 @@ def test_the_environment_overrides_a_default(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_variable_that_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRAGOMAN_CACHE_FOLDER", "")
     assert Settings().cache_folder is None
+
+
+@pytest.mark.parametrize("given", ["LOCALHOST, example.com.,", ["localhost", "example.com"]])
+def test_names_are_separated_by_commas_or_listed(given: str | list[str]) -> None:
+    assert Settings.model_validate({"allowed_hosts": given}).allowed_hosts == (
+        "localhost",
+        "example.com",
+    )
+
+
+def test_the_environment_gives_names_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRAGOMAN_ALLOWED_HOSTS", "localhost,[::1]")
+    monkeypatch.setenv("DRAGOMAN_ALLOWED_ORIGINS", "https://a.example,http://b.example:80")
+    settings = Settings()
+    assert settings.allowed_hosts == ("localhost", "[::1]")
+    assert settings.allowed_origins == ("https://a.example", "http://b.example:80")
+
+
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [
+        ("allowed_hosts", "localhost:8000"),
+        ("allowed_hosts", "https://example.com"),
+        ("allowed_hosts", "::1"),
+        ("allowed_origins", "example.com"),
+        ("allowed_origins", "https://example.com/path"),
+        ("allowed_origins", "https://example.com/"),
+    ],
+)
+def test_a_name_that_no_header_will_hold_is_refused(field: str, name: str) -> None:
+    with pytest.raises(ValidationError, match="holds"):
+        Settings.model_validate({field: name})
 
 
 def test_a_setting_cannot_be_changed_later() -> None:
@@ -56,3 +90,37 @@ def test_an_admin_key_that_is_weak_or_fits_no_header_is_refused_and_not_shown(
 
 def test_every_setting_is_described() -> None:
     assert [n for n, f in Settings.model_fields.items() if not f.description] == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ("0123456789abcdef,secret", "key 2 has 6 characters, must have 16 or more"),
+        ("geheimer-Schlüssel", "key 1 must be of printable ASCII"),
+        (" , ", "holds no key"),
+        ("0123456789abcdef,0123456789abcdef", "holds a key twice"),
+    ],
+)
+def test_api_keys_that_are_weak_or_fit_no_header_are_refused_and_not_shown(
+    keys: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRAGOMAN_API_KEYS", keys)
+    with pytest.raises(ValidationError, match=sentence) as caught:
+        Settings()
+    for key in keys.split(","):
+        assert not key.strip() or key not in str(caught.value)
+
+
+def test_a_keys_file_is_the_same_file_in_a_process_that_runs_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DRAGOMAN_KEYS_FILE", "keys.yaml")
+    assert Settings().keys_file == tmp_path / "keys.yaml"
+
+
+def test_the_admin_key_is_none_of_the_api_keys() -> None:
+    key = SecretStr("0123456789abcdef")
+    with pytest.raises(ValidationError, match="must differ") as caught:
+        Settings(admin_key=key, api_keys=key)
+    assert key.get_secret_value() not in str(caught.value)

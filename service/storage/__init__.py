@@ -1,0 +1,1 @@
+"""State that outlives a request and is shared by replicas: usage, rate limits, documents."""
