@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from service.catalogue.catalogue import load_catalogue
-from service.cli import models
+from service.cli import keys, models
 from service.cli.terminal import (
     CatalogueOption,
     CommandError,
@@ -29,6 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(models.app)
+app.add_typer(keys.app)
 
 
 ModelOption = Annotated[
@@ -55,6 +56,11 @@ def serve(
         int | None, typer.Option(help="CPU threads of each [the cores, shared out].")
     ] = None,
     catalogue: CatalogueOption = None,
+    *,
+    insecure: Annotated[
+        bool | None,
+        typer.Option("--insecure", help="Answer anybody, also where --host lets others in."),
+    ] = None,
 ) -> None:
     """Serve the API until Ctrl-C. Options not given come from DRAGOMAN_* variables."""
     from service.cli.serve import run
@@ -66,6 +72,7 @@ def serve(
             num_replicas=replicas,
             num_threads=threads,
             catalogue=catalogue,
+            insecure=insecure,
         )
         run(settings, console=console, announce=typer.echo)
 

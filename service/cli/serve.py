@@ -16,8 +16,9 @@ from types import FrameType
 from rich.console import Console
 
 from model.errors import ModelError
+from service.access.key_file import read_key_file
 from service.catalogue.catalogue import CatalogueError, load_catalogue
-from service.cli.terminal import CommandError
+from service.cli.terminal import CommandError, UsageError
 from service.cluster.environment import (
     Endpoint,
     free_port,
@@ -25,6 +26,7 @@ from service.cluster.environment import (
     haproxy_environment,
     ray_environment,
 )
+from service.cluster.exposure import exposure_problem, is_loopback
 from service.cluster.processes import adopt_orphans, kill_descendants
 from service.settings import Settings
 from service.sources.locate import locate
@@ -34,6 +36,7 @@ READY_TIMEOUT_S = 120.0
 READY_POLL_S = 0.1
 MAX_PARENT_CHARACTERS = 20  # HAProxy's socket lies 77 characters deeper, and may have 97
 REMIND_S = 0.5
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EVERY_INTERFACE = ("", "0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 
@@ -57,12 +60,15 @@ def run(settings: Settings, *, console: Console, announce: Callable[[str], None]
         announce: Gets the one line that says where the service listens.
 
     Raises:
+        UsageError: Anybody could use the service, which the settings do not say they may.
+        KeyFileError: The keys file cannot be used.
         StartError: A port is taken, or a replica failed to start.
         CatalogueError: The catalogue cannot be served.
     """
     configure_logging(level=settings.log_level, fmt=settings.log_format)
+    _check_access(settings)
     _find_models(settings)
-    settings = with_free_ports(settings)
+    settings = with_own_hosts(with_free_ports(settings))
     adopt_orphans()
     folder = _private_folder()
     _handle_signals(_request_stop)
@@ -74,6 +80,20 @@ def run(settings: Settings, *, console: Console, announce: Callable[[str], None]
         console.print("Stopping ...")
     finally:
         _stop(folder)
+
+
+def _check_access(settings: Settings) -> None:
+    """Refuse to start before anything else runs if the wrong people could ask, or nobody.
+
+    Raises:
+        UsageError: Anybody could use the service, which the settings do not say they may.
+        KeyFileError: The keys file cannot be used.
+    """
+    problem = exposure_problem(settings, host=settings.host)
+    if problem is not None:
+        raise UsageError(problem)
+    if settings.keys_file is not None:
+        read_key_file(settings.keys_file)
 
 
 def _find_models(settings: Settings) -> None:
@@ -158,6 +178,18 @@ def with_free_ports(settings: Settings) -> Settings:
     if metrics.port != 0 and "metrics_port" in settings.model_fields_set:
         raise StartError(f"{metrics} is already in use; choose another DRAGOMAN_METRICS_PORT")
     return settings.model_copy(update={"metrics_port": free_port()})
+
+
+def with_own_hosts(settings: Settings) -> Settings:
+    """Return the settings with the hosts of a service on loopback, unless they are set.
+
+    Without keys, a web page could use the service by having its own name point to this machine.
+    """
+    if settings.has_keys or settings.allowed_hosts is not None or not is_loopback(settings.host):
+        return settings
+    own, _, _ = str(Endpoint(settings.host, settings.port)).rpartition(":")
+    hosts = sorted({*LOOPBACK_HOSTS, own.lower()})
+    return settings.model_copy(update={"allowed_hosts": tuple(hosts)})
 
 
 def _set_environment(folder: Path, console: Console) -> None:

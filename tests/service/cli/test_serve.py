@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
 import pytest
+from pydantic import SecretStr
 
-from service.cli.serve import StartError, with_free_ports
+from service.cli.serve import StartError, with_free_ports, with_own_hosts
 from service.cluster.environment import free_port
 from service.settings import Settings
 
@@ -43,6 +44,32 @@ def test_the_replicas_get_one_metrics_port_where_any_will_do() -> None:
 def test_a_port_in_use_is_named_with_what_to_do(taken: int) -> None:
     with pytest.raises(StartError, match=rf"127\.0\.0\.1:{taken} is already in use; .*--port"):
         with_free_ports(Settings(port=taken))
+
+
+@pytest.mark.parametrize(
+    ("host", "also"),
+    [("127.0.0.1", "127.0.0.1"), ("localhost", "localhost"), ("::1", "[::1]"), ("127.0.0.7",) * 2],
+)
+def test_a_service_on_loopback_answers_for_the_names_of_its_own_machine(
+    host: str, also: str
+) -> None:
+    hosts = with_own_hosts(Settings(host=host)).allowed_hosts
+    assert set(hosts or ()) == {"127.0.0.1", "localhost", "[::1]", also}
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])  # noqa: S104
+def test_a_service_that_others_reach_answers_for_any_host(host: str) -> None:
+    assert with_own_hosts(Settings(host=host)).allowed_hosts is None
+
+
+def test_a_service_with_keys_answers_for_any_host() -> None:
+    settings = Settings(api_keys=SecretStr("0123456789abcdef"))
+    assert with_own_hosts(settings).allowed_hosts is None
+
+
+def test_hosts_that_are_set_stay_as_they_are() -> None:
+    settings = Settings(allowed_hosts=("example.com",))
+    assert with_own_hosts(settings) == settings
 
 
 def test_a_stop_that_is_swallowed_is_asked_for_again() -> None:

@@ -1,0 +1,1 @@
+"""API keys and their scopes; rate limits, quotas and usage of the clients that hold them."""
