@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TypedDict, Unpack
@@ -14,7 +15,9 @@ from service.text.markup.document import MarkupDocument
 from service.text.markup.segments import cut_block
 from service.text.source_text import MarkedText, PlainText, SourceText
 
-_MAX_AT_ONCE = 10_000  # characters of blocks that are cut before other requests have a turn
+_MAX_AT_ONCE = 10_000  # characters that are cut before other requests have a turn
+# 50,000 characters can take a second. One thread, as each more would slow the event loop down.
+_LONG_TEXTS = ThreadPoolExecutor(1, thread_name_prefix="long-texts")
 _BLOCK_COST = 100  # characters that take as much time as a block without any
 
 
@@ -82,7 +85,11 @@ async def lay_out(
 
 
 async def _cut(text: str, *, mode: Mode, language: str, fits: Fits | None) -> Document:
-    document = split(text, mode=mode, language=language)
+    cut = partial(split, text, mode=mode, language=language)
+    if len(text) <= _MAX_AT_ONCE:
+        document = cut()
+    else:
+        document = await asyncio.get_running_loop().run_in_executor(_LONG_TEXTS, cut)
     return document if fits is None else await fit(document, fits)
 
 

@@ -1,6 +1,7 @@
-"""Pure ASGI around every route: request id, access log, times, body limit, cancel on disconnect.
+"""Pure ASGI around every route: request id, access log, times, cancel on disconnect.
 
-The order, outermost first: `RequestContext`, `BodyLimit`, `CancelOnDisconnect`, the application.
+The order, outermost first: `RequestContext`, `HeadLimits` and `BodyLimits` of the modules beside
+this one, `CancelOnDisconnect`, the application.
 All of it works alike under uvicorn and inside a Ray Serve replica. The headers by which a client
 could switch off Ray Serve's own timeout and cancellation (`x-request-timeout-seconds`,
 `x-request-disconnect-disabled`) take effect before a request reaches this code:
@@ -20,8 +21,8 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.tasks.records import Usage
 from service.telemetry.log import get_logger
-from service.wire.problems import BodyTooLargeError
 
 logger = get_logger(__name__)
 
@@ -47,7 +48,7 @@ def request_id_of(scope: Scope) -> str:
 class ErrorAnswer:
     """A whole HTTP response that tells an error, in the shape of the client's dialect."""
 
-    status: HTTPStatus
+    status: int
     headers: Mapping[str, str]
     body: bytes
 
@@ -59,7 +60,7 @@ class ErrorAnswer:
             **self.headers,
         }
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": int(self.status), "headers": raw})
+        await send({"type": "http.response.start", "status": self.status, "headers": raw})
         await send({"type": "http.response.body", "body": self.body})
 
 
@@ -112,33 +113,6 @@ class RequestContext:
             status=exchange.status,
             duration_s=round(duration_s, 4),
         )
-
-
-class BodyLimit:
-    """Refuses a body beyond the limit: by its stated length at once, else while it is read."""
-
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
-        self.app = app
-        self.max_body_bytes = max_body_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        stated = Headers(scope=scope).get("content-length", "")
-        if stated.isdecimal() and int(stated[:20]) > self.max_body_bytes:
-            raise BodyTooLargeError(limit_bytes=self.max_body_bytes)
-        num_bytes = 0
-
-        async def receive_limited() -> Message:
-            nonlocal num_bytes
-            message = await receive()
-            num_bytes += len(message.get("body", b""))
-            if num_bytes > self.max_body_bytes:
-                raise BodyTooLargeError(limit_bytes=self.max_body_bytes)
-            return message
-
-        await self.app(scope, receive_limited, send)
 
 
 class CancelOnDisconnect:
@@ -221,6 +195,7 @@ class _Exchange:
             self.status = int(message["status"])
             headers = MutableHeaders(scope=message)
             headers["x-request-id"] = self.request_id
+            headers["x-content-type-options"] = "nosniff"
             if not headers.get("content-type", "").startswith(STREAMS):
                 headers["x-total-time"] = milliseconds(self.elapsed_s)
         await self._send(message)
@@ -232,6 +207,14 @@ STREAMS = ("text/event-stream", "application/x-ndjson")
 def milliseconds(seconds: float) -> str:
     """Return a header's value: milliseconds with one decimal."""
     return f"{seconds * 1_000:.1f}"
+
+
+def time_headers(usage: Usage) -> dict[str, str]:
+    """Return the headers that tell how long the slowest segment waited, and was computed."""
+    return {
+        "x-queue-time": milliseconds(usage.queue_s),
+        "x-inference-time": milliseconds(usage.inference_s),
+    }
 
 
 def route_of(scope: Scope) -> str:

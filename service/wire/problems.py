@@ -32,6 +32,8 @@ from service.errors import (
     DetectedPairError,
     FieldError,
     FleetLostError,
+    ForbiddenError,
+    GlossaryNotFoundError,
     InvalidBodyError,
     InvalidFieldError,
     LanguageNotServedError,
@@ -39,6 +41,11 @@ from service.errors import (
     ModelNotLoadedError,
     NotOfferedError,
     NotReadyError,
+    OwnFieldError,
+    QuotaExceededError,
+    RateLimitedError,
+    ResourceNotFoundError,
+    StoreError,
     TaskNotServedError,
     TextTooLongError,
     UnauthorizedError,
@@ -47,18 +54,16 @@ from service.errors import (
 )
 from service.telemetry import metrics
 from service.telemetry.log import get_logger
+from service.wire.refusals import (
+    BodyEncodingError,
+    BodyTimeoutError,
+    BodyTooLargeError,
+    HeadTooLargeError,
+    HostNotAllowedError,
+    RefusalError,
+)
 
 logger = get_logger(__name__)
-
-
-class BodyTooLargeError(HTTPException):
-    """The request's body is longer than the service reads; raised while it is being read."""
-
-    def __init__(self, *, limit_bytes: int) -> None:
-        super().__init__(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"the body is larger than {limit_bytes} bytes, the most that is read",
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +79,13 @@ class Problem:
     """One error as a client may see it; a dialect renders it in its own shape.
 
     Attributes:
+        status: Of HTTP; a dialect may give another.
         code: Stable name for programs, such as `queue_full`.
         sentence: The field, the value and the limit, in the dialect's names.
         headers: `retry-after` and the like.
     """
 
-    status: HTTPStatus
+    status: int
     code: str
     sentence: str
     headers: Mapping[str, str]
@@ -112,22 +118,34 @@ ERROR_KINDS: Mapping[type[Exception], ErrorKind] = {
     FieldError: _FAULT,
     InvalidBodyError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_field"),
     InvalidFieldError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_field"),
+    OwnFieldError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_field"),
     NotOfferedError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "not_offered"),
     UnknownLanguageError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_language"),
     UnsupportedPairError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "unsupported_pair"),
     DetectedPairError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "unsupported_pair"),
     LanguageNotServedError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "language_not_served"),
     ModelNotFoundError: ErrorKind(HTTPStatus.NOT_FOUND, "model_not_found"),
+    ResourceNotFoundError: ErrorKind(HTTPStatus.NOT_FOUND, "resource_not_found"),
+    GlossaryNotFoundError: ErrorKind(HTTPStatus.NOT_FOUND, "glossary_not_found"),
     TaskNotServedError: ErrorKind(HTTPStatus.NOT_FOUND, "task_not_served"),
     TextTooLongError: ErrorKind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "text_too_long"),
     NotReadyError: ErrorKind(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready"),
     ModelNotLoadedError: ErrorKind(HTTPStatus.SERVICE_UNAVAILABLE, "model_not_loaded"),
     UnauthorizedError: ErrorKind(HTTPStatus.UNAUTHORIZED, "unauthorized"),
+    ForbiddenError: ErrorKind(HTTPStatus.FORBIDDEN, "forbidden"),
+    RateLimitedError: ErrorKind(HTTPStatus.TOO_MANY_REQUESTS, "rate_limited"),
+    QuotaExceededError: ErrorKind(HTTPStatus.TOO_MANY_REQUESTS, "quota_exceeded"),
+    StoreError: ErrorKind(HTTPStatus.SERVICE_UNAVAILABLE, "store_unavailable"),
     ChangeConflictError: ErrorKind(HTTPStatus.CONFLICT, "change_conflict"),
     ChangeFailedError: ErrorKind(HTTPStatus.UNPROCESSABLE_ENTITY, "change_failed"),
     FleetLostError: ErrorKind(HTTPStatus.SERVICE_UNAVAILABLE, "fleet_lost"),
-    # framework
+    # HTTP
+    RefusalError: _FAULT,
     BodyTooLargeError: ErrorKind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large"),
+    BodyTimeoutError: ErrorKind(HTTPStatus.REQUEST_TIMEOUT, "body_timeout"),
+    BodyEncodingError: ErrorKind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding"),
+    HeadTooLargeError: ErrorKind(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large"),
+    HostNotAllowedError: ErrorKind(HTTPStatus.MISDIRECTED_REQUEST, "host_not_allowed"),
 }
 
 _HTTP_CODES: Mapping[int, tuple[str, str]] = {
@@ -161,15 +179,19 @@ def kind_of(error: Exception) -> ErrorKind:
 
 def problem_of(error: Exception, *, names: Mapping[str, str], retry_after_s: int) -> Problem:
     """Return the client's view of `error`, with fields by the dialect's `names`."""
-    if isinstance(error, HTTPException) and not isinstance(error, BodyTooLargeError):
+    if isinstance(error, HTTPException) and not isinstance(error, RefusalError):
         return _framework_problem(error)
     kind = kind_of(error)
     sentence = _FAULT_SENTENCE if kind == _FAULT else _sentence(error, names)
-    if isinstance(error, ModelNotLoadedError):
+    if isinstance(error, ApiError) and error.retry_after_s is not None:
         retry_after_s = error.retry_after_s
-    headers = {"retry-after": str(retry_after_s)} if kind.status in _TRY_LATER else {}
+    # Until a month ends no client should wait, and some wait for as long as they are told to.
+    is_soon = kind.status in _TRY_LATER and not isinstance(error, QuotaExceededError)
+    headers = {"retry-after": str(retry_after_s)} if is_soon else {}
     if kind.status == HTTPStatus.UNAUTHORIZED:
         headers = {"www-authenticate": "Bearer"}
+    if isinstance(error, RefusalError):
+        headers.update(error.headers or {})
     return Problem(kind.status, kind.code, sentence, headers)
 
 

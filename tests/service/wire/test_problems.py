@@ -7,7 +7,8 @@ import model.errors
 import service.errors
 from model.errors import CheckpointError, InvalidParamsError, ModelError, QueueFullError
 from service.errors import ApiError, InvalidFieldError, ModelNotLoadedError
-from service.wire.problems import ERROR_KINDS, BodyTooLargeError, kind_of, problem_of
+from service.wire.problems import ERROR_KINDS, kind_of, problem_of
+from service.wire.refusals import BodyTooLargeError
 
 
 def tree(base: type[Exception]) -> list[type[Exception]]:
