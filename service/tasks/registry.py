@@ -55,6 +55,33 @@ class ModelRegistry:
             raise UnknownLanguageError(field, code, served=index.languages)
         return served
 
+    def named(self, name: str) -> ModelInfo:
+        """Return the model of that name.
+
+        Raises:
+            ModelNotFoundError: no such model.
+        """
+        by_name = self._indexed().by_name
+        if name not in by_name:
+            raise ModelNotFoundError(name, served=list(by_name))
+        return by_name[name]
+
+    def only_languages(self, name: str | None) -> tuple[str | None, str | None]:
+        """Return the source and the target that all pairs have; None where there are several.
+
+        Of the named model's pairs; without a name, of all.
+
+        Raises:
+            ModelNotFoundError, UnsupportedTaskError, TaskNotServedError: as in `translators`.
+        """
+        models = self.translators(name)
+        sources = _unique(model.pairs.sources for model in models)
+        targets = _unique(model.pairs.targets for model in models)
+        return (
+            sources[0] if len(sources) == 1 else None,
+            targets[0] if len(targets) == 1 else None,
+        )
+
     def translators(self, name: str | None) -> Models:
         """Return the models that translate; only the named one, if a name is given.
 
@@ -102,15 +129,12 @@ class ModelRegistry:
         return self._index
 
     def _offering(self, task: TaskName, name: str | None) -> Models:
-        index = self._indexed()
         if name is None:
-            models = index.by_task.get(task)
+            models = self._indexed().by_task.get(task)
             if models is None:
                 raise TaskNotServedError(task)
             return models
-        model = index.by_name.get(name)
-        if model is None:
-            raise ModelNotFoundError(name, served=list(index.by_name))
+        model = self.named(name)
         if task not in model.tasks:
             raise UnsupportedTaskError(f"{name} is made for {model.tasks[0]}, not for {task}")
         return (model,)

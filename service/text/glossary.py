@@ -187,10 +187,18 @@ def _parts(index: int, part: Part, term: str) -> list[str]:
     if len(term) > MAX_TERM_CHARACTERS:
         about = f"has {len(term)} characters; at most {MAX_TERM_CHARACTERS} are allowed"
         raise GlossaryError(index, part, about)
-    parts = [p for p in map(normal_form, cut_at_boundaries(term.strip())) if p]
+    parts = parts_of(term)
     if not parts:
         raise GlossaryError(index, part, "is empty")
     return parts
+
+
+def parts_of(term: str) -> list[str]:
+    """Return the words, blanks and signs of a term in their normal form.
+
+    Two terms that have the same are one; a term that has none is empty.
+    """
+    return [p for p in map(normal_form, cut_at_boundaries(term.strip())) if p]
 
 
 def _agree(one: Entry, other: Entry) -> bool:

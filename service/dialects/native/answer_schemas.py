@@ -198,11 +198,16 @@ class LanguagesResponse(_Response):
     )
 
 
-class ErrorResponse(_Response):
-    """The one error object of every route."""
+class UsageResponse(_Response):
+    """The answer of `/v1/usage`: what the client used in this month, and the most that it may.
 
-    error: str = Field(description="One sentence: the field, the value, the limit.")
-    message: str = Field(description="The same sentence.")
-    error_type: str
-    code: str = Field(description="A stable name for programs; the same as `error_type`.")
-    request_id: str
+    Limits are null where there are none. Without API keys the figures are those of everybody.
+    """
+
+    period: str = Field(description="The month (UTC), as in `2026-11`.")
+    requests: int
+    characters: int = Field(description="Of the answered requests; code points.")
+    characters_limit: int | None = Field(description="For the month.")
+    characters_left: int | None = Field(description="Of the month.")
+    requests_per_minute: int | None
+    characters_per_minute: int | None

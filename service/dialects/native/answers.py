@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from service.access.clients import Allowance
+from service.access.control import Report
 from service.dialects.native.answer_schemas import (
     MAX_LISTED_PAIRS,
     AlignmentLink,
@@ -18,6 +20,7 @@ from service.dialects.native.answer_schemas import (
     TranslateResponse,
     TranslationOutput,
     Usage,
+    UsageResponse,
 )
 from service.dialects.native.schemas import Part
 from service.spans import Link
@@ -90,6 +93,20 @@ def languages_response(registry: ModelRegistry) -> LanguagesResponse:
             for code, others in targets.items()
         ],
         targets=[code for code in registry.languages if code in common],
+    )
+
+
+def usage_response(report: Report, allowance: Allowance) -> UsageResponse:
+    """Return the body of `/v1/usage`."""
+    used, limit = report.used, report.characters_per_month
+    return UsageResponse(
+        period=report.period,
+        requests=used.requests,
+        characters=used.characters,
+        characters_limit=limit,
+        characters_left=None if limit is None else max(0, limit - used.characters),
+        requests_per_minute=allowance.requests_per_minute,
+        characters_per_minute=allowance.characters_per_minute,
     )
 
 

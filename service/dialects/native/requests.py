@@ -29,7 +29,7 @@ def translation_request(
     settings: Settings,
     glossaries: Mapping[str, Glossary],
 ) -> TranslationRequest:
-    """Return the record of a translation; `glossaries` are the catalogue's, by name.
+    """Return the record of a translation; `glossaries` are those that it may name.
 
     Raises:
         InvalidFieldError: `timeout_ms` is longer than an operator allows, two fields contradict

@@ -1,6 +1,6 @@
-"""The native routes under `/v1`: translate, summarize, detect, and what is served."""
+"""The native routes under `/v1`: translate, summarize, detect, what is served, what was used."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -9,26 +9,26 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from service.backend import Backend
-from service.dialects.dialect import Dialect
+from service.access.clients import Client
+from service.dialects.dialect import Dialect, Services
 from service.dialects.native.answer_schemas import (
     DetectedLanguage,
     DetectResponse,
-    ErrorResponse,
     LanguagesResponse,
     ModelOutput,
     ModelsResponse,
     ScoreResponse,
     SummarizeResponse,
     TranslateResponse,
+    UsageResponse,
 )
 from service.dialects.native.answers import (
     languages_response,
     score_response,
     summarize_response,
     translate_response,
+    usage_response,
 )
-from service.dialects.native.errors import error_body, error_object
 from service.dialects.native.invalid_body import invalid_body
 from service.dialects.native.requests import (
     parts_of,
@@ -43,27 +43,30 @@ from service.dialects.native.schemas import (
     SummarizeRequest,
     TranslateRequest,
 )
-from service.settings import Settings
+from service.errors import GlossaryNotFoundError
 from service.tasks.condensing import Report
+from service.tasks.glossaries import named_glossary
 from service.tasks.items import Emit
-from service.tasks.limits import check_texts
-from service.tasks.records import TaskAnswer, TranslationAnswer
-from service.tasks.registry import ModelRegistry
-from service.tasks.scoring import OutputScorer
-from service.tasks.summarization import Summarizer
-from service.tasks.translation import Translator
-from service.text.detection import Detector
+from service.tasks.records import TaskAnswer
+from service.tasks.scoring import TranslationOf
+from service.tasks.service import LoadGlossary
 from service.text.glossary import Glossary
-from service.wire.middleware import milliseconds, request_id_of
-from service.wire.problems import ErrorReporter
+from service.wire.authorization import bearer, check_scope
+from service.wire.error_object import ERROR_RESPONSES, described, error_body, error_object
+from service.wire.middleware import STREAMS, request_id_of, time_headers
 from service.wire.streaming import EventStream, stream_events, wanted_format
 
 AnswerT = TypeVar("AnswerT", bound=TaskAnswer)
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": ErrorResponse, "description": "The request cannot be answered as it is."},
-    "5XX": {"model": ErrorResponse, "description": "The service could not answer, or not in time."},
-    422: {"model": ErrorResponse, "description": "A field is invalid, or not served."},
+    **ERROR_RESPONSES,
+    422: described("A field is invalid, or not served."),
+}
+_STREAMS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The answer; with `stream`, or as `Accept` asks, its pieces before.",
+        "content": {media_type: {} for media_type in STREAMS},
+    }
 }
 
 
@@ -76,46 +79,33 @@ async def _until_answered() -> AsyncIterator[ExitStack]:
 # A request holds its models from its plan on: none is unloaded before the last piece is sent.
 Holding = Annotated[ExitStack, Depends(_until_answered)]
 
+Translating = Annotated[Client, Depends(bearer("translate"))]
+Summarizing = Annotated[Client, Depends(bearer("summarize"))]
+Asking = Annotated[Client, Depends(bearer("translate", "summarize"))]
+Knowing = Annotated[Client, Depends(bearer())]
+
 
 class NativeRoutes:
     """The handlers; each turns a body into a record, has it answered, and renders the answer."""
 
-    def __init__(
-        self,
-        backend: Backend,
-        settings: Settings,
-        *,
-        registry: ModelRegistry,
-        detector: Detector,
-        report: ErrorReporter,
-        glossaries: Mapping[str, Glossary],
-    ) -> None:
-        self._glossaries = glossaries
-        self._backend = backend
-        self._settings = settings
-        self._registry = registry
-        self._detector = detector
-        self._report = report
-        self._translator = Translator(backend, settings, registry=registry, detector=detector)
-        self._summarizer = Summarizer(backend, settings, registry=registry)
-        self._scorer = OutputScorer(
-            backend,
-            settings,
-            registry=registry,
-            translator=self._translator,
-            summarizer=self._summarizer,
-        )
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._tasks = services.tasks
+        self._settings = services.settings
+        self._registry = services.registry
 
     def dialect(self) -> Dialect:
         """Return the dialect, which also renders the errors of paths that no other claims."""
         router = APIRouter(prefix="/v1", tags=["native"])
         add = partial(router.add_api_route, methods=["POST"], responses=_ERRORS)
-        add("/translate", self.translate, response_model=TranslateResponse)
-        add("/summarize", self.summarize, response_model=SummarizeResponse)
+        stream = partial(add, responses={**_ERRORS, **_STREAMS})
+        stream("/translate", self.translate, response_model=TranslateResponse)
+        stream("/summarize", self.summarize, response_model=SummarizeResponse)
         add("/detect", self.detect)
         add("/score", self.score)
         router.add_api_route("/models", self.models)
         router.add_api_route("/languages", self.languages)
+        router.add_api_route("/usage", self.usage, responses=_ERRORS)
         return Dialect(
             prefixes=("",),
             router=router,
@@ -125,42 +115,36 @@ class NativeRoutes:
         )
 
     async def translate(
-        self, body: TranslateRequest, request: Request, holding: Holding
+        self, body: TranslateRequest, request: Request, client: Translating, holding: Holding
     ) -> Response:
         """Translate one text or a list, from any mix of source languages."""
+        stored = self._stored_glossary(body, client)
         record = translation_request(
-            body,
+            body if stored is None else body.model_copy(update={"glossary": None}),
             request_id=request_id_of(request.scope),
             settings=self._settings,
-            glossaries=self._glossaries,
+            glossaries=self._services.glossaries,
         )
-        plan = self._translator.plan(record)
-        holding.enter_context(self._backend.hold(plan.models))
+        prepared = await self._tasks.prepare_translation(record, client, glossary=stored)
+        holding.enter_context(self._tasks.hold(prepared))
         render = partial(translate_response, parts=parts_of(body))
-
-        async def run(emit: Emit | None, _: Report | None) -> TranslationAnswer:
-            return await self._translator.run(plan, emit)
-
-        return await self._respond(request, run, render, stream=body.stream)
+        return await self._respond(request, prepared.run, render, stream=body.stream)
 
     async def summarize(
-        self, body: SummarizeRequest, request: Request, holding: Holding
+        self, body: SummarizeRequest, request: Request, client: Summarizing, holding: Holding
     ) -> Response:
         """Summarize one text or a list."""
         record = summary_request(
             body, request_id=request_id_of(request.scope), settings=self._settings
         )
-        plan = self._summarizer.plan(record)
-        holding.enter_context(self._backend.hold(plan.models))
+        prepared = await self._tasks.prepare_summary(record, client)
+        holding.enter_context(self._tasks.hold(prepared))
         render = partial(summarize_response, parts=parts_of(body))
-        run = partial(self._summarizer.run, plan)
-        return await self._respond(request, run, render, stream=body.stream)
+        return await self._respond(request, prepared.run, render, stream=body.stream)
 
-    async def detect(self, body: DetectRequest) -> DetectResponse:
+    async def detect(self, body: DetectRequest, client: Asking) -> DetectResponse:
         """Name the language of each text: a served one, unless it is clearly in another."""
-        texts = texts_of(body.text)
-        check_texts(texts, self._settings)
-        found = map(self._detector.detect, texts)
+        found = await self._tasks.detect(texts_of(body.text), client)
         return DetectResponse(
             detections=[
                 DetectedLanguage(language=each.language, confidence=round(each.confidence, 4))
@@ -168,22 +152,41 @@ class NativeRoutes:
             ]
         )
 
-    async def score(self, body: ScoreRequest, request: Request, holding: Holding) -> ScoreResponse:
-        """Tell how probable the model finds a given output of a text, token by token."""
+    async def score(self, body: ScoreRequest, request: Request, client: Asking) -> ScoreResponse:
+        """Tell how probable the model finds a given output of a text; needs its task's scope."""
         record = scoring_request(
             body, request_id=request_id_of(request.scope), settings=self._settings
         )
-        plan = self._scorer.plan(record)
-        holding.enter_context(self._backend.hold(plan.models))
-        return score_response(await self._scorer.run(plan))
+        check_scope(client, "translate" if isinstance(record.kind, TranslationOf) else "summarize")
+        return score_response(await self._tasks.score(record, client))
 
-    async def models(self) -> ModelsResponse:
+    async def models(self, _: Knowing) -> ModelsResponse:
         """List the served models, in the catalogue's order."""
         return ModelsResponse(models=list(map(ModelOutput.model_validate, self._registry.models)))
 
-    async def languages(self) -> LanguagesResponse:
+    async def languages(self, _: Knowing) -> LanguagesResponse:
         """List the served languages, each with the languages it can be translated to."""
         return languages_response(self._registry)
+
+    async def usage(self, client: Knowing) -> UsageResponse:
+        """Tell what the client used in this month, and its limits."""
+        report = await self._services.access.report(client)
+        return usage_response(report, client.allowance)
+
+    def _stored_glossary(self, body: TranslateRequest, client: Client) -> LoadGlossary | None:
+        """Return a function that loads the client's own glossary, if the body has an id of one."""
+        named, given = self._services.glossaries, body.glossary
+        if not given or not isinstance(given, str) or given in named:
+            return None
+        stored = self._services.stored_glossaries
+
+        async def load() -> Glossary:
+            try:
+                return await stored.ready(client.id, (given,), body.source_lang, body.target_lang)
+            except GlossaryNotFoundError:
+                return named_glossary(given, named)
+
+        return load
 
     async def _respond(
         self,
@@ -205,7 +208,7 @@ class NativeRoutes:
         events = stream_events(
             work,
             error_object=lambda error: error_object(
-                self._report(error, {}), request_id
+                self._services.report(error, {}), request_id
             ).model_dump(),
             ping_interval_s=self._settings.ping_interval_s,
         )
@@ -216,8 +219,5 @@ def _in_one_piece(answer: AnswerT, render: Callable[[AnswerT], BaseModel]) -> Re
     return Response(
         render(answer).model_dump_json(exclude_unset=True),
         media_type="application/json",
-        headers={
-            "x-queue-time": milliseconds(answer.usage.queue_s),
-            "x-inference-time": milliseconds(answer.usage.inference_s),
-        },
+        headers=time_headers(answer.usage),
     )

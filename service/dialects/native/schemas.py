@@ -6,16 +6,18 @@ part of the contract.
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from model.engine.params import MAX_BEAMS
 from service.text.glossary import MAX_REQUEST_ENTRIES
+from service.wire.body_schema import BodySchema
 
 Format = Literal["text", "html", "xml"]
 Split = Literal["sentences", "nonewlines", "newlines", "none"]
 Overflow = Literal["split", "truncate", "error"]
 Part = Literal["scores", "confidence", "alignment", "segments", "alternatives"]
+Attribute = Annotated[str, Field(min_length=1, max_length=64)]
 Code = Annotated[str, Field(min_length=1, max_length=35)]
 
 
@@ -29,10 +31,10 @@ def _characters(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_characters)]
-Texts = Text | list[Text]
+Texts = Text | Annotated[list[Text], Field(fail_fast=True)]
 
 
-class _Request(BaseModel):
+class _Request(BodySchema):
     """Strict: a number in quotes is refused, and so is a field that does not exist."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -53,7 +55,9 @@ def _kind_of_glossary(value: object) -> str:
 
 
 GlossaryField = Annotated[
-    Annotated[list[GlossaryEntry], Field(max_length=MAX_REQUEST_ENTRIES), Tag("entries")]
+    Annotated[
+        list[GlossaryEntry], Field(max_length=MAX_REQUEST_ENTRIES, fail_fast=True), Tag("entries")
+    ]
     | Annotated[Text, Tag("name")],
     Discriminator(_kind_of_glossary),
 ]
@@ -85,7 +89,9 @@ class GenerationRequest(_Request):
     target_prefix: Text | None = Field(
         default=None, max_length=2_048, description="Forced beginning of each item's output."
     )
-    return_: list[Part] = Field(default_factory=list, alias="return", max_length=5)
+    return_: Annotated[list[Part], Field(fail_fast=True)] = Field(
+        default_factory=list, alias="return", max_length=5
+    )
     priority: Literal["interactive", "bulk"] = "interactive"
     timeout_ms: int | None = Field(default=None, ge=1, description="For the request as a whole.")
     stream: bool = False
@@ -97,13 +103,15 @@ class TranslateRequest(GenerationRequest):
     target_lang: Code
     source_lang: Code | None = Field(default=None, description="None: detected, for each item.")
     split: Split = "sentences"
-    attributes: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(
+    attributes: Annotated[list[Attribute], Field(fail_fast=True)] = Field(
         default_factory=list,
         max_length=32,
         description="With `format` html or xml: attributes whose values are translated, too.",
     )
     glossary: GlossaryField | None = Field(
-        default=None, description="Entries, or the name of a glossary in the catalogue."
+        default=None,
+        description="Entries, the name of a glossary in the catalogue, or the id of one made over "
+        "the API.",
     )
 
 

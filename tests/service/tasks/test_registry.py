@@ -55,6 +55,24 @@ def test_a_named_model_must_have_the_pair_itself() -> None:
         taken(directory_of(TO_DE, TO_ALL), "en-fr", name="to-de")
 
 
+@pytest.mark.parametrize(
+    ("name", "only"),
+    [("to-de", ("en", "de")), ("to-all", (None, None)), (None, (None, None))],
+    ids=["one pair", "several", "of all models"],
+)
+def test_a_language_that_all_pairs_have_goes_without_saying(
+    name: str | None, only: tuple[str | None, str | None]
+) -> None:
+    assert directory_of(TO_DE, TO_ALL).only_languages(name) == only
+
+
+def test_a_model_is_found_by_its_name_whatever_its_task() -> None:
+    directory = directory_of(TO_DE, SUMMARIZER)
+    assert [directory.named(each.name) for each in (TO_DE, SUMMARIZER)] == [TO_DE, SUMMARIZER]
+    with pytest.raises(ModelNotFoundError, match=r"'gone'; .* to-de, fake/summarize"):
+        directory.named("gone")
+
+
 def test_a_model_that_is_not_served_or_not_made_for_the_task_is_refused_by_name() -> None:
     directory = directory_of(TO_DE, SUMMARIZER)
     with pytest.raises(ModelNotFoundError, match=r"'gone'; .* to-de, fake/summarize"):
