@@ -1,0 +1,1 @@
+"""The API of LibreTranslate: shapes in, records, shapes out."""
