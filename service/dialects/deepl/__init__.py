@@ -1,0 +1,1 @@
+"""The API of DeepL: shapes in, records, shapes out."""
