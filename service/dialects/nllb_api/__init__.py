@@ -1,0 +1,1 @@
+"""The API of nllb-api, as SubtitleEdit speaks it."""

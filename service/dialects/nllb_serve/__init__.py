@@ -1,0 +1,1 @@
+"""The API of nllb-serve, as SubtitleEdit speaks it."""
