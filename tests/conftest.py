@@ -3,6 +3,7 @@
 import os
 import signal
 
+import structlog
 from hypothesis import HealthCheck, settings
 
 # Set here, before anything imports torch, Ray or a tokenizer: they read these once.
@@ -25,6 +26,18 @@ for name in [name for name in os.environ if name.startswith("DRAGOMAN_")]:
 # would inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Unless told otherwise, as the service does, structlog shows every variable of a traceback: it
+# takes seconds for a fault within the API.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+)
 
 pytest_plugins = ["tests.support.engine.kernel_levels"]
 

@@ -1,20 +1,19 @@
 """`POST /admin/models`: load, swap and unload a model while the service answers.
 
-The route exists only if an admin key is set.
+The route exists only if some key may use it.
 """
 
 import asyncio
-import hmac
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from starlette.datastructures import Headers
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model.errors import ModelError
+from service.access.clients import Client
 from service.backend import Backend
 from service.catalogue.catalogue import DEFAULT_CATALOGUE, ModelEntry
 from service.catalogue.fleet import Change, FleetClient, Outcome
@@ -26,11 +25,13 @@ from service.errors import (
     ChangeFailedError,
     InvalidBodyError,
     ModelNotFoundError,
-    UnauthorizedError,
     show,
 )
 from service.settings import Settings
 from service.sources.locate import locate
+from service.wire.authorization import bearer
+
+Administrator = Annotated[Client, Depends(bearer("admin"))]
 
 
 class ChangeRequest(BaseModel):
@@ -62,14 +63,11 @@ class ChangeResponse(BaseModel):
 class AdminRoutes:
     """The handler of `/admin/models`."""
 
-    def __init__(
-        self, backend: Backend, settings: Settings, *, fleet: FleetClient, key: SecretStr
-    ) -> None:
-        """Take this replica's backend, the fleet of all replicas, and an operator's key."""
+    def __init__(self, backend: Backend, settings: Settings, *, fleet: FleetClient) -> None:
+        """Take this replica's backend and the fleet of all replicas."""
         self._backend = backend
         self._settings = settings
         self._fleet = fleet
-        self._key = key
         catalogue = settings.catalogue or DEFAULT_CATALOGUE
         self._folder = catalogue.absolute().parent  # relative paths of checkpoints start here
 
@@ -79,10 +77,8 @@ class AdminRoutes:
         router.add_api_route("/models", self.change_models, methods=["POST"])
         return router
 
-    async def change_models(self, request: Request) -> ChangeResponse:
+    async def change_models(self, request: Request, _: Administrator) -> ChangeResponse:
         """Change the models of every replica; answer when all have done it, or none has."""
-        if not _has_key(request.headers, self._key):
-            raise UnauthorizedError
         change = _change_of(await request.body(), self._folder)
         if change.entry is not None:
             change = replace(change, entry=await _pinned(change.entry, self._settings))
@@ -112,12 +108,6 @@ async def _pinned(entry: ModelEntry, settings: Settings) -> ModelEntry:
     except ModelError as error:
         raise ChangeFailedError(f"nothing was changed: {error}") from error
     return entry.model_copy(update={"revision": source.revision})
-
-
-def _has_key(headers: Headers, key: SecretStr) -> bool:
-    scheme, _, given = headers.get("authorization", "").partition(" ")
-    is_right = hmac.compare_digest(given.strip().encode(), key.get_secret_value().encode())
-    return scheme.lower() == "bearer" and is_right
 
 
 def _change_of(body: bytes, folder: Path) -> Change:

@@ -1,11 +1,13 @@
 """Answer errors in the shape of the dialect that the request's path belongs to."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
 from model.errors import ModelError
@@ -13,6 +15,8 @@ from service.dialects.dialect import Dialect
 from service.errors import ApiError
 from service.wire.middleware import ErrorAnswer, request_id_of, route_of
 from service.wire.problems import ErrorReporter
+
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
 class ErrorAnswers:
@@ -32,7 +36,9 @@ class ErrorAnswers:
         dialect = self._dialect_of(scope["path"])
         if isinstance(error, RequestValidationError):
             error = dialect.invalid_body(route_of(scope), error.errors())
-        problem = self._report(error, dialect.field_names)
+        if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            error = _with_all_methods(error, scope)
+        problem = dialect.problem(self._report(error, dialect.field_names))
         body = dialect.error_body(problem, request_id_of(scope))
         return ErrorAnswer(problem.status, problem.headers, body)
 
@@ -52,3 +58,17 @@ class ErrorAnswers:
 
     def _dialect_of(self, path: str) -> Dialect:
         return next(each for prefix, each in self._by_prefix if path.startswith(prefix))
+
+
+def _with_all_methods(error: HTTPException, scope: Scope) -> HTTPException:
+    """Return the error with the methods of all routes of the path; Starlette names the first's."""
+    routes: Sequence[BaseRoute] = scope["app"].routes
+    methods = [
+        method
+        for method in _METHODS
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+    # A mounted application, or a handler that refuses a method, says itself what the path takes.
+    if not methods or scope["method"] in methods:
+        return error
+    return HTTPException(error.status_code, headers={"Allow": ", ".join(methods)})

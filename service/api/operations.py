@@ -2,18 +2,22 @@
 
 import asyncio
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from model.errors import EngineStoppedError
+from service.access.clients import Client
 from service.backend import Backend
-from service.errors import NotReadyError
 from service.settings import Settings
+from service.tasks.readiness import check_ready
 from service.tasks.registry import ModelRegistry
 from service.telemetry import metrics
+from service.wire.authorization import bearer
+
+Measuring = Annotated[Client, Depends(bearer("metrics"))]
 
 
 class _Response(BaseModel):
@@ -71,8 +75,7 @@ class OperationsRoutes:
 
     async def ready(self) -> StatusResponse:
         """Say whether every model can answer; a lazy one need not be loaded for that."""
-        if not (self._backend.is_alive() and self._backend.is_ready()):
-            raise NotReadyError
+        check_ready(self._backend)
         return StatusResponse(status="ready")
 
     async def info(self) -> InfoResponse:
@@ -91,7 +94,7 @@ class OperationsRoutes:
             ),
         )
 
-    async def metrics(self) -> Response:
+    async def metrics(self, _: Measuring) -> Response:
         """Show the metrics of this node in Prometheus' text format."""
         text = await asyncio.to_thread(metrics.render)
         return Response(text, media_type=metrics.CONTENT_TYPE)

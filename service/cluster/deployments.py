@@ -1,15 +1,21 @@
 """The one Ray Serve deployment: the engines of a catalogue's models and the HTTP API over them."""
 
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from starlette.types import ASGIApp
 
+from service.access.control import AccessControl
+from service.access.key_rings import keys_of
 from service.api.create import create_api
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.fleet import Fleet, FleetClient, Plan
 from service.catalogue.glossaries import glossaries_of
 from service.settings import Settings
+from service.storage.open import open_store
+from service.storage.store import StateStore
 from service.telemetry.listener import MetricsListener
 from service.telemetry.log import configure_logging, get_logger
 from service.telemetry.metrics import FOLDER_VARIABLE, is_shared
@@ -34,6 +40,8 @@ class ModelServer:
             fleet: The plan that all replicas follow; None for a replica on its own.
 
         Raises:
+            KeyFileError: The keys file cannot be used.
+            StateStoreError: The store cannot be opened.
             CatalogueError: A model cannot be loaded, or cannot answer.
             FleetLostError: The fleet does not say which models to load.
         """
@@ -47,6 +55,7 @@ class ModelServer:
                 "metrics count this replica alone", reason=f"{FOLDER_VARIABLE} is not set"
             )
         self._settings = settings
+        self._access = AccessControl(keys_of(settings), _store_of(settings))
         self._glossaries = glossaries_of(catalogue.glossaries)
         self._fleet = fleet or Fleet(catalogue.models)
         self._backend = LocalBackend(_plan_of(self._fleet).served, settings)
@@ -62,6 +71,7 @@ class ModelServer:
             fleet=self._fleet,
             while_serving=self._follower.following(),
             glossaries=self._glossaries,
+            access=self._access,
         )
 
     def check_health(self) -> None:
@@ -93,6 +103,14 @@ class ModelServer:
         """Close: Ray calls this once the replica is drained."""
         if hasattr(self, "_metrics"):  # else the constructor has failed
             self.close()
+
+
+def _store_of(settings: Settings) -> StateStore:
+    """Open the store; the replicas of a node find each other's where they count metrics."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    return open_store(
+        settings, has_keys=settings.has_keys, node_folder=Path(folder) if folder else None
+    )
 
 
 def _plan_of(fleet: FleetClient) -> Plan:

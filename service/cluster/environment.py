@@ -11,12 +11,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.dialects.native.answer_schemas import ErrorResponse
+from service.wire.error_object import ErrorObject
 
 # After a change of its configuration, HAProxy ends the old connections within this time: it must
 # exceed the longest request.
 LONGEST_REQUEST_S = 120
 HAPROXY_HARD_STOP_AFTER_S = LONGEST_REQUEST_S + 30
+
+# The head of a request must arrive within this time; its body has one of its own, a setting.
+HEAD_TIMEOUT_S = 10
 
 LOWEST_PORT, NUM_PORTS = 20_000, 10_000
 
@@ -25,13 +28,19 @@ LOWEST_PORT, NUM_PORTS = 20_000, 10_000
 # - Ray binds HAProxy's statistics and metrics to every interface, without an option: they are bound
 #   to loopback.
 # - Where no replica answers, Ray's HAProxy sends a 500 in plain text: it sends our error object.
+# - Ray's HAProxy waits for a request's head as long as for its answer, so that a client could take
+#   every connection by trickling heads: it waits `HEAD_TIMEOUT_S`.
+# - Ray's HAProxy tells any syslog here each request's address, and with it what clients of
+#   LibreTranslate may send there, their texts and keys: it tells nobody.
 # - HAProxy would outlive a Ray that is killed, and keep the port: it is killed with its parent.
 _HAPROXY_SCRIPT = """\
 #!/bin/sh
 for word; do
   [ "$previous" = -f ] && sed -i -E \\
     -e 's/^( *bind) \\*?:({ports})$/\\1 127.0.0.1:\\2/' \\
-    -e 's|^( *errorfile 50[234]) .*|\\1 {no_replica}|' "$word"
+    -e 's|^( *errorfile 50[234]) .*|\\1 {no_replica}|' \\
+    -e '/^ *log [^g]/d' \\
+    -e '/^defaults/a\\    timeout http-request {head_timeout_s}s' "$word"
   previous=$word
 done
 guard=$(command -v setpriv) && guard="$guard --pdeathsig KILL"
@@ -112,6 +121,7 @@ def haproxy_environment(folder: Path, binary: str) -> dict[str, str]:
             ports=f"{stats_port}|{metrics_port}",
             binary=binary,
             no_replica=_write_answer(folder / "no_replica.http"),
+            head_timeout_s=HEAD_TIMEOUT_S,
         )
     )
     script.chmod(0o700)
@@ -143,7 +153,7 @@ def _write_answer(path: Path) -> Path:
     """
     sentence = "the process that worked on this has ended, or none runs yet; try again"
     code = "engine_stopped"
-    body = ErrorResponse(
+    body = ErrorObject(
         error=sentence, message=sentence, error_type=code, code=code, request_id=""
     ).model_dump_json()
     head = (

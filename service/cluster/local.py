@@ -16,7 +16,7 @@ from ray import serve
 from ray._private.ray_logging import global_worker_stdstream_dispatcher as worker_output
 from ray.serve.config import HTTPOptions
 
-from service.cluster.app import build_app
+from service.cluster.app import application_of
 from service.cluster.tracebacks import error_in
 from service.hosting.cores import num_cores, threads_per_replica
 from service.settings import Settings
@@ -57,7 +57,7 @@ def start_application(settings: Settings) -> None:
         http_options=HTTPOptions(host=settings.host, port=settings.port),
     )
     try:
-        serve.run(build_app(settings), name=APPLICATION, route_prefix="/")
+        serve.run(application_of(settings), name=APPLICATION, route_prefix="/")
     except RuntimeError as error:
         raise ReplicaError(_reason() or str(error)) from error
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from starlette.responses import HTMLResponse
 
 from model.tokenizer.prompt import Summarization
@@ -18,12 +19,14 @@ from service.pairs import Pairs
 from service.settings import Settings
 from tests.support.service.clients import server_running
 from tests.support.service.fakes import SUMMARIZER, TRANSLATOR, FakeBackend
+from tests.support.service.keys import make_key
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 # The browser's clock runs ahead while nothing but a timer is due, faster than a busy machine can
 # answer; so it has much time, which costs none once the steps have come to their end.
 CLOCK = "--virtual-time-budget=2000000"
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", CLOCK)
+KEY = "0123456789abcdef"
 AROUND = """<!doctype html><pre id="log"></pre><iframe id="page" src="/%s"></iframe><script>
 const $ = (id) => document.getElementById("page").contentDocument.getElementById(id);
 const pause = () => new Promise((resume) => setTimeout(resume, 5));
@@ -31,9 +34,12 @@ const seen = (element) => element.checkVisibility();
 const codes = (id) => [...$(id).options].map((option) => option.value);
 const styles = () => [...$("styles").querySelectorAll("input")].map((input) => input.value);
 const press = (value) => $("form").querySelector(`[value=${value}]`).click();
-async function loaded() { while (!$("target")?.options.length) await pause(); }
+const isAsked = () => $("access") && seen($("access")); // for a key
+async function loaded() { while (!$("target")?.options.length && !isAsked()) await pause(); }
+async function told(part) { while (!$("status").textContent.includes(part)) await pause(); }
 const isBusy = () => $("answer").ariaBusy === "true" || !$("status").textContent;
 async function answered() { while (isBusy()) await pause(); }
+function enter(key) { $("key").value = key; $("key").dispatchEvent(new Event("change")); }
 function choose(id, value) { $(id).value = value; $(id).dispatchEvent(new Event("change")); }
 (async () => {
   await loaded();
@@ -44,9 +50,11 @@ function choose(id, value) { $(id).value = value; $(id).dispatchEvent(new Event(
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
 
 
-async def visit(backend: FakeBackend, steps: str, *, tmp_path: Path, fragment: str = "") -> Any:
+async def visit(
+    backend: FakeBackend, steps: str, *, tmp_path: Path, fragment: str = "", **settings: Any
+) -> Any:
     """Return the value of the steps, the body of a JavaScript function."""
-    app = create_api(backend, Settings())
+    app = create_api(backend, Settings(**settings))
 
     @app.get("/around")
     async def around() -> HTMLResponse:
@@ -175,3 +183,44 @@ async def test_a_refusal_is_shown_in_its_own_words(tmp_path: Path) -> None:
     answer, status = await visit(both(), steps, tmp_path=tmp_path)
     assert answer == ""
     assert status.startswith("`text` is detected to be in French, and no model translates fr-de")
+
+
+async def test_a_visitor_is_asked_for_a_key_where_one_is_needed(tmp_path: Path) -> None:
+    steps = f"""
+      await told("an API key is required");
+      enter("wrong");
+      await told("not valid");
+      const stillAsked = isAsked();
+      enter("{KEY}");
+      while (!codes("target").length) await pause();
+      $("go").click();
+      await answered();
+      return [stillAsked, isAsked(), seen($("lists")), $("answer").textContent];
+    """
+    found = await visit(both(), steps, tmp_path=tmp_path, api_keys=SecretStr(KEY))
+    assert found == [True, False, False, "WHEN DOES THE NEXT TRAIN LEAVE?"]
+
+
+async def test_a_visitor_without_the_scope_is_asked_for_another_key(tmp_path: Path) -> None:
+    one = make_key(tmp_path / "keys.yaml", "one", "--scope", "summarize")
+    two = make_key(tmp_path / "keys.yaml", "two")
+    steps = f"""
+      enter("{one}");
+      while (!codes("target").length) await pause();
+      const first = isAsked();
+      $("go").click();
+      await told("lacks the scope translate");
+      const second = isAsked();
+      enter("{two}");
+      $("go").click();
+      await told("tokens in");
+      return [first, second, isAsked()];
+    """
+    file = tmp_path / "keys.yaml"
+    found = await visit(both(), steps, tmp_path=tmp_path / "browser", keys_file=file)
+    assert found == [False, True, False]
+
+
+async def test_where_no_key_is_needed_none_is_asked_for(tmp_path: Path) -> None:
+    steps = 'return [isAsked(), seen($("lists"))];'
+    assert await visit(both(), steps, tmp_path=tmp_path) == [False, True]

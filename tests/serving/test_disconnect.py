@@ -26,7 +26,7 @@ def start_long_request(service: RunningService, *, stream: bool) -> socket.socke
     host, port = service.url.removeprefix("http://").split(":")
     connection = socket.create_connection((host, int(port)), timeout=60)
     connection.sendall(
-        b"POST /v1/translate HTTP/1.1\r\nHost: dragoman\r\nContent-Type: application/json\r\n"
+        b"POST /v1/translate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
     )
     return connection

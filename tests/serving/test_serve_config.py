@@ -21,6 +21,7 @@ from service.cluster.environment import (
     ray_environment,
 )
 from tests.support.deploy.manifests import load_manifests, pod_templates, serve_config
+from tests.support.service.keys import bearing, make_key
 from tests.support.service.running import ROOT
 from tests.support.service.waiting import wait_until
 
@@ -45,8 +46,8 @@ def local(config: dict[str, Any], *, port: int) -> dict[str, Any]:
 
 
 @pytest.fixture
-def url() -> Iterator[str]:
-    """The address of the configured service."""
+def configured() -> Iterator[tuple[str, str]]:
+    """The address of the configured service, and a key."""
     binary = haproxy_binary()
     if binary is None:
         pytest.skip("there is no HAProxy for this machine")
@@ -54,6 +55,7 @@ def url() -> Iterator[str]:
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="") as name:
         folder = Path(name)
         config = folder / "config.yaml"
+        key = make_key(folder / "keys.yaml", "test")
         config.write_text(yaml.safe_dump(local(serve_config(load_manifests()), port=port)))
         environment = {
             **os.environ,
@@ -66,6 +68,7 @@ def url() -> Iterator[str]:
             "DRAGOMAN_METRICS_HOST": "127.0.0.1",
             "DRAGOMAN_METRICS_PORT": str(free_port()),
             "DRAGOMAN_NUM_THREADS": "1",
+            "DRAGOMAN_KEYS_FILE": str(folder / "keys.yaml"),
         }
         with (folder / "log").open("w") as log:
             process = subprocess.Popen(  # noqa: S603 - Ray's own command
@@ -75,7 +78,7 @@ def url() -> Iterator[str]:
             try:
                 address = f"http://127.0.0.1:{port}"
                 wait_until(lambda: is_ready(address, process), timeout_s=120)
-                yield address
+                yield address, key
             finally:
                 descendants = psutil.Process(process.pid).children(recursive=True)
                 end(process, descendants)
@@ -108,9 +111,13 @@ def test_both_ways_to_run_set_the_same_edge() -> None:
     assert pod_environment()[name] == ray_environment()[name]
 
 
-def test_the_configuration_for_kubernetes_answers_with_german(url: str) -> None:
+def test_the_configuration_for_kubernetes_answers_with_german_whoever_has_a_key(
+    configured: tuple[str, str],
+) -> None:
+    url, key = configured
     body = {"text": "Where is the train station?", "target_lang": "de"}
-    response = httpx.post(f"{url}/v1/translate", json=body, timeout=60)
+    assert httpx.post(f"{url}/v1/translate", json=body, timeout=60).status_code == 401
+    response = httpx.post(f"{url}/v1/translate", json=body, headers=bearing(key), timeout=60)
     assert response.status_code == 200
     assert response.json()["translations"][0]["text"].startswith("Wo ")
     assert len(response.headers.get_list("x-request-id")) == 1

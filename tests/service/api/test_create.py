@@ -10,7 +10,7 @@ from tests.support.service.clients import client_of
     [
         ("GET", "/nowhere", 404, "not_found"),
         ("GET", "/v1/translate", 405, "method_not_allowed"),
-        ("POST", "/v1/usage", 404, "not_found"),
+        ("POST", "/v1/nothing", 404, "not_found"),
     ],
 )
 def test_the_framework_s_errors_have_the_same_object(
@@ -50,3 +50,19 @@ def test_the_schema_shows_our_error_object_only() -> None:
     assert "HTTPValidationError" not in schema.text
     responses = schema.json()["paths"]["/v1/translate"]["post"]["responses"]
     assert set(responses) == {"200", "422", "4XX", "5XX"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "taken"),
+    [
+        ("POST", "/models/fake/translate/info", "GET"),
+        ("GET", "/v2/models/fake/translate/infer", "POST"),
+        ("DELETE", "/nllb/translate", "GET, POST"),
+    ],
+)
+def test_a_method_that_was_refused_is_not_among_those_that_are_taken(
+    method: str, path: str, taken: str
+) -> None:
+    response = client_of().request(method, path)
+    assert (response.status_code, response.headers["allow"]) == (405, taken)
+    assert response.json()["error"].endswith(f"it takes {taken}")

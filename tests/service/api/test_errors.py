@@ -9,8 +9,9 @@ from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from service.api.errors import ErrorAnswers
-from service.dialects.dialect import Dialect, ErrorDetails
+from service.dialects.dialect import Dialect
 from service.errors import ApiError, InvalidBodyError, UnknownLanguageError
+from service.wire.field_errors import ErrorDetails
 from service.wire.middleware import RequestContext
 from service.wire.problems import ErrorReporter, Problem
 
@@ -40,6 +41,7 @@ def dialect(name: str, prefix: str, names: dict[str, str]) -> Dialect:
     router.add_api_route("/refuse", refuse)
     router.add_api_route("/take", take, methods=["POST"])
     router.add_api_route("/fail", fail)
+    router.add_api_route("/fail", fail, methods=["DELETE", "PATCH"])
     return Dialect(
         prefixes=(prefix,),
         router=router,
@@ -80,3 +82,11 @@ def test_the_path_decides_how_an_error_is_told(
     response = client.request(method, path, **kwargs)
     assert response.status_code == status
     assert response.text.startswith(expected)
+
+
+@pytest.mark.parametrize("prefix", ["", "/other"])
+def test_a_method_that_is_not_taken_is_told_all_that_are(client: TestClient, prefix: str) -> None:
+    response = client.post(f"{prefix}/fail")
+    assert response.status_code == 405
+    assert response.headers["allow"] == "DELETE, GET, PATCH"
+    assert "it takes DELETE, GET, PATCH" in response.text

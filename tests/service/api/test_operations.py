@@ -41,4 +41,4 @@ def test_metrics_count_requests_by_route_and_status() -> None:
 @pytest.mark.parametrize("path", ["/health", "/ready"])
 def test_a_probe_with_a_wrong_method_is_told_to_get(path: str) -> None:
     response = client_of().post(path)
-    assert (response.status_code, response.headers["allow"]) == (405, "GET")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")

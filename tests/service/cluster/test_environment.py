@@ -9,19 +9,24 @@ import psutil
 import pytest
 
 from service.cluster.environment import (
+    HEAD_TIMEOUT_S,
     Endpoint,
     free_port,
     haproxy_binary,
     haproxy_environment,
     ray_environment,
 )
-from service.dialects.native.answer_schemas import ErrorResponse
 from service.settings import Settings
+from service.wire.error_object import ErrorObject
 from tests.support.service.waiting import wait_until
 
 # What Ray writes for HAProxy, as far as the stand-in changes it.
 CONFIGURATION = """\
+global
+    log 127.0.0.1:514 local0 info
+    maxconn 100
 defaults
+    log global
     mode http
     errorfile 502 /ray/500.http
     errorfile 503 /ray/500.http
@@ -72,7 +77,26 @@ def test_haproxy_answers_for_a_lost_replica_with_the_error_object(tmp_path: Path
         status, *headers = head.decode().split("\r\n")
         assert status == "HTTP/1.1 503 Service Unavailable"
         assert {f"content-length: {len(body)}", "retry-after: 1"} <= set(headers)
-        assert ErrorResponse.model_validate_json(body).code == "engine_stopped"
+        assert ErrorObject.model_validate_json(body).code == "engine_stopped"
+
+
+def test_the_address_of_a_request_which_may_hold_a_key_is_told_to_no_other_log(
+    tmp_path: Path,
+) -> None:
+    configuration, _ = start_haproxy(tmp_path, program="exit 0")
+    assert re.findall(r"^ *log .*$", configuration, re.MULTILINE) == ["    log global"]
+
+
+def test_half_a_head_holds_its_place_for_seconds_only(tmp_path: Path) -> None:
+    configuration, _ = start_haproxy(tmp_path, program="exit 0")
+    assert f"timeout http-request {HEAD_TIMEOUT_S}s" in configuration.split("frontend")[0]
+
+
+@pytest.mark.skipif(os.uname().sysname != "Linux", reason="HAProxy is packaged for Linux alone")
+def test_the_real_haproxy_takes_the_edited_configuration(tmp_path: Path) -> None:
+    program = f"exec {haproxy_binary()} -c -f {tmp_path}/haproxy.cfg"
+    _, ended = start_haproxy(tmp_path, program=program)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_haproxy_gets_its_arguments_and_keeps_the_process_of_its_stand_in(tmp_path: Path) -> None:
