@@ -2,7 +2,7 @@
 
 # The service on a CPU:   docker build -t dragoman .
 # on an NVIDIA GPU:       docker build -t dragoman --build-arg TORCH_INDEX=https://pypi.org/simple .
-# Run it:                 docker run --rm --init --shm-size 1g -p 8000:8000 dragoman
+# Run it:                 docker run --rm --init --shm-size 1g -p 8000:8000 -e DRAGOMAN_API_KEYS=... dragoman
 # One text, no server:    docker run --rm dragoman translate "Good morning" --to de
 
 # The version that constraints.txt was tested with.
@@ -23,7 +23,7 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN mkdir model service \
  && touch model/__init__.py service/__init__.py \
- && pip install --extra-index-url "${TORCH_INDEX}" --constraint constraints.txt .
+ && pip install --extra-index-url "${TORCH_INDEX}" --constraint constraints.txt ".[redis]"
 
 COPY model ./model
 COPY service ./service
@@ -50,7 +50,8 @@ RUN groupadd --gid 10001 dragoman \
 
 COPY --from=build /opt/dragoman /opt/dragoman
 
-# In a container, loopback would be reachable by nobody.
+# In a container, loopback would be reachable by nobody. The image does not set DRAGOMAN_INSECURE: who
+# runs it knows which network it is on, and it says what to set if there are no keys.
 ENV PATH=/opt/dragoman/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DRAGOMAN_HOST=0.0.0.0 \

@@ -9,6 +9,9 @@ import tomllib
 import pytest
 import yaml
 
+from service.cluster.exposure import exposure_problem
+from service.settings import Settings
+from tests.support.deploy.key_checks import key_problems
 from tests.support.deploy.manifest_checks import (
     CHECKS,
     capacity_problems,
@@ -47,6 +50,8 @@ from tests.support.deploy.network_checks import (
     probe_problems,
 )
 from tests.support.deploy.pod_checks import label_problems, security_problems
+
+DOCKERFILE = ROOT / "Dockerfile"
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +97,14 @@ def test_every_container_runs_the_released_image(built: list[Manifest]) -> None:
     assert images == {f"dragoman:{version}"}
 
 
+def test_the_image_answers_nobody_without_keys_unless_it_is_told_to() -> None:
+    lines = re.findall(r"^[^#\n]*\bDRAGOMAN_(\w+)=(\S+)", DOCKERFILE.read_text(), re.MULTILINE)
+    image = Settings.model_validate({name.lower(): value for name, value in lines})
+    assert exposure_problem(image, host=image.host) is not None
+
+
 def test_pods_run_as_the_user_of_the_image(manifests: list[Manifest]) -> None:
-    dockerfile = ROOT / "Dockerfile"
-    *_, user = re.findall(r"^USER (\d+)", dockerfile.read_text(), re.MULTILINE)
+    *_, user = re.findall(r"^USER (\d+)", DOCKERFILE.read_text(), re.MULTILINE)
     users = {str(t["spec"]["securityContext"]["runAsUser"]) for _, t in pod_templates(manifests)}
     assert users == {user}
 
@@ -141,6 +151,7 @@ SEEDS: dict[Check, dict[str, Seed]] = {
         "setting-name": set_variable("DRAGOMAN_METRIC_PORT", "9464"),
         "setting-value": set_variable("DRAGOMAN_LOG_FORMAT", "jsno"),
         "secret": set_variable("DRAGOMAN_ADMIN_KEY", "0123456789abcdef"),
+        "api-keys": set_variable("DRAGOMAN_API_KEYS", "0123456789abcdef"),
         "ray-variable": set_variable("RAY_SERVE_ENABLE_HAPROXY", "1"),
         "haproxy-off": set_variable("RAY_SERVE_ENABLE_HA_PROXY", "0"),
         "haproxy-hard-stop": set_variable("RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S", "120"),
@@ -197,6 +208,20 @@ SEEDS: dict[Check, dict[str, Seed]] = {
     security_problems: {
         "root": put("RayService", f"{_WORKER}.securityContext.runAsUser", 0),
         "writable-root": put("RayService", f"{_CONTAINER}.securityContext", {}),
+    },
+    key_problems: {
+        "insecure": set_variable("DRAGOMAN_INSECURE", "1"),
+        "keys-elsewhere": set_variable("DRAGOMAN_KEYS_FILE", "/etc/keys.yaml"),
+        "keys-not-mounted": drop("RayService", f"{_CONTAINER}.volumeMounts.1"),
+        "keys-writable": drop("RayService", f"{_CONTAINER}.volumeMounts.1.readOnly"),
+        "keys-of-one-file": put("RayService", f"{_CONTAINER}.volumeMounts.1.subPath", "keys.yaml"),
+        "keys-optional": put("RayService", f"{_WORKER}.volumes.1.secret.optional", value=True),
+        "keys-for-all": drop("RayService", f"{_WORKER}.volumes.1.secret.defaultMode"),
+        "keys-on-the-head": put(
+            "RayService",
+            f"{_HEAD}.template.spec.containers.0.volumeMounts.0.mountPath",
+            "/etc/dragoman/keys",
+        ),
     },
     label_problems: {
         "selector": put("PodDisruptionBudget", "spec.selector.matchLabels", {"app": "x"}),

@@ -14,6 +14,7 @@ from ray.serve.schema import ServeDeploySchema
 
 from service.cluster.environment import haproxy_environment, ray_environment
 from service.settings import Settings
+from tests.support.deploy.key_checks import key_problems
 from tests.support.deploy.manifests import (
     CORE_SCHEMAS,
     CUSTOM_KINDS,
@@ -188,6 +189,7 @@ CHECKS: list[Check] = [
     capacity_problems,
     policy_problems,
     security_problems,
+    key_problems,
     label_problems,
 ]
 

@@ -19,7 +19,8 @@ CRD_SCHEMAS_VARIABLE = "DRAGOMAN_CRD_SCHEMAS"
 Manifest = dict[str, Any]
 Schema = dict[str, Any]
 Check = Callable[[list[Manifest]], list[str]]  # returns one sentence for each problem
-SECRETS = {"DRAGOMAN_ADMIN_KEY"}  # without which the service starts, too
+# Settings from Secrets without which the service starts, too.
+SECRETS = {"DRAGOMAN_ADMIN_KEY", "DRAGOMAN_API_KEYS", "DRAGOMAN_STATE_STORE"}
 
 
 def load_manifests() -> list[Manifest]:
