@@ -1,0 +1,1 @@
+"""The service's own cost of a request, over a backend that answers at once."""
